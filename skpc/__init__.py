@@ -1,0 +1,1 @@
+"""Exact, tractable probabilistic models for tables, as scikit-learn estimators."""

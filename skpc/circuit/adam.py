@@ -1,0 +1,135 @@
+"""Gradient ascent on softmax logits, from the same statistics as EM.
+
+The gradient of the log-likelihood by the logits of weights w is counts - w * (sum of
+counts); by the free parameters of a leaf it is `Leaf.free_gradient`. No automatic
+differentiation is needed.
+
+Axes: F leaf regions, S slots, K units; sums (F, O, I) a layer.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import torch
+from torch import Tensor
+
+from .circuit import Circuit, Parameters
+from .statistics import Prior, Statistics
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class AdamState:
+    """Parameters, their free form and its running moments.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    free, first, second : tuple of Tensor
+        Free leaves (F, S, K), then logits (F, O, I) of every layer; and the running
+        means of their gradients and squared gradients.
+    step : int
+        Updates so far.
+    """
+
+    parameters: Parameters
+    free: tuple[Tensor, ...]
+    first: tuple[Tensor, ...]
+    second: tuple[Tensor, ...]
+    step: int = 0
+
+
+def start(circuit: Circuit, parameters: Parameters) -> AdamState:
+    """State at given parameters, before any update."""
+    leaves = torch.zeros_like(parameters.leaves)
+    for group in circuit.inputs.groups:
+        theta, counts = group.unpack(parameters.leaves)
+        group.pack(leaves, group.family.to_free(theta), torch.zeros_like(counts))
+    logits = tuple(torch.log(weights.clamp_min(1e-30)) for weights in parameters.sums)
+    free = (leaves, *logits)
+    zeros = tuple(torch.zeros_like(f) for f in free)
+    return AdamState(parameters, free, zeros, zeros)
+
+
+def update(
+    circuit: Circuit,
+    state: AdamState,
+    statistics: Statistics,
+    prior: Prior,
+    rate: float,
+    evidence: float,
+) -> AdamState:
+    """One rectified Adam step up the mean penalised log-likelihood of a row.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    state : AdamState
+    statistics : Statistics
+    prior : Prior
+    rate : float
+        Step size.
+    evidence : float
+        Rows that the prior is weighed against.
+
+    Returns
+    -------
+    AdamState
+
+    References
+    ----------
+    Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020,
+    algorithm 2.
+    """
+    smoothed = prior.add(circuit, statistics, evidence)
+    gradients = _gradients(circuit, state, smoothed)
+    step = state.step + 1
+    first = tuple(torch.lerp(m, g, 1 - BETA_1) for m, g in zip(state.first, gradients, strict=True))
+    second = tuple(
+        torch.lerp(v, g * g, 1 - BETA_2) for v, g in zip(state.second, gradients, strict=True)
+    )
+    free = tuple(
+        f + rate * _direction(m, v, step) for f, m, v in zip(state.free, first, second, strict=True)
+    )
+    return AdamState(_parameters(circuit, free), free, first, second, step)
+
+
+def _gradients(circuit: Circuit, state: AdamState, statistics: Statistics) -> tuple[Tensor, ...]:
+    leaves = torch.zeros_like(state.free[0])
+    for group in circuit.inputs.groups:
+        sums, counts = group.unpack(statistics.leaves)
+        free, _ = group.unpack(state.free[0])
+        gradient = group.family.free_gradient(free, sums, counts)
+        group.pack(leaves, gradient, torch.zeros_like(counts))
+    logits = (
+        counts - weights * counts.sum(dim=2, keepdim=True)
+        for counts, weights in zip(statistics.sums, state.parameters.sums, strict=True)
+    )
+    return (leaves, *logits)
+
+
+def _direction(first: Tensor, second: Tensor, step: int) -> Tensor:
+    """The rectified step: plain momentum until the second moment can be trusted."""
+    mean = first / (1 - BETA_1**step)
+    longest = 2 / (1 - BETA_2) - 1
+    length = longest - 2 * step * BETA_2**step / (1 - BETA_2**step)
+    if length <= 5:
+        return mean
+    rectifier = sqrt(
+        (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+    )
+    return rectifier * mean / ((second / (1 - BETA_2**step)).sqrt() + EPSILON)
+
+
+def _parameters(circuit: Circuit, free: tuple[Tensor, ...]) -> Parameters:
+    leaves = torch.zeros_like(free[0])
+    for group in circuit.inputs.groups:
+        theta = group.family.from_free(group.unpack(free[0])[0])
+        group.pack(leaves, theta, -group.family.log_partition(theta).unsqueeze(1))
+    sums = []
+    for layer, logits in zip(circuit.weighted, free[1:], strict=True):
+        if layer.mask is not None:
+            logits = logits.masked_fill(~layer.mask, -torch.inf)
+        sums.append(torch.softmax(logits, dim=2))
+    return Parameters(leaves, tuple(sums))

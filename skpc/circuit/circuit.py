@@ -1,0 +1,161 @@
+"""A circuit: layers over a region graph, and the three passes through them.
+
+Axes: B rows, D columns, F leaf regions, S slots, K units, Q edges.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .build import build_layers
+from .inputs import InputLayer
+from .leaves import Leaf
+from .region_graph import RegionGraph
+from .trace import Choice, Flow, Trace
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Numbers of a circuit: packed leaves and the weights of its sums.
+
+    Attributes
+    ----------
+    leaves : Tensor (F, S, K)
+        Natural parameters, and -A in the slots of counts.
+    sums : tuple of Tensor (F, O, I)
+        Weights of every layer that has some, leaves first; they add to one over I.
+    """
+
+    leaves: Tensor
+    sums: tuple[Tensor, ...]
+
+    def to(self, dtype: torch.dtype, leaf_dtype: torch.dtype) -> "Parameters":
+        """The same numbers in other types."""
+        return Parameters(self.leaves.to(leaf_dtype), tuple(w.to(dtype) for w in self.sums))
+
+
+class Circuit:
+    """A smooth, decomposable circuit of folded layers. It holds no numbers of its own.
+
+    Parameters
+    ----------
+    graph : RegionGraph
+    families : sequence of Leaf
+        One a column.
+    layer : {"cp", "tucker"}
+    n_sums, n_leaves : int
+        Units of a sum region and of a leaf region.
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        graph: RegionGraph,
+        families: Sequence[Leaf],
+        layer: str,
+        n_sums: int,
+        n_leaves: int,
+        device: torch.device,
+    ) -> None:
+        if graph.n_variables != len(families):
+            raise ValueError(
+                f"The region graph covers {graph.n_variables} columns, "
+                f"the table has {len(families)}."
+            )
+        self.device = device
+        levels, self.layers = build_layers(graph, layer, n_leaves, n_sums, device)
+        scopes = [graph.regions[region] for region in levels[0].regions]
+        self.inputs = InputLayer(scopes, families, n_leaves, device)
+        self.n_sums = n_sums
+        self.n_edges = sum(len(level.edges) for level in levels) if layer == "cp" else 0
+        self.weighted = [layer for layer in self.layers if layer.shape is not None]
+
+    @property
+    def n_parameters(self) -> int:
+        """Free numbers: leaf statistics and sum weights less one a sum."""
+        leaves = sum(len(g.column_of) * g.family.n_statistics for g in self.inputs.groups)
+        sums = sum(
+            int(layer.mask.sum()) * layer.shape[1] - layer.shape[0] * layer.shape[1]
+            if layer.mask is not None
+            else layer.shape[0] * layer.shape[1] * (layer.shape[2] - 1)
+            for layer in self.weighted
+            if layer.shape is not None
+        )
+        return leaves * self.inputs.n_units + sums
+
+    def leaf_dtype(self, dtype: torch.dtype) -> torch.dtype:
+        """Type of the leaves' product: float64 where a family cancels digits."""
+        return torch.float64 if self.inputs.precise else dtype
+
+    def _weights(self, parameters: Parameters) -> list[tuple]:
+        """Each layer with its weights, leaves first."""
+        sums = iter(parameters.sums)
+        return [(layer, next(sums) if layer.shape else None) for layer in self.layers]
+
+    def gather(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """Slots of the leaf regions for rows x (B, D), (F, S, B)."""
+        return self.inputs.gather(self.inputs.phi(x.to(self.leaf_dtype(dtype))))
+
+    def forward(self, parameters: Parameters, slots: Tensor, dtype: torch.dtype) -> Trace:
+        """Values of all units, leaves to root.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            In the types of `Parameters.to(dtype, self.leaf_dtype(dtype))`.
+        slots : Tensor (F, S, B)
+        dtype : torch.dtype
+            Of the layers above the leaves.
+
+        Returns
+        -------
+        Trace
+            Its root holds log densities without log h, (B,).
+        """
+        h = self.inputs.forward(parameters.leaves, slots).to(dtype)
+        trace = Trace(edges=h.new_empty((self.n_edges, self.n_sums, h.shape[2])))
+        trace.set_regions(0, h)
+        for layer, weights in self._weights(parameters):
+            layer.forward(weights, trace)
+        return trace
+
+    def flows(self, parameters: Parameters, trace: Trace, root: Tensor) -> tuple[Flow, list]:
+        """Flows of all units, root to leaves, for rows of weight root (B,).
+
+        Returns
+        -------
+        flow : Flow
+            `flow.regions[0]`, (F, K, B), is what reaches the leaf regions.
+        counts : list of Tensor (F, O, I)
+            Expected counts of the weights, leaves first.
+        """
+        flow = Flow(root=root, edges=torch.empty_like(trace.edges))
+        counts = []
+        for layer, weights in reversed(self._weights(parameters)):
+            found = layer.flows(weights, trace, flow)
+            if found is not None:
+                counts.append(found)
+        return flow, counts[::-1]
+
+    def choose(
+        self, parameters: Parameters, trace: Trace, n_rows: int, generator: torch.Generator
+    ) -> Tensor:
+        """Units of the leaf regions, one sub-circuit a row, drawn given the evidence.
+
+        Parameters
+        ----------
+        trace : Trace
+            Of n_rows rows, or of one row that serves for all.
+
+        Returns
+        -------
+        Tensor (F, n_rows)
+            Unit of each leaf region, -1 where the region is not in the row's sub-circuit.
+        """
+        edges = torch.full((self.n_edges, n_rows), -1, device=self.device)
+        choice = Choice(edges=edges)
+        for layer, weights in reversed(self._weights(parameters)):
+            layer.choose(weights, trace, choice, generator)
+        return choice.regions[0]

@@ -1,0 +1,100 @@
+"""Expectation maximisation: statistics to parameters in closed form.
+
+Axes: F leaf regions, S slots, K units; sums (F, O, I) a layer.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .circuit import Circuit, Parameters
+from .statistics import Prior, Statistics
+
+# Keeps logarithms of weights finite; far below any estimate from data with smoothing.
+WEIGHT_FLOOR = 1e-12
+
+
+@dataclass(frozen=True)
+class EMState:
+    """Parameters and the running mean statistics of a row that they were made from.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    leaves : Tensor (F, S, K) or None
+        None before the first update.
+    sums : tuple of Tensor (F, O, I)
+    """
+
+    parameters: Parameters
+    leaves: Tensor | None = None
+    sums: tuple[Tensor, ...] = ()
+
+
+def update(
+    circuit: Circuit,
+    state: EMState,
+    statistics: Statistics,
+    prior: Prior,
+    rate: float,
+    evidence: float,
+) -> EMState:
+    """The M-step, damped: running statistics move towards the block's by `rate`.
+
+    With rate 1 and the statistics of all rows it is an EM step and never lowers the
+    penalised log-likelihood, log-likelihood + `Prior.log_density`.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    state : EMState
+    statistics : Statistics
+    prior : Prior
+    rate : float
+        Step size in (0, 1].
+    evidence : float
+        Rows that the prior is weighed against.
+
+    Returns
+    -------
+    EMState
+
+    References
+    ----------
+    Cappé and Moulines, "On-line expectation-maximization algorithm for latent data
+    models", JRSS B 2009, equation 12: the statistics are averaged, not the parameters,
+    so a unit that a block hardly uses is hardly moved by it.
+    """
+    one = 1.0 / statistics.weight
+    if state.leaves is None or rate == 1.0:
+        leaves = statistics.leaves * one
+        sums = tuple(counts * one for counts in statistics.sums)
+    else:
+        leaves = torch.lerp(state.leaves, statistics.leaves * one, rate)
+        sums = tuple(
+            torch.lerp(old, counts * one, rate)
+            for old, counts in zip(state.sums, statistics.sums, strict=True)
+        )
+    running = Statistics(leaves, sums, statistics.log_likelihood, torch.ones_like(one))
+    smoothed = prior.add(circuit, running, evidence)
+    return EMState(_maximise(circuit, state.parameters, smoothed), leaves, sums)
+
+
+def _maximise(circuit: Circuit, old: Parameters, statistics: Statistics) -> Parameters:
+    """Parameters with the expected statistics; units without any keep the old ones."""
+    sums = tuple(
+        _normalise(counts, weights, layer.mask)
+        for layer, counts, weights in zip(circuit.weighted, statistics.sums, old.sums, strict=True)
+    )
+    return Parameters(circuit.inputs.from_expectation(statistics.leaves, old.leaves), sums)
+
+
+def _normalise(counts: Tensor, old: Tensor, mask: Tensor | None) -> Tensor:
+    """Counts as shares over the last axis, floored where weights exist."""
+    totals = counts.sum(dim=2, keepdim=True)
+    weights = torch.where(totals > 0, counts / totals.clamp_min(1e-300), old)
+    weights = weights.clamp_min(WEIGHT_FLOOR)
+    if mask is not None:
+        weights = weights * mask
+    return weights / weights.sum(dim=2, keepdim=True)

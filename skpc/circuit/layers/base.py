@@ -1,0 +1,67 @@
+"""What all layers share: weighted sums, their flows, and the layer interface.
+
+Axes: F regions, P partitions, Q edges of a level, I input units, O output units, B rows.
+Weights are (F, O, I), never negative, and add to one over the last axis. All sums run in
+the linear domain between two logarithms, with the maximum over input units taken out.
+
+For S = W E and the flow g of the outputs, with G = g / S: expected counts of W are
+W * (G E'), and the flow into the inputs is E * (W' G) (see Peharz et al., "Einsum
+Networks", ICML 2020, section 3.4; here without automatic differentiation).
+"""
+
+import torch
+from torch import Tensor
+
+from ..trace import Choice, Flow, Trace
+
+
+def weighted_sums(weights: Tensor, inputs: Tensor) -> Tensor:
+    """W E, (F, O, I) times (F, I, B); kept above zero so that its log is finite."""
+    return torch.bmm(weights, inputs).clamp_min(torch.finfo(inputs.dtype).tiny)
+
+
+def sum_flows(weights: Tensor, inputs: Tensor, sums: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Expected counts (F, O, I) and flow into the inputs (F, I, B) of sums W E."""
+    ratio = flow / sums
+    counts = weights * torch.bmm(ratio, inputs.transpose(1, 2))
+    return counts, inputs * torch.bmm(weights.transpose(1, 2), ratio)
+
+
+def chosen(units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Node, row and unit of the chosen entries of units (n, B)."""
+    node, row = torch.nonzero(units >= 0, as_tuple=True)
+    return node, row, units[node, row]
+
+
+def at_rows(values: Tensor, node: Tensor, row: Tensor) -> Tensor:
+    """Units of values (n, K, B) at pairs (node, row); B may be 1 for all rows alike."""
+    return values[node, :, row if values.shape[2] > 1 else torch.zeros_like(row)]
+
+
+class Layer:
+    """One folded step of a circuit.
+
+    Attributes
+    ----------
+    shape : tuple (F, O, I) or None
+        Of its weights; None where it has none.
+    mask : Tensor (F, 1, I) of bool or None
+        Where weights exist in a padded layer.
+    """
+
+    shape: tuple[int, int, int] | None = None
+    mask: Tensor | None = None
+
+    def forward(self, weights: Tensor, trace: Trace) -> None:
+        """Read inputs from the trace, write outputs into it."""
+        raise NotImplementedError
+
+    def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor | None:
+        """Pass the outputs' flow to the inputs; return expected counts of the weights."""
+        raise NotImplementedError
+
+    def choose(
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+    ) -> None:
+        """Choose inputs for the chosen outputs, by their share of the sums."""
+        raise NotImplementedError

@@ -1,0 +1,108 @@
+"""Mixing layers: a region as a mixture of its partitions.
+
+Axes: F regions, P partitions, K units, B rows.
+"""
+
+import torch
+from torch import Tensor
+
+from ..trace import Choice, Flow, Trace, pick
+from .base import Layer, chosen
+
+
+class Single(Layer):
+    """Regions of a level in which each has one partition: nothing to mix.
+
+    Parameters
+    ----------
+    level : int
+    """
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+
+    def forward(self, weights: Tensor, trace: Trace) -> None:
+        """A region is its partition."""
+        trace.set_regions(self.level, trace.partitions[self.level])
+
+    def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> None:
+        """The partition receives the region's flow."""
+        flow.partitions[self.level] = flow.regions[self.level]
+
+    def choose(
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+    ) -> None:
+        """The partition takes the region's unit."""
+        choice.partitions[self.level] = choice.regions[self.level]
+
+
+class Mixing(Layer):
+    """Regions of a level from their partitions: h_k = log(sum over p of v_kp exp(h_pk)).
+
+    Weights are (F, K, P), padded to the largest number of partitions of a region.
+
+    Parameters
+    ----------
+    level : int
+    counts : list of int
+        Number of partitions of each region, which stand region by region.
+    n_units : int
+        K.
+    device : torch.device
+    """
+
+    def __init__(self, level: int, counts: list[int], n_units: int, device: torch.device) -> None:
+        self.level = level
+        self.n_partitions = sum(counts)
+        widest = max(counts)
+        self.shape = (len(counts), n_units, widest)
+        slots = torch.arange(widest)
+        number = torch.tensor(counts)
+        present = slots < number[:, None]
+        starts = number.cumsum(0) - number
+        self.index = torch.where(present, starts[:, None] + slots, 0).to(device)
+        self.present = present.to(device)
+        self.mask = self.present.unsqueeze(1)
+        self.places = torch.nonzero(self.present.flatten()).flatten()
+
+    def _inputs(self, trace: Trace) -> tuple[Tensor, Tensor]:
+        """exp(h - m), (F, P, K, B), and m, (F, 1, K, B)."""
+        h = trace.partitions[self.level][self.index]
+        h = h.masked_fill(~self.present[:, :, None, None], -torch.inf)
+        m = h.amax(dim=1, keepdim=True)
+        return torch.exp(h - m), m
+
+    def _weights(self, weights: Tensor) -> Tensor:
+        """(F, K, P) as (F, P, K, 1)."""
+        return weights.transpose(1, 2).unsqueeze(3)
+
+    def forward(self, weights: Tensor, trace: Trace) -> None:
+        """Mix."""
+        scaled, m = self._inputs(trace)
+        sums = (self._weights(weights) * scaled).sum(dim=1)
+        sums = sums.clamp_min(torch.finfo(sums.dtype).tiny)
+        trace.sums[id(self)] = sums
+        trace.set_regions(self.level, torch.log(sums) + m.squeeze(1))
+
+    def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
+        """Each partition receives its share of the region's flow."""
+        scaled, _ = self._inputs(trace)
+        ratio = flow.regions[self.level] / trace.sums[id(self)]
+        shares = self._weights(weights) * scaled * ratio.unsqueeze(1)
+        flow.partitions[self.level] = shares.flatten(0, 1)[self.places]
+        return shares.sum(dim=3).transpose(1, 2)
+
+    def choose(
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+    ) -> None:
+        """One partition for every chosen unit of a region, same unit."""
+        region, row, unit = chosen(choice.regions[self.level])
+        h = trace.partitions[self.level]
+        column = row if h.shape[2] > 1 else torch.zeros_like(row)
+        inputs = h[self.index[region], unit[:, None], column[:, None]]
+        inputs = inputs.masked_fill(~self.present[region], -torch.inf)
+        scaled = torch.exp(inputs - inputs.amax(dim=1, keepdim=True))
+        slot = pick(weights[region, unit] * scaled, generator)
+        partitions = choice.none_of(self.n_partitions)
+        partitions[self.index[region, slot], row] = unit
+        choice.partitions[self.level] = partitions

@@ -1,0 +1,64 @@
+"""The root: one weighted sum over everything below it.
+
+Axes: I input units, B rows.
+"""
+
+import torch
+from torch import Tensor
+
+from ..trace import Choice, Flow, Trace, pick
+from .base import Layer, at_rows, sum_flows, weighted_sums
+
+
+class Root(Layer):
+    """The root: one sum over all units of all its partitions (or of a single leaf).
+
+    Parameters
+    ----------
+    level : int
+        Height of the root.
+    n_nodes, n_units : int
+        Partitions of the root and units of each; a root that is a leaf counts as one.
+    """
+
+    def __init__(self, level: int, n_nodes: int, n_units: int) -> None:
+        self.level = level
+        self.n_nodes = n_nodes
+        self.n_units = n_units
+        self.shape = (1, 1, n_nodes * n_units)
+
+    def _inputs(self, trace: Trace) -> tuple[Tensor, Tensor]:
+        """exp(h - m), (1, I, B), and m, (1, 1, B)."""
+        if self.level == 0:
+            return trace.scaled[0], trace.maxima[0]
+        h = trace.partitions[self.level].flatten(0, 1).unsqueeze(0)
+        m = h.amax(dim=1, keepdim=True)
+        return torch.exp(h - m), m
+
+    def forward(self, weights: Tensor, trace: Trace) -> None:
+        """Log density of every row."""
+        scaled, m = self._inputs(trace)
+        sums = weighted_sums(weights, scaled)
+        trace.sums[id(self)] = sums
+        trace.root = (torch.log(sums) + m).flatten()
+
+    def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
+        """The rows' weights flow into the partitions."""
+        scaled, _ = self._inputs(trace)
+        root = flow.root.view(1, 1, -1)
+        counts, into = sum_flows(weights, scaled, trace.sums[id(self)], root)
+        into = into.view(self.n_nodes, self.n_units, -1)
+        (flow.partitions if self.level else flow.regions)[self.level] = into
+        return counts
+
+    def choose(
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+    ) -> None:
+        """One unit of one partition for every row."""
+        scaled, _ = self._inputs(trace)
+        rows = torch.arange(choice.n_rows, device=scaled.device)
+        shares = weights[0] * at_rows(scaled, torch.zeros_like(rows), rows)
+        unit = pick(shares, generator)
+        nodes = choice.none_of(self.n_nodes)
+        nodes[unit // self.n_units, rows] = unit % self.n_units
+        (choice.partitions if self.level else choice.regions)[self.level] = nodes

@@ -1,0 +1,119 @@
+"""Tucker layers: weighted sums over all pairs of units of two children.
+
+Axes: F partitions of a fold, I and J units of their children, O output units, B rows.
+"""
+
+import torch
+from torch import Tensor
+
+from ..rows import Rows
+from ..trace import Choice, Flow, Trace, pick
+from .base import Layer, at_rows, chosen, weighted_sums
+
+
+class Tucker(Layer):
+    """The Einsum layer: h = log(sum over i, j of W_ij E_left,i E_right,j) + m_left + m_right.
+
+    Parameters
+    ----------
+    level : int
+    n_partitions : int
+        Partitions in the level; this layer writes those of one fold.
+    partitions : list of int
+        Positions of the fold's partitions in the level.
+    children : pair of (level, positions)
+        Left and right children of the fold's partitions.
+    n_regions : pair of int
+        Regions in the children's levels.
+    shape : tuple (F, O, I J)
+    device : torch.device
+
+    References
+    ----------
+    Peharz et al., "Einsum Networks", ICML 2020, equations 4 and 5.
+    """
+
+    def __init__(
+        self,
+        level: int,
+        n_partitions: int,
+        partitions: list[int],
+        children: tuple[tuple[int, list[int]], tuple[int, list[int]]],
+        n_regions: tuple[int, int],
+        shape: tuple[int, int, int],
+        device: torch.device,
+    ) -> None:
+        self.level = level
+        self.n_partitions = n_partitions
+        self.partitions = Rows(partitions, device)
+        self.child_levels = (children[0][0], children[1][0])
+        self.children = (Rows(children[0][1], device), Rows(children[1][1], device))
+        self.n_regions = n_regions
+        self.shape = shape
+
+    def _scaled(self, trace: Trace) -> list[Tensor]:
+        """Scaled values of the left and the right children, (F, I, B) and (F, J, B)."""
+        return [
+            rows.take(trace.scaled[level])
+            for level, rows in zip(self.child_levels, self.children, strict=True)
+        ]
+
+    def forward(self, weights: Tensor, trace: Trace) -> None:
+        """One product over all pairs of units."""
+        left, right = self._scaled(trace)
+        sums = weighted_sums(weights, _pairs(left, right))
+        trace.sums[id(self)] = sums
+        h = torch.log(sums)
+        for level, rows in zip(self.child_levels, self.children, strict=True):
+            h += rows.take(trace.maxima[level])
+        if len(self.partitions) == self.n_partitions and self.partitions.adjacent:
+            trace.partitions[self.level] = h
+        else:
+            if self.level not in trace.partitions:
+                trace.partitions[self.level] = h.new_empty((self.n_partitions, *h.shape[1:]))
+            self.partitions.put(trace.partitions[self.level], h)
+
+    def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
+        """Counts of the weights; each child receives the flow of its units over all pairs."""
+        left, right = self._scaled(trace)
+        n, n_left, n_rows = left.shape
+        ratio = self.partitions.take(flow.partitions[self.level]) / trace.sums[id(self)]
+        counts = weights * torch.bmm(ratio, _pairs(left, right).transpose(1, 2))
+        back = torch.bmm(weights.transpose(1, 2), ratio).view(n, n_left, -1, n_rows)
+        into_left = left * torch.einsum("fijb,fjb->fib", back, right)
+        into_right = right * torch.einsum("fijb,fib->fjb", back, left)
+        ends = zip(
+            self.child_levels,
+            self.children,
+            self.n_regions,
+            (into_left, into_right),
+            strict=True,
+        )
+        for level, rows, n_regions, into in ends:
+            if level not in flow.regions:
+                flow.regions[level] = into.new_zeros((n_regions, *into.shape[1:]))
+            rows.add(flow.regions[level], into)
+        return counts
+
+    def choose(
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+    ) -> None:
+        """A pair of units for every chosen unit of a partition."""
+        node, row, unit = chosen(self.partitions.take(choice.partitions[self.level]))
+        ends = [
+            (level, rows.index[node], n)
+            for level, rows, n in zip(self.child_levels, self.children, self.n_regions, strict=True)
+        ]
+        left, right = (at_rows(trace.scaled[level], child, row) for level, child, _ in ends)
+        shares = weights[node, unit] * (left.unsqueeze(2) * right.unsqueeze(1)).flatten(1)
+        pair = pick(shares, generator)
+        units = (pair // right.shape[1], pair % right.shape[1])
+        for (level, child, n), unit in zip(ends, units, strict=True):
+            if level not in choice.regions:
+                choice.regions[level] = choice.none_of(n)
+            choice.regions[level][child, row] = unit
+
+
+def _pairs(left: Tensor, right: Tensor) -> Tensor:
+    """Products over all pairs of units, (F, I, B) and (F, J, B) to (F, I J, B)."""
+    return (left.unsqueeze(2) * right.unsqueeze(1)).flatten(1, 2)

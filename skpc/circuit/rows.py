@@ -1,0 +1,46 @@
+"""Rows of the leading axis: a view where they are adjacent, one index where not."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class Rows:
+    """A fixed selection of rows of tensors' leading axis.
+
+    Parameters
+    ----------
+    index : sequence of int
+        The rows, in order.
+    device : torch.device
+        Where the tensors are.
+    """
+
+    def __init__(self, index: Sequence[int], device: torch.device) -> None:
+        index = list(index)
+        start = index[0] if index else 0
+        self.adjacent = index == list(range(start, start + len(index)))
+        self.slice = slice(start, start + len(index))
+        self.index = torch.tensor(index, dtype=torch.long, device=device)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, x: Tensor) -> Tensor:
+        """The rows of x: a view where they are adjacent, else a copy."""
+        return x[self.slice] if self.adjacent else x.index_select(0, self.index)
+
+    def put(self, x: Tensor, value: Tensor) -> None:
+        """Write value into the rows of x."""
+        if self.adjacent:
+            x[self.slice] = value
+        else:
+            x.index_copy_(0, self.index, value)
+
+    def add(self, x: Tensor, value: Tensor) -> None:
+        """Add value to the rows of x; repeated rows receive every addend."""
+        if self.adjacent:
+            x[self.slice] += value
+        else:
+            x.index_add_(0, self.index, value)

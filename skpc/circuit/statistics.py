@@ -1,0 +1,133 @@
+"""Data enters a circuit only here: collect over blocks of rows, merge by addition.
+
+Axes: B rows, D columns, F leaf regions, S slots, K units; sums (F, O, I) a layer.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .circuit import Circuit, Parameters
+from .layers import Layer
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Expected counts of a block of rows under some parameters; float64, additive.
+
+    Attributes
+    ----------
+    leaves : Tensor (F, S, K)
+        Flow-weighted sums of statistics and, in the slots of counts, of observed cells.
+    sums : tuple of Tensor (F, O, I)
+        Expected uses of every weight.
+    log_likelihood : Tensor ()
+        Weighted sum of the rows' log densities, in the units of the circuit's columns.
+    weight : Tensor ()
+        Sum of the rows' weights.
+    """
+
+    leaves: Tensor
+    sums: tuple[Tensor, ...]
+    log_likelihood: Tensor
+    weight: Tensor
+
+
+def collect(circuit: Circuit, parameters: Parameters, x: Tensor, weights: Tensor) -> Statistics:
+    """The E-step on one block: state is read, nothing is kept.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    parameters : Parameters
+        In the types that the passes shall run in.
+    x : Tensor (B, D)
+        NaN where missing.
+    weights : Tensor (B,)
+        float64.
+
+    Returns
+    -------
+    Statistics
+
+    Notes
+    -----
+    Flows are those of Peharz et al., "Einsum Networks", ICML 2020, section 3.4,
+    derived by hand (see `layers.base`). A missing cell is integrated out: it adds to no
+    statistic and to no count.
+    """
+    dtype = parameters.sums[0].dtype
+    slots = circuit.gather(x, dtype)
+    trace = circuit.forward(parameters, slots, dtype)
+    flow, counts = circuit.flows(parameters, trace, weights.to(dtype))
+    log_density = trace.root.double() + circuit.inputs.log_base(x).double()
+    return Statistics(
+        leaves=circuit.inputs.expected_statistics(flow.regions[0], slots).double(),
+        sums=tuple(count.double() for count in counts),
+        log_likelihood=(weights * log_density).sum(),
+        weight=weights.sum(),
+    )
+
+
+def merge(a: Statistics, b: Statistics) -> Statistics:
+    """Statistics of two blocks together: plain addition."""
+    return Statistics(
+        leaves=a.leaves + b.leaves,
+        sums=tuple(s + t for s, t in zip(a.sums, b.sums, strict=True)),
+        log_likelihood=a.log_likelihood + b.log_likelihood,
+        weight=a.weight + b.weight,
+    )
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Pseudo-rows that every unit has seen besides its expected rows.
+
+    A unit of a leaf has seen `smoothing` rows of its column's own distribution, a sum
+    has used each of its I weights smoothing / I times. `leaves` are the column's E[T], and
+    1 in the slots of counts.
+
+    Attributes
+    ----------
+    smoothing : float
+        Pseudo-rows a unit.
+    leaves : Tensor (F, S, 1)
+    """
+
+    smoothing: float
+    leaves: Tensor
+
+    def log_density(self, circuit: Circuit, parameters: Parameters) -> Tensor:
+        """Log prior density of the parameters, up to a constant, ().
+
+        The sum over leaf units of smoothing (<theta, E[T]> - A) and over sums of
+        smoothing times the mean log weight: what full-batch EM adds to the
+        log-likelihood that it never lowers.
+        """
+        total: Tensor = (parameters.leaves * self.leaves).sum()
+        for layer, weights in zip(circuit.weighted, parameters.sums, strict=True):
+            share = _uniform(layer, weights)
+            total += (share * torch.log(torch.where(share > 0, weights, 1.0))).sum()
+        return self.smoothing * total
+
+    def add(self, circuit: Circuit, statistics: Statistics, evidence: float) -> Statistics:
+        """Mean statistics of a row with the prior's share of a row among `evidence` rows."""
+        one = 1.0 / statistics.weight
+        share = self.smoothing / evidence
+        sums = []
+        for layer, counts in zip(circuit.weighted, statistics.sums, strict=True):
+            sums.append(counts * one + share * _uniform(layer, counts))
+        return Statistics(
+            leaves=statistics.leaves * one + share * self.leaves,
+            sums=tuple(sums),
+            log_likelihood=statistics.log_likelihood * one,
+            weight=torch.ones_like(statistics.weight),
+        )
+
+
+def _uniform(layer: Layer, like: Tensor) -> Tensor:
+    """Equal shares of the weights that exist, broadcast to (F, O, I)."""
+    if layer.mask is None:
+        return torch.full_like(like, 1 / like.shape[2])
+    return (layer.mask / layer.mask.sum(dim=2, keepdim=True)).to(like).expand_as(like)
