@@ -13,7 +13,10 @@ from sklearn.utils.validation import validate_data
 
 try:  # scikit-learn 1.9 and later
     from sklearn.callback import CallbackSupportMixin, with_callbacks
+
+    HAS_CALLBACKS = True
 except ImportError:  # pragma: no cover
+    HAS_CALLBACKS = False
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands in where scikit-learn has no callbacks."""
@@ -23,9 +26,59 @@ except ImportError:  # pragma: no cover
         return method
 
 
+class PassReporter:
+    """Tells scikit-learn's callbacks about the passes of a fit; silent where it has none.
+
+    Parameters
+    ----------
+    estimator : CallbackSupportMixin
+        Its method `fit` must be decorated with `with_callbacks`.
+    max_passes : int
+    X : array-like
+        Training table, for callbacks that score on it.
+    """
+
+    def __init__(self, estimator: Any, max_passes: int, X: Any) -> None:
+        self.estimator = estimator
+        self.X = X
+        # Callbacks cost nothing unless somebody has set some or a search passes them on.
+        self.active = HAS_CALLBACKS and (
+            hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
+        )
+        if self.active:
+            self.root = estimator._init_callback_context(max_subtasks=max_passes)
+            self.root.call_on_fit_task_begin(estimator=estimator, X=X)
+
+    def begin(self) -> None:
+        """A pass begins."""
+        if self.active:
+            self.task = self.root.subcontext(task_name="pass")
+            self.task.call_on_fit_task_begin(estimator=self.estimator, X=self.X)
+
+    def end(self, attributes: Callable[[], dict[str, Any]]) -> bool:
+        """A pass ended; whether a callback wants training to stop.
+
+        Parameters
+        ----------
+        attributes : callable
+            Returns the fitted attributes of the estimator as of now.
+        """
+        return self.active and self.task.call_on_fit_task_end(
+            estimator=self.estimator, X=self.X, reconstruction_attributes=attributes
+        )
+
+    def close(self, attributes: Callable[[], dict[str, Any]]) -> None:
+        """The fit ended."""
+        if self.active:
+            self.root.call_on_fit_task_end(
+                estimator=self.estimator, X=self.X, reconstruction_attributes=attributes
+            )
+
+
 __all__ = [
     "CallbackSupportMixin",
     "Interval",
+    "PassReporter",
     "StrOptions",
     "check_sample_weight",
     "fit_context",

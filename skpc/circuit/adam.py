@@ -55,7 +55,7 @@ def start(circuit: Circuit, parameters: Parameters) -> AdamState:
 def update(
     circuit: Circuit,
     state: AdamState,
-    statistics: Statistics,
+    mean: Statistics,
     prior: Prior,
     rate: float,
     evidence: float,
@@ -66,7 +66,8 @@ def update(
     ----------
     circuit : Circuit
     state : AdamState
-    statistics : Statistics
+    mean : Statistics
+        Of a mean row, `Statistics.per_row`.
     prior : Prior
     rate : float
         Step size.
@@ -82,7 +83,7 @@ def update(
     Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020,
     algorithm 2.
     """
-    smoothed = prior.add(circuit, statistics, evidence)
+    smoothed = prior.add(circuit, mean, evidence)
     gradients = _gradients(circuit, state, smoothed)
     step = state.step + 1
     first = tuple(torch.lerp(m, g, 1 - BETA_1) for m, g in zip(state.first, gradients, strict=True))

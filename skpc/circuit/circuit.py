@@ -85,6 +85,23 @@ class Circuit:
         )
         return leaves * self.inputs.n_units + sums
 
+    @property
+    def floats_per_row(self) -> int:
+        """Numbers that the passes hold for one row, roughly."""
+        regions, slots, units = self.inputs.shape
+        above = sum(s[0] * (s[1] + s[2]) for s in (layer.shape for layer in self.weighted) if s)
+        return regions * (slots + units) + 3 * above
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of a block whose passes hold some 64 MB in float64."""
+        return max(16, min(4096, 8_000_000 // self.floats_per_row))
+
+    @property
+    def draw_rows(self) -> int:
+        """Rows that are drawn at once."""
+        return max(256, min(16_384, 4_000_000 // self.inputs.n_columns))
+
     def leaf_dtype(self, dtype: torch.dtype) -> torch.dtype:
         """Type of the leaves' product: float64 where a family cancels digits."""
         return torch.float64 if self.inputs.precise else dtype
@@ -120,6 +137,11 @@ class Circuit:
         for layer, weights in self._weights(parameters):
             layer.forward(weights, trace)
         return trace
+
+    def log_density(self, parameters: Parameters, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """Log density of rows x (B, D), missing cells integrated out, (B,)."""
+        trace = self.forward(parameters, self.gather(x, dtype), dtype)
+        return trace.root + self.inputs.log_base(x.to(dtype))
 
     def flows(self, parameters: Parameters, trace: Trace, root: Tensor) -> tuple[Flow, list]:
         """Flows of all units, root to leaves, for rows of weight root (B,).

@@ -35,7 +35,7 @@ class EMState:
 def update(
     circuit: Circuit,
     state: EMState,
-    statistics: Statistics,
+    mean: Statistics,
     prior: Prior,
     rate: float,
     evidence: float,
@@ -49,7 +49,8 @@ def update(
     ----------
     circuit : Circuit
     state : EMState
-    statistics : Statistics
+    mean : Statistics
+        Of a mean row, `Statistics.per_row`.
     prior : Prior
     rate : float
         Step size in (0, 1].
@@ -66,17 +67,14 @@ def update(
     models", JRSS B 2009, equation 12: the statistics are averaged, not the parameters,
     so a unit that a block hardly uses is hardly moved by it.
     """
-    one = 1.0 / statistics.weight
     if state.leaves is None or rate == 1.0:
-        leaves = statistics.leaves * one
-        sums = tuple(counts * one for counts in statistics.sums)
+        leaves, sums = mean.leaves, mean.sums
     else:
-        leaves = torch.lerp(state.leaves, statistics.leaves * one, rate)
+        leaves = torch.lerp(state.leaves, mean.leaves, rate)
         sums = tuple(
-            torch.lerp(old, counts * one, rate)
-            for old, counts in zip(state.sums, statistics.sums, strict=True)
+            torch.lerp(old, new, rate) for old, new in zip(state.sums, mean.sums, strict=True)
         )
-    running = Statistics(leaves, sums, statistics.log_likelihood, torch.ones_like(one))
+    running = Statistics(leaves, sums, mean.log_likelihood, mean.weight)
     smoothed = prior.add(circuit, running, evidence)
     return EMState(_maximise(circuit, state.parameters, smoothed), leaves, sums)
 

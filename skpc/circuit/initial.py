@@ -3,6 +3,8 @@
 Axes: D columns, B rows, F leaf regions, S slots, K units, n incidences, t statistics.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -11,13 +13,13 @@ from .inputs import LeafGroup
 from .statistics import Prior
 
 
-def marginals(circuit: Circuit, blocks: list[tuple[Tensor, Tensor]]) -> Tensor:
+def marginals(circuit: Circuit, blocks: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
     """Weighted sums of every column's statistics and counts over blocks of rows.
 
     Parameters
     ----------
     circuit : Circuit
-    blocks : list of (Tensor (B, D), Tensor (B,))
+    blocks : iterable of (Tensor (B, D), Tensor (B,))
         Rows and their weights.
 
     Returns

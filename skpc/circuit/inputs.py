@@ -34,6 +34,8 @@ class LeafGroup:
         Rows of all their incidences in the packed parameters seen as (F S, K).
     column_of : Tensor (n,)
         For each incidence its position in `columns`.
+    region_of : Tensor (n,)
+        For each incidence its leaf region.
     """
 
     family: Leaf
@@ -41,6 +43,7 @@ class LeafGroup:
     phi: slice
     packed: Rows
     column_of: Tensor
+    region_of: Tensor
 
     @property
     def width(self) -> int:
@@ -118,6 +121,7 @@ class InputLayer:
             phi=slice(starts[columns[0]], starts[columns[0]] + width * len(columns)),
             packed=Rows([row + i for _, row in mine for i in range(width)], self.device),
             column_of=torch.tensor([position[v] for v, _ in mine], device=self.device),
+            region_of=torch.tensor([row // self.shape[1] for _, row in mine], device=self.device),
         )
 
     def phi(self, x: Tensor) -> Tensor:

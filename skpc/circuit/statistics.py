@@ -33,6 +33,15 @@ class Statistics:
     log_likelihood: Tensor
     weight: Tensor
 
+    def per_row(self, weight: float) -> "Statistics":
+        """Statistics of a mean row: everything divided by a weight."""
+        return Statistics(
+            leaves=self.leaves / weight,
+            sums=tuple(counts / weight for counts in self.sums),
+            log_likelihood=self.log_likelihood / weight,
+            weight=self.weight / weight,
+        )
+
 
 def collect(circuit: Circuit, parameters: Parameters, x: Tensor, weights: Tensor) -> Statistics:
     """The E-step on one block: state is read, nothing is kept.
@@ -111,19 +120,15 @@ class Prior:
             total += (share * torch.log(torch.where(share > 0, weights, 1.0))).sum()
         return self.smoothing * total
 
-    def add(self, circuit: Circuit, statistics: Statistics, evidence: float) -> Statistics:
-        """Mean statistics of a row with the prior's share of a row among `evidence` rows."""
-        one = 1.0 / statistics.weight
+    def add(self, circuit: Circuit, mean: Statistics, evidence: float) -> Statistics:
+        """Statistics of a mean row with the prior's share of a row among `evidence` rows."""
         share = self.smoothing / evidence
-        sums = []
-        for layer, counts in zip(circuit.weighted, statistics.sums, strict=True):
-            sums.append(counts * one + share * _uniform(layer, counts))
-        return Statistics(
-            leaves=statistics.leaves * one + share * self.leaves,
-            sums=tuple(sums),
-            log_likelihood=statistics.log_likelihood * one,
-            weight=torch.ones_like(statistics.weight),
+        sums = tuple(
+            counts + share * _uniform(layer, counts)
+            for layer, counts in zip(circuit.weighted, mean.sums, strict=True)
         )
+        leaves = mean.leaves + share * self.leaves
+        return Statistics(leaves, sums, mean.log_likelihood, mean.weight)
 
 
 def _uniform(layer: Layer, like: Tensor) -> Tensor:

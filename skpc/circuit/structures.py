@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import ceil, log2
-from numbers import Integral
 
 import numpy as np
 
@@ -119,7 +118,8 @@ def poon_domingos(
     (9, 6)
     """
     sides = tuple(int(side) for side in grid_shape)
-    steps = (int(delta),) * len(sides) if isinstance(delta, Integral) else tuple(delta)
+    steps = tuple(np.atleast_1d(delta).tolist())
+    steps = steps * len(sides) if len(steps) == 1 else steps
     if not sides or min(sides) < 1:
         raise ValueError(f"grid_shape must hold positive sides, got {sides}.")
     if len(steps) != len(sides) or min(steps) < 1:

@@ -1,0 +1,257 @@
+"""From checked columns to a fitted density estimator: starts, passes, what is stored.
+
+Axes: n rows, D columns.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from ._frames import RawColumn
+from ._setup import (
+    choose_batch_size,
+    choose_device,
+    choose_max_iter,
+    make_circuit,
+    make_structure,
+    make_table,
+)
+from ._sklearn import PassReporter
+from ._table import Encoded
+from .circuit import initial, training
+from .circuit.arrays import from_arrays, to_arrays
+from .circuit.circuit import Circuit
+from .circuit.statistics import Prior
+from .circuit.training import Options, Progress, Rows, State
+
+Floats = NDArray[np.float64]
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+LEARNING_RATES = {"em": 0.5, "adam": 0.1}
+
+
+def solver_of(model: Any) -> str:
+    """The solver that "auto" stands for."""
+    return "em" if model.solver == "auto" else model.solver
+
+
+def learning_rate_of(model: Any) -> float:
+    """The first step size.
+
+    Raises
+    ------
+    ValueError
+        If it is above 1 for EM.
+    """
+    solver = solver_of(model)
+    rate = LEARNING_RATES[solver] if model.learning_rate is None else float(model.learning_rate)
+    if solver == "em" and rate > 1:
+        raise ValueError(f"learning_rate is {rate}; EM accepts steps above 0 and up to 1.")
+    return rate
+
+
+def prepare(
+    model: Any, X: Any, raws: list[RawColumn], weights: Floats, random: np.random.RandomState
+) -> None:
+    """Decide columns and structure, and store them."""
+    model._table = make_table(X, raws, weights, model.leaf, model.categorical_features)
+    model._spec = {
+        "layer": model.layer,
+        "n_sums": int(model.n_sums),
+        "n_leaves": int(model.n_sums if model.n_leaves is None else model.n_leaves),
+        "min_variance": float(model.min_variance),
+    }
+    model.structure_ = make_structure(
+        model.structure, len(raws), model.depth, model.n_replicas, model.grid_shape, random
+    )
+    model.leaf_families_ = [column.family for column in model._table.columns]
+
+
+def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) -> None:
+    """Fit and store; `warm` goes on from what is stored."""
+    random = check_random_state(model.random_state)
+    device = choose_device(model.device)
+    learning_rate_of(model)
+    if not warm:
+        prepare(model, X, raws, weights, random)
+    circuit = make_circuit(model.structure_, model._table, model._spec, device)
+    rows, validation = _split(model, model._table.encode(raws), weights, random)
+    options = _options(model, len(rows.x))
+    sums = marginals(circuit, rows)
+    prior = initial.make_prior(circuit, sums, model.smoothing)
+    n_init = 1 if warm else model.n_init
+    reporter = PassReporter(model, n_init * options.max_iter, X)
+    runs = []
+    for _ in range(n_init):
+        start = _start(model, circuit, sums, random, warm)
+        order = _seeded(random)
+        runs.append(
+            _train(model, circuit, start, rows, validation, prior, options, order, reporter)
+        )
+    state, progress = max(runs, key=lambda run: _objective(circuit, run, rows, prior, options))
+    steps = len(progress.seconds) * training.n_batches(len(rows.x), options.batch_size)
+    model._stream = {"marginals": sums.cpu().numpy(), "rows": rows.total, "steps": steps}
+    _store(model, circuit, state, progress)
+    reporter.close(lambda: _attributes(circuit, state, progress))
+
+
+def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> None:
+    """One pass over a block of rows; what is stored goes on."""
+    random = check_random_state(model.random_state)
+    device = choose_device(model.device)
+    learning_rate_of(model)
+    first = not hasattr(model, "_arrays")
+    if first:
+        prepare(model, X, raws, weights, random)
+    circuit = make_circuit(model.structure_, model._table, model._spec, device)
+    rows = _rows(model, model._table.encode(raws), weights)
+    past: dict[str, Any] = {"marginals": 0.0, "rows": 0.0, "steps": 0}
+    past = past if first else model._stream
+    sums = marginals(circuit, rows)
+    sums = sums + torch.as_tensor(past["marginals"], dtype=sums.dtype, device=sums.device)
+    prior = initial.make_prior(circuit, sums, model.smoothing)
+    start = _start(model, circuit, sums, random, not first)
+    options = _options(model, len(rows.x))
+    seen = past["rows"] + rows.total
+    state, progress = training.stream(circuit, start, rows, prior, options, past["steps"], seen)
+    steps = past["steps"] + training.n_batches(len(rows.x), options.batch_size)
+    model._stream = {"marginals": sums.cpu().numpy(), "rows": seen, "steps": steps}
+    _store(model, circuit, state, progress)
+
+
+def _options(model: Any, n: int) -> Options:
+    """Settings of the training loop for n rows."""
+    batch_size = choose_batch_size(model.batch_size, n)
+    return Options(
+        solver_of(model),
+        learning_rate_of(model),
+        batch_size,
+        choose_max_iter(model.max_iter, n, batch_size),
+        model.tol,
+        model.n_iter_no_change,
+        DTYPES[model.dtype],
+    )
+
+
+def _store(model: Any, circuit: Circuit, state: State, progress: Progress) -> None:
+    """Set the fitted attributes; the built circuit of an earlier fit is of no use now."""
+    for name, value in _attributes(circuit, state, progress).items():
+        setattr(model, name, value)
+    model.__dict__.pop("_cache", None)
+
+
+def marginals(circuit: Circuit, rows: Rows) -> torch.Tensor:
+    """Sums of every column's statistics over the rows."""
+    return initial.marginals(circuit, training.blocks(circuit, rows, None))
+
+
+def _start(
+    model: Any, circuit: Circuit, sums: torch.Tensor, random: np.random.RandomState, warm: bool
+) -> State:
+    """The stored state, or one at random parameters."""
+    solver = solver_of(model)
+    if warm:
+        state = from_arrays(model._arrays, circuit.device)
+        if model._arrays["solver"] == solver:
+            return state
+        return training.begin(circuit, state.parameters, solver)
+    parameters = initial.random_parameters(circuit, sums, _seeded(random))
+    return training.begin(circuit, parameters, solver)
+
+
+def _seeded(random: np.random.RandomState) -> torch.Generator:
+    """A generator on the CPU, so that a seed means the same on every device."""
+    return torch.Generator().manual_seed(int(random.randint(np.iinfo(np.int32).max)))
+
+
+def _rows(model: Any, table: Encoded, weights: Floats) -> Rows:
+    constant = float(np.average(model._table.log_jacobian(table), weights=weights))
+    return Rows(torch.from_numpy(table.z), torch.from_numpy(weights), constant)
+
+
+def _split(
+    model: Any, table: Encoded, weights: Floats, random: np.random.RandomState
+) -> tuple[Rows, Rows | None]:
+    """Training rows and, with early stopping, validation rows."""
+    n = len(weights)
+    if not model.early_stopping:
+        return _rows(model, table, weights), None
+    n_held = round(model.validation_fraction * n)
+    if not 0 < n_held < n:
+        raise ValueError(
+            f"validation_fraction {model.validation_fraction} of {n} rows leaves {n_held} "
+            "for validation; both parts need at least one row."
+        )
+    order = random.permutation(n)
+    held, kept = np.sort(order[:n_held]), np.sort(order[n_held:])
+    return (
+        _rows(model, table.rows(kept), weights[kept]),
+        _rows(model, table.rows(held), weights[held]),
+    )
+
+
+def _train(
+    model: Any,
+    circuit: Circuit,
+    start: State,
+    rows: Rows,
+    validation: Rows | None,
+    prior: Prior,
+    options: Options,
+    generator: torch.Generator,
+    reporter: PassReporter,
+) -> tuple[State, Progress]:
+    """One start's passes, reported."""
+
+    def on_pass(iteration: int, progress: Progress, state: State) -> bool:
+        if model.verbose and (iteration + 1) % model.verbose == 0:
+            print(_line(iteration, progress))
+        stop = reporter.end(lambda: _attributes(circuit, state, progress))
+        if not stop and iteration + 1 < options.max_iter and not progress.converged:
+            reporter.begin()
+        return stop
+
+    reporter.begin()
+    return training.train(circuit, start, rows, prior, options, generator, validation, on_pass)
+
+
+def _line(iteration: int, progress: Progress) -> str:
+    held = f", validation {progress.validation[-1]:.4f}" if progress.validation else ""
+    return (
+        f"pass {iteration + 1}: log-likelihood {progress.log_likelihood[-1]:.4f}{held}, "
+        f"{progress.seconds[-1]:.1f} s"
+    )
+
+
+def _objective(
+    circuit: Circuit,
+    run: tuple[State, Progress],
+    rows: Rows,
+    prior: Prior,
+    options: Options,
+) -> float:
+    """What decides between starts: held-out likelihood, else penalised likelihood."""
+    state, progress = run
+    if progress.validation:
+        return max(progress.validation)
+    likelihood = training.mean_log_density(circuit, state.parameters, rows, options.dtype)
+    return likelihood + float(prior.log_density(circuit, state.parameters)) / rows.total
+
+
+def _attributes(circuit: Circuit, state: State, progress: Progress) -> dict[str, Any]:
+    """Fitted attributes of the estimator."""
+    history = {
+        "log_likelihood": np.array(progress.log_likelihood),
+        "seconds": np.array(progress.seconds),
+    }
+    if progress.validation:
+        history["validation_log_likelihood"] = np.array(progress.validation)
+    return {
+        "_arrays": to_arrays(state),
+        "n_parameters_": circuit.n_parameters,
+        "history_": history,
+        "n_iter_": len(progress.log_likelihood),
+        "converged_": progress.converged,
+    }

@@ -1,0 +1,209 @@
+"""Columns of arrays and of pandas and polars frames, read and written alike.
+
+Neither pandas nor polars is needed: a frame can only be given by who has its library.
+"""
+
+import sys
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """One column as it was given.
+
+    Attributes
+    ----------
+    name : str
+        For messages: "column 'age'", or "column 3" of an array.
+    kind : {"number", "integer", "bool", "category"}
+    values : ndarray (n,)
+        float64 for numbers, integers and bools, else object.
+    missing : ndarray (n,) of bool
+    dtype : str
+        Name of the type, by which `column_like` makes a column of the same type.
+    categories : tuple or None
+        Categories that the type declares, in its order.
+    ordered : bool
+        Whether the type says that they are ordered.
+    """
+
+    name: str
+    kind: str
+    values: NDArray[Any]
+    missing: NDArray[np.bool_]
+    dtype: str
+    categories: tuple[Any, ...] | None = None
+    ordered: bool = False
+
+    def rows(self, index: NDArray[Any]) -> "RawColumn":
+        """Some rows of the column, by mask or positions."""
+        return replace(self, values=self.values[index], missing=self.missing[index])
+
+
+def container(X: Any) -> str:
+    """Which of "pandas", "polars" or "array" X is."""
+    for library in ("pandas", "polars"):
+        module = sys.modules.get(library)
+        if module is not None and isinstance(X, module.DataFrame):
+            return library
+    return "array"
+
+
+def read_columns(X: Any) -> list[RawColumn]:
+    """All columns of a frame or of a two-dimensional array.
+
+    Raises
+    ------
+    ValueError
+        For dates, times and complex numbers.
+    """
+    kind = container(X)
+    if kind == "pandas":
+        return [_read_pandas(X, j) for j in range(X.shape[1])]
+    if kind == "polars":
+        return [_read_polars(X, j) for j in range(X.shape[1])]
+    return [_read_array(X[:, j], f"column {j}") for j in range(X.shape[1])]
+
+
+def _read_array(values: NDArray[Any], name: str) -> RawColumn:
+    if values.dtype.kind == "O":
+        return _objects(name, values, str(values.dtype))
+    if values.dtype.kind in "US":
+        return _objects(name, values.astype(object), "object")
+    numbers = values.astype(np.float64)
+    kind = {"b": "bool", "i": "integer", "u": "integer"}.get(values.dtype.kind, "number")
+    return RawColumn(name, kind, numbers, np.isnan(numbers), str(values.dtype))
+
+
+def _objects(name: str, values: NDArray[Any], dtype: str, **declared: Any) -> RawColumn:
+    missing = np.fromiter((_is_missing(v) for v in values), dtype=bool, count=len(values))
+    return RawColumn(name, "category", values, missing, dtype, **declared)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def _read_pandas(X: Any, j: int) -> RawColumn:
+    series, name = X.iloc[:, j], f"column {X.columns[j]!r}"
+    dtype = series.dtype
+    numpy_kind = getattr(dtype, "kind", "O")
+    if numpy_kind in "mMc":
+        raise ValueError(_refusal(name, dtype))
+    if hasattr(dtype, "categories"):
+        declared = {"categories": tuple(dtype.categories), "ordered": bool(dtype.ordered)}
+        return _objects(name, series.to_numpy(dtype=object), "category", **declared)
+    if numpy_kind in "biuf":
+        missing = series.isna().to_numpy(dtype=bool)
+        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        kind = {"b": "bool", "f": "number"}.get(numpy_kind, "integer")
+        return RawColumn(name, kind, numbers, missing, str(dtype))
+    return _objects(name, series.to_numpy(dtype=object), str(dtype))
+
+
+def _read_polars(X: Any, j: int) -> RawColumn:
+    series, name = X.to_series(j), f"column {X.columns[j]!r}"
+    dtype = series.dtype
+    if dtype.is_temporal() or dtype.is_nested():
+        raise ValueError(_refusal(name, dtype))
+    base = type(dtype).__name__ if not isinstance(dtype, type) else dtype.__name__
+    if dtype.is_numeric() or base == "Boolean":
+        numbers = series.cast(sys.modules["polars"].Float64).to_numpy().copy()
+        kind = "bool" if base == "Boolean" else "integer" if dtype.is_integer() else "number"
+        return RawColumn(name, kind, numbers, np.isnan(numbers), base)
+    values = np.empty(len(series), dtype=object)
+    values[:] = series.to_list()
+    if base == "Enum":
+        return _objects(name, values, base, categories=tuple(dtype.categories.to_list()))
+    return _objects(name, values, base)
+
+
+def _refusal(name: str, dtype: Any) -> str:
+    return (
+        f"{name[0].upper()}{name[1:]} has the type {dtype}; numbers, booleans, strings and "
+        "categories are accepted. Turn dates and durations into numbers first."
+    )
+
+
+def column_like(raw: RawColumn, values: NDArray[Any], library: str) -> Any:
+    """Values (n,) as a column of the type that `raw` had, for the given library.
+
+    Numbers for integer types are rounded and kept in the type's range.
+    """
+    if library == "pandas":
+        return _pandas_like(raw, values)
+    if library == "polars":
+        return _polars_like(raw, values)
+    return fit_dtype(values, np.dtype(raw.dtype))
+
+
+def fit_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Values in a NumPy type, rounded and clipped where it holds integers."""
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        # The float nearest to the largest integer may be above it; step below.
+        top = np.nextafter(float(info.max), 0) if info.bits == 64 else float(info.max)
+        return np.clip(np.rint(values.astype(np.float64)), float(info.min), top).astype(dtype)
+    return values.astype(dtype)
+
+
+def _pandas_like(raw: RawColumn, values: NDArray[Any]) -> Any:
+    pandas = sys.modules["pandas"]
+    if raw.categories is not None:
+        return pandas.Categorical(values, categories=list(raw.categories), ordered=raw.ordered)
+    if raw.kind == "integer":
+        exact = np.dtype(raw.dtype.lower().split("[")[0])
+        return pandas.Series(fit_dtype(values, exact)).astype(raw.dtype).array
+    if raw.kind == "bool":
+        return pandas.Series(values.astype(bool)).astype(raw.dtype).array
+    return pandas.Series(values).astype(raw.dtype).array
+
+
+def _polars_like(raw: RawColumn, values: NDArray[Any]) -> Any:
+    polars = sys.modules["polars"]
+    if raw.categories is not None:
+        return polars.Series(values.tolist(), dtype=polars.Enum(list(raw.categories)))
+    dtype = getattr(polars, raw.dtype)
+    if raw.kind == "integer":
+        return polars.Series(fit_dtype(values, np.dtype(raw.dtype.lower())), dtype=dtype)
+    if raw.kind == "bool":
+        return polars.Series(values.astype(bool), dtype=dtype)
+    return polars.Series(values.tolist(), dtype=dtype)
+
+
+def build(library: str, names: list[str] | None, columns: list[Any]) -> Any:
+    """A frame or array of columns."""
+    if library == "array":
+        return np.stack(columns, axis=1)
+    data = dict(zip(names or [], columns, strict=True))
+    return sys.modules[library].DataFrame(data)
+
+
+def with_columns(X: Any, columns: dict[int, Any]) -> Any:
+    """A copy of X with some columns replaced, by position; X is not modified."""
+    library = container(X)
+    if library == "pandas":
+        out = X.copy()
+        for j, column in columns.items():
+            out.isetitem(j, column)
+        return out
+    if library == "polars":
+        return X.with_columns([column.alias(X.columns[j]) for j, column in columns.items()])
+    out = np.array(X)
+    for j, column in columns.items():
+        out[:, j] = column
+    return out
+
+
+def repeat_rows(X: Any, times: int) -> Any:
+    """Every row `times` times in a row."""
+    if times == 1:
+        return X
+    index = np.repeat(np.arange(len(X)), times)
+    return X.iloc[index] if container(X) == "pandas" else X[index]

@@ -1,0 +1,207 @@
+"""What a fit decides before it starts: columns, families, structure, batches, passes.
+
+Axes: n rows, D columns.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ._frames import RawColumn, container
+from ._table import Column, Table, describe, numbers
+from .circuit import RegionGraph, poon_domingos, random_binary_trees
+from .circuit.circuit import Circuit
+from .circuit.leaves import FAMILIES, Leaf
+from .circuit.structures import grid_steps
+
+
+def make_table(
+    X: Any, raws: list[RawColumn], weights: NDArray[np.float64], leaf: Any, categorical: Any
+) -> Table:
+    """Columns of a training table with their families and scales."""
+    names = list(X.columns) if container(X) != "array" else None
+    mask = categorical_mask(categorical, raws, names)
+    chosen = families(leaf, raws, mask)
+    columns: list[Column] = [
+        describe(raw, family, FAMILIES[family].support, weights)
+        for raw, family in zip(raws, chosen, strict=True)
+    ]
+    return Table(columns, container(X), names)
+
+
+def categorical_mask(
+    categorical: Any, raws: list[RawColumn], names: list[str] | None
+) -> NDArray[np.bool_]:
+    """Which columns hold categories, (D,).
+
+    Raises
+    ------
+    ValueError
+        If a mask has the wrong length, an index is out of range or a name is unknown.
+    """
+    d = len(raws)
+    if isinstance(categorical, str) and categorical == "from_dtype":
+        return np.array([raw.kind == "category" for raw in raws])
+    if categorical is None:
+        return np.zeros(d, dtype=bool)
+    return column_mask(categorical, names, d, "categorical_features")
+
+
+def column_mask(wanted: Any, names: list[str] | None, d: int, argument: str) -> NDArray[np.bool_]:
+    """Columns given by a mask, by positions or by names as a mask (D,)."""
+    wanted = [wanted] if isinstance(wanted, str | int | np.integer) else list(wanted)
+    if wanted and all(isinstance(w, bool | np.bool_) for w in wanted):
+        if len(wanted) != d:
+            raise ValueError(f"{argument} is a mask of {len(wanted)} columns; X has {d}.")
+        return np.array(wanted, dtype=bool)
+    mask = np.zeros(d, dtype=bool)
+    for item in wanted:
+        mask[_position(item, names, d, argument)] = True
+    return mask
+
+
+def _position(item: Any, names: list[str] | None, d: int, argument: str) -> int:
+    if isinstance(item, str):
+        if names is None or item not in names:
+            known = "X has no column names" if names is None else f"the columns are {names}"
+            raise ValueError(f"{argument} names the column {item!r}; {known}.")
+        return names.index(item)
+    if not isinstance(item, int | np.integer) or not -d <= item < d:
+        raise ValueError(
+            f"{argument} holds {item!r}; a mask, column names or positions from {-d} to "
+            f"{d - 1} are accepted."
+        )
+    return int(item)
+
+
+def families(leaf: Any, raws: list[RawColumn], mask: NDArray[np.bool_]) -> list[str]:
+    """Name of every column's leaf family.
+
+    Raises
+    ------
+    ValueError
+        For an unknown family or a list of the wrong length.
+    """
+    d = len(raws)
+    wanted = [leaf] * d if isinstance(leaf, str) else list(leaf)
+    if len(wanted) != d:
+        raise ValueError(f"leaf names {len(wanted)} families; X has {d} columns.")
+    known = ["auto", *sorted(FAMILIES)]
+    for raw, name in zip(raws, wanted, strict=True):
+        if name not in known:
+            raise ValueError(f"leaf is {name!r} for {raw.name}; {known} are accepted.")
+    return [
+        _auto_family(raw, bool(codes)) if name == "auto" else name
+        for raw, name, codes in zip(raws, wanted, mask, strict=True)
+    ]
+
+
+def _auto_family(raw: RawColumn, codes: bool) -> str:
+    """Categorical where told, Bernoulli for zeros and ones, else Gaussian.
+
+    A float column that is constant stays Gaussian: whether it is a digit or a number
+    that happens not to vary cannot be told.
+    """
+    if codes:
+        return "categorical"
+    if raw.kind == "bool":
+        return "bernoulli"
+    values = numbers(raw)
+    seen = set(np.unique(values[~raw.missing][:1000]).tolist())
+    if not seen <= {0.0, 1.0}:
+        return "gaussian"
+    seen = set(np.unique(values[~raw.missing]).tolist())
+    if seen == {0.0, 1.0} or (seen and seen <= {0.0, 1.0} and raw.kind == "integer"):
+        return "bernoulli"
+    return "gaussian"
+
+
+def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
+    """A family object a column; columns of one kind share one object."""
+    made: dict[tuple[str, int], Leaf] = {}
+    leaves = []
+    for column in table.columns:
+        key = (column.family, len(column.categories))
+        if key not in made:
+            made[key] = FAMILIES[column.family].for_column(key[1], min_variance)
+        leaves.append(made[key])
+    return leaves
+
+
+def make_structure(
+    structure: Any,
+    d: int,
+    depth: int | None,
+    n_replicas: int,
+    grid_shape: Sequence[int] | None,
+    random_state: np.random.RandomState,
+) -> RegionGraph:
+    """The region graph that the parameters ask for.
+
+    Raises
+    ------
+    ValueError
+        If a given graph or grid does not have the table's number of columns.
+    """
+    if isinstance(structure, RegionGraph):
+        if structure.n_variables != d:
+            raise ValueError(
+                f"structure covers {structure.n_variables} columns; X has {d} columns."
+            )
+        return structure
+    if structure == "poon_domingos":
+        shape = (d,) if grid_shape is None else tuple(int(side) for side in grid_shape)
+        if int(np.prod(shape)) != d:
+            raise ValueError(f"grid_shape {shape} has {np.prod(shape)} cells; X has {d} columns.")
+        return poon_domingos(shape, grid_steps(shape, depth))
+    return random_binary_trees(d, depth, n_replicas, random_state)
+
+
+def choose_batch_size(batch_size: Any, n: int) -> int:
+    """Rows a step: all up to 1,000 rows, else a 64th of them between 100 and 512."""
+    if batch_size is None:
+        return n
+    if batch_size == "auto":
+        return n if n <= 1000 else int(np.clip(n // 64, 100, 512))
+    return int(min(batch_size, n))
+
+
+def choose_max_iter(max_iter: Any, n: int, batch_size: int) -> int:
+    """Passes: 100 over full batches, else 2,500 steps' worth between 5 and 50."""
+    if max_iter != "auto":
+        return int(max_iter)
+    if batch_size >= n:
+        return 100
+    return int(np.clip(2500 * batch_size // n, 5, 50))
+
+
+def choose_device(device: str) -> torch.device:
+    """The torch device of a name; "auto" is CUDA where there is one.
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the name or has no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device is {device!r}; 'auto', 'cpu' and the devices of this build of torch are "
+            f"accepted ({str(error).splitlines()[0]})"
+        ) from None
+    return found
+
+
+def make_circuit(
+    graph: RegionGraph, table: Table, spec: dict[str, Any], device: torch.device
+) -> Circuit:
+    """The circuit of a fitted model."""
+    leaves = make_leaves(table, spec["min_variance"])
+    return Circuit(graph, leaves, spec["layer"], spec["n_sums"], spec["n_leaves"], device)

@@ -1,0 +1,273 @@
+"""Tables to the numbers that a circuit models, and back.
+
+Axes: n rows, D columns.
+
+A column is modelled as a binary digit, as a code 0 to C - 1 or as a real number
+standardised to mean 0 and variance 1. Densities stay in the units of the table: a real
+cell brings -log(scale), its log |det J|. A code never seen in training has the share
+1 / (rows + C + 1) of its column (Laplace's rule for one more category), independent of
+everything else, and known codes share the rest.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._frames import RawColumn, build, column_like, with_columns
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column is turned into numbers.
+
+    Attributes
+    ----------
+    raw : RawColumn
+        Name and type of the training column, without its values.
+    family : str
+        Name of its leaf family.
+    support : {"binary", "codes", "real"}
+        Values that the family models.
+    shift, scale : float
+        Of a real column: x = shift + scale * z.
+    categories : tuple
+        Of a column of codes, in the order of the codes.
+    unseen : float
+        Of a column of codes: probability of every category that training never showed.
+    """
+
+    raw: RawColumn
+    family: str
+    support: str
+    shift: float = 0.0
+    scale: float = 1.0
+    categories: tuple[Any, ...] = ()
+    unseen: float = 0.0
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Numbers of a table.
+
+    Attributes
+    ----------
+    z : ndarray (n, D)
+        Digits, codes and standardised numbers; NaN where the circuit has no evidence.
+    missing : ndarray (n, D) of bool
+        Where the table has no value.
+    unseen : ndarray (n, D) of bool
+        Where it has a category that training never showed.
+    """
+
+    z: Floats
+    missing: NDArray[np.bool_]
+    unseen: NDArray[np.bool_]
+
+    def rows(self, index: NDArray[np.intp]) -> "Encoded":
+        """Some rows of the table."""
+        return Encoded(self.z[index], self.missing[index], self.unseen[index])
+
+    def only(self, keep: NDArray[np.bool_]) -> "Encoded":
+        """The same table with all columns but those of the mask (D,) missing."""
+        missing = self.missing | ~keep
+        return Encoded(np.where(missing, np.nan, self.z), missing, self.unseen & keep)
+
+
+class Table:
+    """Columns of a training table.
+
+    Parameters
+    ----------
+    columns : list of Column
+    library : {"array", "pandas", "polars"}
+        What the training table was.
+    names : list of str or None
+        Of a frame's columns.
+    """
+
+    def __init__(self, columns: list[Column], library: str, names: list[str] | None) -> None:
+        self.columns = columns
+        self.library = library
+        self.names = names
+
+    def encode(self, raws: list[RawColumn]) -> Encoded:
+        """Numbers of a table with these columns.
+
+        Raises
+        ------
+        ValueError
+            For infinities, text in a column of numbers, or a value outside a binary
+            column's 0 and 1; the message names the column.
+        """
+        n, d = len(raws[0].values), len(raws)
+        z = np.empty((n, d))
+        missing = np.empty((n, d), dtype=bool)
+        unseen = np.zeros((n, d), dtype=bool)
+        for j, (column, raw) in enumerate(zip(self.columns, raws, strict=True)):
+            missing[:, j] = raw.missing
+            if column.support == "codes":
+                z[:, j], unseen[:, j] = _codes(column, raw)
+            elif column.support == "binary":
+                z[:, j] = _digits(raw)
+            else:
+                z[:, j] = (numbers(raw) - column.shift) / column.scale
+        return Encoded(z, missing, unseen)
+
+    def log_jacobian(self, table: Encoded) -> Floats:
+        """What the change of units adds to a row's log density, (n,)."""
+        total = np.zeros(len(table.z))
+        for j, column in enumerate(self.columns):
+            known = ~(table.missing[:, j] | table.unseen[:, j])
+            if column.support == "real":
+                total -= np.log(column.scale) * known
+            elif column.support == "codes":
+                total += np.log1p(-column.unseen) * known
+                total += np.log(column.unseen) * table.unseen[:, j]
+        return total
+
+    def decode_column(self, j: int, z: Floats) -> NDArray[Any]:
+        """Numbers of column j back to values, (n,)."""
+        column = self.columns[j]
+        if column.support == "codes":
+            values = np.empty(len(column.categories), dtype=object)
+            values[:] = column.categories
+            return values[z.astype(np.intp)]
+        return z * column.scale + column.shift
+
+    def rows(self, z: Floats) -> Any:
+        """Rows like the training rows from numbers (n, D)."""
+        columns = [
+            column_like(column.raw, self.decode_column(j, z[:, j]), self.library)
+            for j, column in enumerate(self.columns)
+        ]
+        return build(self.library, self.names, columns)
+
+    def fill(self, X: Any, raws: list[RawColumn], z: Floats) -> Any:
+        """A copy of X with its missing cells taken from numbers (n, D); the rest untouched."""
+        filled = {}
+        for j, raw in enumerate(raws):
+            if not raw.missing.any():
+                continue
+            values = raw.values.copy()
+            values[raw.missing] = self._like_training(j, z[raw.missing, j])
+            filled[j] = column_like(raw, values, self.library if self.names else "array")
+        return with_columns(X, filled)
+
+    def _like_training(self, j: int, z: Floats) -> NDArray[Any]:
+        """Values of column j, whole where the training column held integers."""
+        values = self.decode_column(j, z)
+        return np.rint(values) if self.columns[j].raw.kind == "integer" else values
+
+
+def numbers(raw: RawColumn) -> Floats:
+    """A column as floats, NaN where missing.
+
+    Raises
+    ------
+    ValueError
+        If a cell is infinite or no number.
+    """
+    values = raw.values
+    if values.dtype == object:
+        values = np.array([_number(raw, v, m) for v, m in zip(values, raw.missing, strict=True)])
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        raise ValueError(
+            f"{raw.name[0].upper()}{raw.name[1:]} contains infinity (row {infinite[0]}); "
+            "finite numbers are accepted, and NaN for a missing cell."
+        )
+    return np.where(raw.missing, np.nan, values.astype(np.float64))
+
+
+def _number(raw: RawColumn, value: Any, missing: bool) -> float:
+    if missing:
+        return np.nan
+    try:
+        if isinstance(value, str):
+            raise ValueError
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{raw.name[0].upper()}{raw.name[1:]} contains {value!r}, which is no number; "
+            "list the column in categorical_features to model it as categories."
+        ) from None
+
+
+def _digits(raw: RawColumn) -> Floats:
+    values = numbers(raw)
+    wrong = np.flatnonzero(~(raw.missing | (values == 0) | (values == 1)))
+    if len(wrong):
+        raise ValueError(
+            f"{raw.name[0].upper()}{raw.name[1:]} is modelled as bernoulli and contains "
+            f"{values[wrong[0]]:g} (row {wrong[0]}); 0 and 1 are accepted."
+        )
+    return values
+
+
+def _codes(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
+    """Codes, NaN where missing or unseen, and where unseen."""
+    position = {value: float(i) for i, value in enumerate(column.categories)}
+    values = numbers(raw) if raw.kind in ("number", "integer", "bool") else raw.values
+    codes = np.array(
+        [
+            np.nan if lost else position.get(value, np.nan)
+            for value, lost in zip(values.tolist(), raw.missing, strict=True)
+        ]
+    )
+    return codes, np.isnan(codes) & ~raw.missing
+
+
+def describe(raw: RawColumn, family: str, support: str, weights: Floats) -> Column:
+    """A training column: categories or scale from its observed cells and their weights (n,)."""
+    bare = raw.rows(np.arange(0))
+    if support == "codes":
+        return _describe_codes(raw, bare, family, weights)
+    if support == "binary":
+        return Column(bare, family, support)
+    shift, scale = _scale(numbers(raw)[~raw.missing], weights[~raw.missing])
+    return Column(bare, family, support, shift=shift, scale=scale)
+
+
+def _describe_codes(raw: RawColumn, bare: RawColumn, family: str, weights: Floats) -> Column:
+    if raw.kind in ("number", "integer", "bool"):
+        seen = sorted(set(numbers(raw)[~raw.missing].tolist()))
+    else:
+        seen = _sorted(set(raw.values[~raw.missing].tolist()))
+    categories = raw.categories if raw.categories is not None else tuple(seen)
+    if not categories:
+        raise ValueError(
+            f"{raw.name[0].upper()}{raw.name[1:]} is modelled as categories and has no observed "
+            "cell; give it a type that declares its categories, or leave it out."
+        )
+    rows = float(weights[~raw.missing].sum())
+    unseen = 1.0 / (rows + len(categories) + 1)
+    return Column(bare, family, "codes", categories=categories, unseen=unseen)
+
+
+def _sorted(values: set[Any]) -> list[Any]:
+    """Sorted, by type first where values of different types do not compare."""
+    try:
+        return sorted(values)
+    except TypeError:
+        return sorted(values, key=lambda v: (type(v).__name__, repr(v)))
+
+
+def _scale(values: Floats, weights: Floats) -> tuple[float, float]:
+    """Weighted mean and standard deviation; a constant column has its size as scale."""
+    if not len(values):
+        return 0.0, 1.0
+    # Sums of squares of 1e200 overflow, those of 1e-200 vanish: work in shares of the largest.
+    largest = float(np.abs(values).max())
+    if largest == 0:
+        return 0.0, 1.0
+    shares = values / largest
+    mean = float(np.average(shares, weights=weights))
+    spread = float(np.sqrt(np.average((shares - mean) ** 2, weights=weights)))
+    # A spread at the level of rounding is that of a constant.
+    if spread <= 1e-14:
+        return mean * largest, largest
+    return mean * largest, spread * largest

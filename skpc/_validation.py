@@ -1,0 +1,51 @@
+"""Checks of a table as scikit-learn makes them, for arrays and frames."""
+
+from typing import Any
+
+import numpy as np
+
+from ._frames import container
+from ._sklearn import validate_data
+
+
+def check_table(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """X as a frame or a two-dimensional array, its names and width checked or learned.
+
+    Raises
+    ------
+    TypeError
+        For Dask collections, which would be loaded into memory silently.
+    ValueError
+        For sparse, complex, empty or misshapen tables and other columns than in training.
+    """
+    if type(X).__module__.partition(".")[0] in ("dask", "dask_expr"):
+        raise TypeError(
+            f"{type(estimator).__name__} does not accept Dask collections; "
+            "call X.compute() first if the table fits in memory."
+        )
+    if container(X) == "array":
+        return _check_array(estimator, X, reset)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    for axis, what in enumerate(("sample", "feature")):
+        if X.shape[axis] == 0:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 is required."
+            )
+    return X
+
+
+def _check_array(estimator: Any, X: Any, reset: bool) -> Any:
+    """Arrays are numbers, unless some columns are told to be categories."""
+    codes = estimator.categorical_features
+    mixed = not (codes is None or (isinstance(codes, str) and codes == "from_dtype"))
+    if mixed and isinstance(X, list | tuple):
+        # NumPy would turn a list of numbers and texts into texts.
+        X = np.array(X, dtype=object)
+    textual = mixed and getattr(getattr(X, "dtype", None), "kind", "") in "OUS"
+    return validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=None if textual else "numeric",
+        ensure_all_finite=False,
+    )

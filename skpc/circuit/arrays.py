@@ -1,0 +1,56 @@
+"""A solver's state as plain NumPy arrays and back, for fitted attributes and files."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .adam import AdamState
+from .circuit import Parameters
+from .em import EMState
+from .training import State
+
+Arrays = dict[str, Any]
+
+
+def to_arrays(state: State) -> Arrays:
+    """Everything that a state holds: dict of str, int and lists of ndarray."""
+    arrays: Arrays = {"parameters": _numpy(state.parameters.leaves, *state.parameters.sums)}
+    if isinstance(state, EMState):
+        running = [] if state.leaves is None else _numpy(state.leaves, *state.sums)
+        return {**arrays, "solver": "em", "running": running}
+    return {
+        **arrays,
+        "solver": "adam",
+        "step": state.step,
+        **{name: _numpy(*getattr(state, name)) for name in ("free", "first", "second")},
+    }
+
+
+def from_arrays(arrays: Arrays, device: torch.device) -> State:
+    """The state that `to_arrays` was given."""
+    parameters = parameters_from(arrays, device)
+    if arrays["solver"] == "em":
+        running = [_tensor(array, device) for array in arrays["running"]]
+        return EMState(parameters, running[0] if running else None, tuple(running[1:]))
+    lists = {
+        name: tuple(_tensor(a, device) for a in arrays[name])
+        for name in ("free", "first", "second")
+    }
+    return AdamState(parameters, step=arrays["step"], **lists)
+
+
+def parameters_from(arrays: Arrays, device: torch.device) -> Parameters:
+    """The parameters alone."""
+    leaves, *sums = (_tensor(array, device) for array in arrays["parameters"])
+    return Parameters(leaves, tuple(sums))
+
+
+def _numpy(*tensors: Tensor) -> list[np.ndarray]:
+    return [tensor.cpu().numpy() for tensor in tensors]
+
+
+def _tensor(array: np.ndarray, device: torch.device) -> Tensor:
+    # A copy: results must not depend on how a file aligned the array's memory.
+    return torch.tensor(array, dtype=torch.float64, device=device)

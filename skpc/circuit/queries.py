@@ -1,0 +1,121 @@
+"""Questions to a trained circuit: log densities, draws and moments, given any evidence.
+
+Axes: n rows, D columns, B rows of a block, F leaf regions, K units, t statistics.
+"""
+
+import torch
+from torch import Tensor
+
+from .circuit import Circuit, Parameters
+
+
+def log_density(circuit: Circuit, parameters: Parameters, x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Log density of every row with missing cells integrated out.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    parameters : Parameters
+    x : Tensor (n, D)
+        NaN where missing.
+    dtype : torch.dtype
+        Of the passes.
+
+    Returns
+    -------
+    Tensor (n,)
+    """
+    typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
+    parts = [
+        circuit.log_density(typed, block.to(circuit.device), dtype)
+        for block in x.split(circuit.block_rows)
+    ]
+    return torch.cat(parts)
+
+
+def sample(circuit: Circuit, parameters: Parameters, n: int, generator: torch.Generator) -> Tensor:
+    """Independent draws of whole rows, (n, D).
+
+    One upward pass of an empty row serves all draws; then units are chosen from the root
+    down, all rows and nodes of a layer at once.
+    """
+    nothing = torch.full(
+        (1, circuit.inputs.n_columns), torch.nan, dtype=torch.float64, device=circuit.device
+    )
+    trace = circuit.forward(parameters, circuit.gather(nothing, torch.float64), torch.float64)
+    parts = []
+    for start in range(0, n, circuit.draw_rows):
+        rows = min(circuit.draw_rows, n - start)
+        units = circuit.choose(parameters, trace, rows, generator)
+        parts.append(_draw_leaves(circuit, parameters, units, generator))
+    return torch.cat(parts)
+
+
+def sample_conditional(
+    circuit: Circuit, parameters: Parameters, x: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Exact draws of the missing cells given the others, (n, D) with nothing missing."""
+    parts = []
+    for block in x.split(min(circuit.block_rows, circuit.draw_rows)):
+        rows = block.to(circuit.device)
+        slots = circuit.gather(rows, torch.float64)
+        trace = circuit.forward(parameters, slots, torch.float64)
+        units = circuit.choose(parameters, trace, len(rows), generator)
+        drawn = _draw_leaves(circuit, parameters, units, generator)
+        parts.append(torch.where(torch.isnan(rows), drawn, rows))
+    return torch.cat(parts)
+
+
+def _draw_leaves(
+    circuit: Circuit, parameters: Parameters, units: Tensor, generator: torch.Generator
+) -> Tensor:
+    """One draw of every column from the chosen units (F, B) of its leaf regions, (B, D)."""
+    shape = (units.shape[1], circuit.inputs.n_columns)
+    x = torch.full(shape, torch.nan, dtype=torch.float64, device=circuit.device)
+    for group in circuit.inputs.groups:
+        theta, _ = group.unpack(parameters.leaves)
+        unit = units[group.region_of]
+        # In a row every column belongs to exactly one chosen leaf region.
+        incidence, row = torch.nonzero(unit >= 0, as_tuple=True)
+        chosen = theta[incidence, :, unit[incidence, row]].unsqueeze(2)
+        values = group.family.sample(chosen, generator).squeeze(1)
+        x[row, group.columns[group.column_of[incidence]]] = values
+    return x
+
+
+def moments(circuit: Circuit, parameters: Parameters, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Conditional means and variances of every column given the observed cells.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    parameters : Parameters
+    x : Tensor (n, D)
+        NaN where missing. An observed cell has itself as mean and no variance.
+
+    Returns
+    -------
+    mean, variance : Tensor (n, D)
+        NaN in columns of codes.
+    """
+    parts = [_block_moments(circuit, parameters, rows) for rows in x.split(circuit.block_rows)]
+    return torch.cat([m for m, _ in parts]), torch.cat([v for _, v in parts])
+
+
+def _block_moments(circuit: Circuit, parameters: Parameters, rows: Tensor) -> tuple[Tensor, Tensor]:
+    rows = rows.to(circuit.device)
+    trace = circuit.forward(parameters, circuit.gather(rows, torch.float64), torch.float64)
+    # With rows of weight one, flows are the posterior probabilities of units.
+    flow, _ = circuit.flows(parameters, trace, torch.ones_like(trace.root))
+    mean, square = torch.empty_like(rows), torch.empty_like(rows)
+    for group in circuit.inputs.groups:
+        theta, _ = group.unpack(parameters.leaves)
+        unit_mean, unit_variance = group.family.moments(theta)
+        posterior = flow.regions[0][group.region_of]
+        for out, value in ((mean, unit_mean), (square, unit_variance + unit_mean**2)):
+            expected = torch.einsum("nkb,nk->nb", posterior, value)
+            columns = expected.new_zeros((len(group.columns), len(rows)))
+            out[:, group.columns] = columns.index_add_(0, group.column_of, expected).T
+    seen = ~torch.isnan(rows)
+    variance = (square - mean * mean).clamp_min(0.0)
+    return torch.where(seen, rows, mean), torch.where(seen, 0.0, variance)
