@@ -2,4 +2,6 @@
 
 from .density import EinetDensityEstimator
 
-__all__ = ["EinetDensityEstimator"]
+__version__ = "0.1.0.dev0"
+
+__all__ = ["EinetDensityEstimator", "__version__"]

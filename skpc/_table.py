@@ -138,6 +138,14 @@ class Table:
             return values[z.astype(np.intp)]
         return z * column.scale + column.shift
 
+    def moments(self, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+        """Means and variances (n, D) of numbers in the units of the table; NaN for codes."""
+        shift = np.array([column.shift for column in self.columns])
+        scale = np.array([column.scale for column in self.columns])
+        codes = np.array([column.support == "codes" for column in self.columns])
+        nothing = np.where(codes, np.nan, 0.0)
+        return mean * scale + shift + nothing, variance * scale**2 + nothing
+
     def rows(self, z: Floats) -> Any:
         """Rows like the training rows from numbers (n, D)."""
         columns = [

@@ -411,6 +411,36 @@ default="from_dtype"
         z = queries.sample_conditional(circuit, parameters, torch.from_numpy(table.z), generator)
         return self._table.fill(X, raws, z.cpu().numpy())
 
+    def moments(self, X: Any = None) -> tuple[Floats, Floats]:
+        """Exact means and variances of every column, given the observed cells of a row.
+
+        Parameters
+        ----------
+        X : array-like or frame (n, D), optional
+            Evidence; None: no evidence.
+
+        Returns
+        -------
+        mean, variance : ndarray (n, D), or (D,) without X
+            In the units of X. An observed cell has its value as mean and variance 0; columns
+            of categories have NaN.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skpc import EinetDensityEstimator
+        >>> X = np.random.RandomState(0).normal([3.0, 50.0], [1.0, 5.0], size=(500, 2))
+        >>> mean, variance = EinetDensityEstimator(random_state=0).fit(X).moments()
+        >>> mean.round(), np.sqrt(variance).round()
+        (array([ 3., 50.]), array([1., 5.]))
+        """
+        check_is_fitted(self)
+        circuit, parameters = self._model()
+        z = np.full((1, self.n_features_in_), np.nan) if X is None else self._encode(X)[0].z
+        found = queries.moments(circuit, parameters, torch.from_numpy(z))
+        mean, variance = self._table.moments(*(f.cpu().numpy() for f in found))
+        return (mean[0], variance[0]) if X is None else (mean, variance)
+
     def _read_training(
         self, X: Any, sample_weight: Any, reset: bool
     ) -> tuple[list[RawColumn], Floats]:

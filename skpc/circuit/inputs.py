@@ -151,6 +151,8 @@ class InputLayer:
         """Sum over observed cells of log h, (B, D) to (B,): equal for all units."""
         total = x.new_zeros(x.shape[0])
         for group in self.groups:
+            if not group.family.has_base:
+                continue
             values = x[:, group.columns].T
             seen = ~torch.isnan(values)
             base = group.family.log_base(torch.where(seen, values, group.family.fill))

@@ -24,6 +24,8 @@ class Leaf(ABC):
     fill : float
         A value of the support; it stands in for missing cells, whose statistics are
         then set to zero.
+    has_base : bool
+        Whether h is not 1 everywhere.
     precise : bool
         Whether the product <theta, T(x)> cancels digits and needs float64.
     support : str
@@ -34,6 +36,7 @@ class Leaf(ABC):
     name: ClassVar[str]
     support: ClassVar[str]
     fill: ClassVar[float] = 0.0
+    has_base: ClassVar[bool] = False
     precise: ClassVar[bool] = False
 
     @classmethod

@@ -26,6 +26,7 @@ class Gaussian(Leaf):
 
     name: ClassVar[str] = "gaussian"
     support: ClassVar[str] = "real"
+    has_base: ClassVar[bool] = True
     precise: ClassVar[bool] = True
 
     def __init__(self, min_variance: float) -> None:

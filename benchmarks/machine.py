@@ -1,0 +1,46 @@
+"""What a measurement was made on, for the head of every results file."""
+
+import platform
+import shlex
+import sys
+from datetime import date
+from pathlib import Path
+
+import numpy
+import scipy
+import sklearn
+import torch
+
+import skpc
+
+__all__ = ["header", "processor"]
+
+
+def processor() -> str:
+    """Name of the processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0]}, {len(models)} cores" if models else platform.processor()
+
+
+def header(threads: int, data: Path | None = None) -> str:
+    """Markdown lines: command, machine, versions, threads."""
+    words = ["DATA" if data is not None and w == str(data) else w for w in sys.argv[1:]]
+    command = f"python benchmarks/{Path(sys.argv[0]).name} {shlex.join(words)}"
+    versions = ", ".join(
+        f"{module.__name__} {module.__version__}" for module in (torch, sklearn, numpy, scipy)
+    )
+    return "\n".join(
+        [
+            f"- command: `{command}`",
+            f"- date: {date.today().isoformat()}",
+            f"- machine: {processor()}; GPU: {_gpu()}",
+            f"- versions: python {platform.python_version()}, skpc {skpc.__version__}, {versions}",
+            f"- threads: {threads}",
+        ]
+    )
+
+
+def _gpu() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "none, not measured"
