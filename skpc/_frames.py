@@ -185,19 +185,30 @@ def build(library: str, names: list[str] | None, columns: list[Any]) -> Any:
     return sys.modules[library].DataFrame(data)
 
 
-def with_columns(X: Any, columns: dict[int, Any]) -> Any:
-    """A copy of X with some columns replaced, by position; X is not modified."""
+def with_cells(X: Any, cells: dict[int, tuple[NDArray[np.bool_], Any]]) -> Any:
+    """A copy of X with new values in some cells; X and all other cells are left as they are.
+
+    Parameters
+    ----------
+    X : array or frame (n, D)
+    cells : dict
+        By column: mask of the rows (n,) and a column of their new values.
+    """
     library = container(X)
-    if library == "pandas":
-        out = X.copy()
-        for j, column in columns.items():
-            out.isetitem(j, column)
-        return out
     if library == "polars":
-        return X.with_columns([column.alias(X.columns[j]) for j, column in columns.items()])
-    out = np.array(X)
-    for j, column in columns.items():
-        out[:, j] = column
+        columns = [
+            X.to_series(j).clone().scatter(np.flatnonzero(mask), values)
+            for j, (mask, values) in cells.items()
+        ]
+        return X.with_columns(columns)
+    out = X.copy()
+    for j, (mask, values) in cells.items():
+        if library == "array":
+            out[mask, j] = values
+            continue
+        column = out.iloc[:, j].copy()
+        column.iloc[np.flatnonzero(mask)] = values
+        out.isetitem(j, column)
     return out
 
 

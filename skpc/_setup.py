@@ -161,21 +161,21 @@ def make_structure(
 
 
 def choose_batch_size(batch_size: Any, n: int) -> int:
-    """Rows a step: all up to 1,000 rows, else a 64th of them between 100 and 512."""
+    """Rows a step: all up to 1,000 rows, else a 128th of them between 64 and 512."""
     if batch_size is None:
         return n
     if batch_size == "auto":
-        return n if n <= 1000 else int(np.clip(n // 64, 100, 512))
+        return n if n <= 1000 else int(np.clip(n // 128, 64, 512))
     return int(min(batch_size, n))
 
 
 def choose_max_iter(max_iter: Any, n: int, batch_size: int) -> int:
-    """Passes: 100 over full batches, else 2,500 steps' worth between 5 and 50."""
+    """Passes: 100 over full batches, else 5,000 steps' worth between 5 and 50."""
     if max_iter != "auto":
         return int(max_iter)
     if batch_size >= n:
         return 100
-    return int(np.clip(2500 * batch_size // n, 5, 50))
+    return int(np.clip(5000 * batch_size // n, 5, 50))
 
 
 def choose_device(device: str) -> torch.device:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._frames import RawColumn, build, column_like, with_columns
+from ._frames import RawColumn, build, column_like, container, with_cells
 
 Floats = NDArray[np.float64]
 
@@ -156,14 +156,15 @@ class Table:
 
     def fill(self, X: Any, raws: list[RawColumn], z: Floats) -> Any:
         """A copy of X with its missing cells taken from numbers (n, D); the rest untouched."""
-        filled = {}
-        for j, raw in enumerate(raws):
-            if not raw.missing.any():
-                continue
-            values = raw.values.copy()
-            values[raw.missing] = self._like_training(j, z[raw.missing, j])
-            filled[j] = column_like(raw, values, self.library if self.names else "array")
-        return with_columns(X, filled)
+        cells = {
+            j: (
+                raw.missing,
+                column_like(raw, self._like_training(j, z[raw.missing, j]), container(X)),
+            )
+            for j, raw in enumerate(raws)
+            if raw.missing.any()
+        }
+        return with_cells(X, cells)
 
     def _like_training(self, j: int, z: Floats) -> NDArray[Any]:
         """Values of column j, whole where the training column held integers."""

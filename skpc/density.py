@@ -75,11 +75,11 @@ default="from_dtype"
         First step size, in (0, 1] for EM; it falls linearly to zero over the passes. None:
         0.5 for EM, 0.1 for Adam. Full-batch EM always takes full steps.
     batch_size : int, "auto" or None, default="auto"
-        Rows a step; None: all. "auto": all of up to 1,000 rows, else a 64th, between 100
+        Rows a step; None: all. "auto": all of up to 1,000 rows, else a 128th, between 64
         and 512.
     max_iter : int or "auto", default="auto"
         Passes over the rows, at most. "auto": 100 over full batches; else as many as make
-        2,500 steps, between 5 and 50.
+        5,000 steps, between 5 and 50.
     tol : float, default=1e-4
         Smallest rise of the mean log-likelihood that counts as one.
     n_init : int, default=1

@@ -42,14 +42,20 @@ class AdamState:
 
 def start(circuit: Circuit, parameters: Parameters) -> AdamState:
     """State at given parameters, before any update."""
-    leaves = torch.zeros_like(parameters.leaves)
-    for group in circuit.inputs.groups:
-        theta, counts = group.unpack(parameters.leaves)
-        group.pack(leaves, group.family.to_free(theta), torch.zeros_like(counts))
+    leaves = _free_leaves(circuit, parameters)
     logits = tuple(torch.log(weights.clamp_min(1e-30)) for weights in parameters.sums)
     free = (leaves, *logits)
     zeros = tuple(torch.zeros_like(f) for f in free)
     return AdamState(parameters, free, zeros, zeros)
+
+
+def _free_leaves(circuit: Circuit, parameters: Parameters) -> Tensor:
+    """Free form of the leaves, (F, S, K)."""
+    leaves = torch.zeros_like(parameters.leaves)
+    for group in circuit.inputs.groups:
+        theta, counts = group.unpack(parameters.leaves)
+        group.pack(leaves, group.family.to_free(theta), torch.zeros_like(counts))
+    return leaves
 
 
 def update(
@@ -93,7 +99,10 @@ def update(
     free = tuple(
         f + rate * _direction(m, v, step) for f, m, v in zip(state.free, first, second, strict=True)
     )
-    return AdamState(_parameters(circuit, free), free, first, second, step)
+    parameters = _parameters(circuit, free)
+    # Free numbers beyond a floor come back to it, or they would need as long to return.
+    free = (_free_leaves(circuit, parameters), *free[1:])
+    return AdamState(parameters, free, first, second, step)
 
 
 def _gradients(circuit: Circuit, state: AdamState, statistics: Statistics) -> tuple[Tensor, ...]:

@@ -15,6 +15,9 @@ from .leaves import Leaf
 from .region_graph import RegionGraph
 from .trace import Choice, Flow, Trace
 
+# Keeps sums of log densities of cells that are absurdly far off finite in float32.
+LOWEST = -1e30
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -75,7 +78,7 @@ class Circuit:
     @property
     def n_parameters(self) -> int:
         """Free numbers: leaf statistics and sum weights less one a sum."""
-        leaves = sum(len(g.column_of) * g.family.n_statistics for g in self.inputs.groups)
+        leaves = sum(len(g.column_of) * g.family.n_free for g in self.inputs.groups)
         sums = sum(
             int(layer.mask.sum()) * layer.shape[1] - layer.shape[0] * layer.shape[1]
             if layer.mask is not None
@@ -131,7 +134,7 @@ class Circuit:
         Trace
             Its root holds log densities without log h, (B,).
         """
-        h = self.inputs.forward(parameters.leaves, slots).to(dtype)
+        h = self.inputs.forward(parameters.leaves, slots).clamp_min(LOWEST).to(dtype)
         trace = Trace(edges=h.new_empty((self.n_edges, self.n_sums, h.shape[2])))
         trace.set_regions(0, h)
         for layer, weights in self._weights(parameters):

@@ -49,6 +49,11 @@ class Leaf(ABC):
     def n_statistics(self) -> int:
         """Number of statistics t."""
 
+    @property
+    def n_free(self) -> int:
+        """Number of parameters that can be chosen freely."""
+        return self.n_statistics
+
     @abstractmethod
     def statistics(self, x: Tensor) -> Tensor:
         """T(x): values (n, B) to statistics (n, t, B)."""

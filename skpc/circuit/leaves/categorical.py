@@ -37,6 +37,11 @@ class Categorical(Leaf):
         """One a category."""
         return self.n_categories
 
+    @property
+    def n_free(self) -> int:
+        """One less: probabilities add to one."""
+        return self.n_categories - 1
+
     def statistics(self, x: Tensor) -> Tensor:
         """One-hot, (n, B) to (n, C, B)."""
         codes = torch.arange(self.n_categories, dtype=x.dtype, device=x.device)
@@ -64,7 +69,11 @@ class Categorical(Leaf):
         return torch.full((self.n_categories,), 1 / self.n_categories, dtype=torch.float64)
 
     def spread(self, mu: Tensor, noise: Tensor) -> Tensor:
-        """The column's shares, half of them moved by exponential weights."""
+        """The column's shares, half of them moved by exponential weights.
+
+        A hundredth is shared evenly, so that categories that never occur start in reach.
+        """
+        mu = 0.99 * mu + 0.01 / self.n_categories
         weights = -torch.log(noise.clamp_min(PROBABILITY_FLOOR))
         moved = self.project(mu * weights)
         return self.project(0.5 * mu + 0.5 * moved)

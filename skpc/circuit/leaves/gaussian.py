@@ -11,6 +11,9 @@ from torch import Tensor
 
 from .base import Leaf
 
+# Beyond, squares overflow; the density there is zero for all purposes but stays a number.
+FARTHEST = 1e12
+
 
 class Gaussian(Leaf):
     """Normal density: T = (x, x^2), theta = (m / v, -1 / 2v), log h = -log(2 pi) / 2.
@@ -43,7 +46,8 @@ class Gaussian(Leaf):
         return 2
 
     def statistics(self, x: Tensor) -> Tensor:
-        """(n, B) to (n, 2, B)."""
+        """(n, B) to (n, 2, B), at most FARTHEST spreads from the mean."""
+        x = x.clamp(-FARTHEST, FARTHEST)
         return torch.stack([x, x * x], dim=1)
 
     def log_base(self, x: Tensor) -> Tensor:

@@ -1,0 +1,128 @@
+"""Gradient ascent from statistics: the gradient is autograd's, the step is RAdam's."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from skpc.circuit.adam import BETA_1, BETA_2, EPSILON, _direction, start, update
+from skpc.circuit.circuit import Parameters
+from skpc.circuit.statistics import collect
+
+
+def close(a, b, tolerance=1e-9):
+    torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
+
+
+def from_free(circuit, free):
+    """Parameters as a differentiable function of the free ones."""
+    leaves = torch.zeros_like(free[0])
+    for group in circuit.inputs.groups:
+        theta = group.family.from_free(group.unpack(free[0])[0])
+        group.pack(leaves, theta, -group.family.log_partition(theta).unsqueeze(1))
+    sums = []
+    for layer, logits in zip(circuit.weighted, free[1:], strict=True):
+        present = torch.ones_like(logits) if layer.mask is None else layer.mask.to(logits)
+        weights = torch.exp(logits) * present
+        sums.append(weights / weights.sum(dim=2, keepdim=True))
+    return Parameters(leaves, tuple(sums))
+
+
+def gradients(state):
+    """Gradient of the first update, read from the running mean that it leaves."""
+    return [first / (1 - BETA_1) for first in state.first]
+
+
+def test_the_gradient_equals_autograd(kit, plain_case, any_table):
+    families = plain_case.families(any_table)
+    circuit = plain_case.circuit(families)
+    x = kit.table(families, 12, missing=0.2)
+    weights, evidence = torch.linspace(0.2, 2, 12).double(), 50.0
+    total = float(weights.sum())
+    _, prior = kit.start_em(circuit, x, weights, smoothing=2.0)
+    # Away from the floors of probabilities, where from_free bends.
+    parameters = kit.numbers(circuit, seed=3)
+    state = start(circuit, parameters)
+    found = collect(circuit, parameters, x, weights).per_row(total)
+    state_after = update(circuit, state, found, prior, 0.1, evidence)
+
+    free = [f.clone().requires_grad_() for f in state.free]
+    moving = from_free(circuit, free)
+    density = kit.naive(plain_case.graph, circuit, families, moving, x)
+    objective = (weights * density.log()).sum() / total
+    objective = objective + prior.log_density(circuit, moving) / evidence
+    wanted = torch.autograd.grad(objective, free)
+    for one, other in zip(gradients(state_after), wanted, strict=True):
+        close(one, other)
+
+
+def test_starting_changes_no_parameter(kit, plain_case):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    parameters = kit.numbers(circuit)
+    again = from_free(circuit, start(circuit, parameters).free)
+    close(again.leaves, parameters.leaves)
+    for a, b in zip(again.sums, parameters.sums, strict=True):
+        close(a, b)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.5])
+def test_small_steps_raise_the_objective(kit, plain_case, smoothing):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    x = kit.table(families, 20, missing=0.2)
+    weights = torch.ones(20, dtype=torch.float64)
+    parameters, prior = kit.start_em(circuit, x, weights, smoothing)
+    state, path = start(circuit, parameters), []
+    for _ in range(50):
+        found = collect(circuit, state.parameters, x, weights)
+        path.append((found.log_likelihood + prior.log_density(circuit, state.parameters)).item())
+        state = update(circuit, state, found.per_row(20.0), prior, 0.003, 20.0)
+    rises = [after > before for before, after in pairwise(path)]
+    assert all(rises)
+    assert state.step == 50
+
+
+def test_absent_logits_stay_out(kit, plain_case):
+    families = plain_case.families("codes")
+    circuit = plain_case.circuit(families)
+    x, weights = kit.table(families, 20), torch.ones(20, dtype=torch.float64)
+    parameters, prior = kit.start_em(circuit, x, weights, 0.5)
+    state = start(circuit, parameters)
+    for _ in range(10):
+        found = collect(circuit, state.parameters, x, weights).per_row(20.0)
+        state = update(circuit, state, found, prior, 0.3, 20.0)
+    for layer, w in zip(circuit.weighted, state.parameters.sums, strict=True):
+        close(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
+        if layer.mask is not None:
+            assert (w[~layer.mask.expand_as(w)] == 0).all()
+            assert (w[layer.mask.expand_as(w)] > 0).all()
+
+
+def test_parameters_stay_allowed_after_huge_steps(kit, any_table):
+    families = kit.tables[any_table](4)
+    circuit = kit.build(kit.random_graph(1, 4), families)
+    x, weights = kit.table(families, 20), torch.ones(20, dtype=torch.float64)
+    parameters, prior = kit.start_em(circuit, x, weights, 0.1)
+    state = start(circuit, parameters)
+    for _ in range(20):
+        found = collect(circuit, state.parameters, x, weights).per_row(20.0)
+        state = update(circuit, state, found, prior, 3.0, 20.0)
+    assert torch.isfinite(state.parameters.leaves).all()
+    assert torch.isfinite(kit.log_density(circuit, state.parameters, x)).all()
+
+
+def test_the_step_is_that_of_radam():
+    gradient_of = torch.randn((20, 3, 4), generator=torch.Generator().manual_seed(0)).double()
+    moved = torch.nn.Parameter(torch.zeros((3, 4), dtype=torch.float64))
+    peer = torch.optim.RAdam([moved], lr=0.1, betas=(BETA_1, BETA_2), eps=EPSILON)
+    first, second = torch.zeros(3, 4).double(), torch.zeros(3, 4).double()
+    position = torch.zeros(3, 4).double()
+    for step, gradient in enumerate(gradient_of, start=1):
+        moved.grad = -gradient
+        peer.step()
+        first = BETA_1 * first + (1 - BETA_1) * gradient
+        second = BETA_2 * second + (1 - BETA_2) * gradient**2
+        position = position + 0.1 * _direction(first, second, step)
+        # The peer adds epsilon before it corrects the second moment's bias, we after.
+        close(position, moved.detach(), 1e-6)

@@ -1,0 +1,260 @@
+"""Expectation maximisation never lowers its objective, and has the limits it should.
+
+Axes: B rows, D columns, F leaf regions, S slots, K units.
+"""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skpc.circuit import RegionGraph
+from skpc.circuit.em import EMState, update
+from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
+from skpc.circuit.statistics import collect, merge
+
+
+def close(a, b, tolerance=1e-10):
+    torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
+
+
+def all_close(first, second, tolerance=1e-10):
+    """Parameters or statistics alike."""
+    close(first.leaves, second.leaves, tolerance)
+    for a, b in zip(first.sums, second.sums, strict=True):
+        close(a, b, tolerance)
+
+
+def finite(parameters):
+    return all(torch.isfinite(t).all() for t in (parameters.leaves, *parameters.sums))
+
+
+def ones(x):
+    return torch.ones(len(x), dtype=torch.float64)
+
+
+def em_step(circuit, state, x, weights, prior, rate=1.0):
+    """One update from all rows; also the objective before it."""
+    found = collect(circuit, state.parameters, x, weights)
+    total = float(weights.sum())
+    objective = found.log_likelihood + prior.log_density(circuit, state.parameters)
+    return update(circuit, state, found.per_row(total), prior, rate, total), objective.item()
+
+
+def fit(kit, circuit, x, weights=None, smoothing=0.1, n_steps=5, seed=0):
+    """Parameters after some steps of full-batch EM, and the objective before each."""
+    weights = ones(x) if weights is None else weights
+    parameters, prior = kit.start_em(circuit, x, weights, smoothing, seed)
+    state, path = EMState(parameters), []
+    for _ in range(n_steps):
+        state, objective = em_step(circuit, state, x, weights, prior)
+        path.append(objective)
+    return state.parameters, path
+
+
+def check_never_falls(path):
+    """Only rounding may lower the objective, and the floors of 1e-12 under probabilities."""
+    for before, after in pairwise(path):
+        assert after >= before - 1e-9 * (1 + abs(before))
+
+
+def check_objective(kit, plain_case, table, smoothing):
+    families = plain_case.families(table)
+    circuit = plain_case.circuit(families)
+    x = kit.table(families, 24, missing=0.2)
+    weights = torch.linspace(0.1, 3, 24, dtype=torch.float64)
+    _, path = fit(kit, circuit, x, weights, smoothing, n_steps=31)
+    check_never_falls(path)
+    assert path[-1] > path[0]
+
+
+@pytest.mark.parametrize("smoothing", [0, 0.1, 10])
+def test_the_objective_never_falls(kit, plain_case, smoothing):
+    check_objective(kit, plain_case, "mixed", smoothing)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("smoothing", [0, 0.1, 10])
+def test_the_objective_never_falls_on_any_table(kit, plain_case, any_table, smoothing):
+    check_objective(kit, plain_case, any_table, smoothing)
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(
+    seed=st.integers(0, 2**31),
+    n_variables=st.integers(1, 6),
+    n_rows=st.integers(1, 12),
+    missing=st.sampled_from([0.0, 0.3, 0.9, 1.0]),
+    smoothing=st.sampled_from([0.0, 0.01, 1.0]),
+    layer=st.sampled_from(["cp", "tucker"]),
+    n_sums=st.integers(1, 3),
+    n_leaves=st.integers(1, 3),
+)
+def test_any_fit_rises_and_stays_finite(
+    kit, seed, n_variables, n_rows, missing, smoothing, layer, n_sums, n_leaves
+):
+    graph = kit.random_graph(seed, n_variables, 2 if layer == "tucker" else 3)
+    families = kit.tables["mixed"](n_variables)
+    circuit = kit.build(graph, families, layer, n_sums, n_leaves)
+    x = kit.table(families, n_rows, seed, missing)
+    parameters, path = fit(kit, circuit, x, smoothing=smoothing, n_steps=8, seed=seed % 1000)
+    assert finite(parameters)
+    check_never_falls(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("smoothing", [0, 0.1])
+def test_single_precision_passes_stay_finite(kit, plain_case, dtype, smoothing):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    x = kit.table(families, 30, missing=0.3)
+    parameters, prior = kit.start_em(circuit, x, ones(x), smoothing)
+    state = EMState(parameters)
+    for _ in range(15):
+        typed = state.parameters.to(dtype, circuit.leaf_dtype(dtype))
+        found = collect(circuit, typed, x, ones(x))
+        state = update(circuit, state, found.per_row(30.0), prior, 1.0, 30.0)
+    assert finite(state.parameters)
+    for w in state.parameters.sums:
+        close(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
+
+
+def test_blocks_merge_into_the_whole(kit, plain_case):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    x, weights = kit.table(families, 20, missing=0.2), torch.linspace(0, 2, 20).double()
+    parameters = kit.numbers(circuit)
+    parts = [
+        collect(circuit, parameters, x[rows], weights[rows])
+        for rows in (slice(0, 1), slice(1, 13), slice(13, 20))
+    ]
+    merged = merge(merge(parts[0], parts[1]), parts[2])
+    whole = collect(circuit, parameters, x, weights)
+    all_close(merged, whole, 1e-12)
+    close(merged.log_likelihood, whole.log_likelihood, 1e-12)
+    close(merged.weight, whole.weight, 1e-12)
+
+
+def test_integer_weights_equal_repeated_rows(kit, plain_case):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    x = kit.table(families, 12, missing=0.2)
+    times = torch.arange(12) % 4
+    weighted, _ = fit(kit, circuit, x, times.double())
+    repeated, _ = fit(kit, circuit, x.repeat_interleave(times, dim=0))
+    all_close(weighted, repeated, 1e-8)
+
+
+def test_a_constant_factor_of_the_weights_changes_nothing_without_a_prior(kit, plain_case):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    x, weights = kit.table(families, 15, missing=0.2), torch.linspace(0.2, 2, 15).double()
+    first, _ = fit(kit, circuit, x, weights, smoothing=0)
+    second, _ = fit(kit, circuit, x, 128 * weights, smoothing=0)
+    all_close(first, second, 1e-8)
+
+
+def test_the_order_of_rows_does_not_matter(kit, plain_case):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    x = kit.table(families, 15, missing=0.2)
+    order = torch.randperm(15, generator=torch.Generator().manual_seed(0))
+    all_close(fit(kit, circuit, x)[0], fit(kit, circuit, x[order])[0], 1e-8)
+
+
+def _spoil(kind, x):
+    """A table with a degenerate column, or one row."""
+    if kind == "one row":
+        return x[:1]
+    x = x.clone()
+    x[:, -1] = torch.nan if kind == "missing column" else 0.0
+    return torch.nan_to_num(x, 0.0) * 0 if kind == "all alike" else x
+
+
+@pytest.mark.parametrize("smoothing", [0, 0.1])
+@pytest.mark.parametrize("kind", ["missing column", "constant column", "one row", "all alike"])
+def test_degenerate_tables_keep_finite_parameters(kit, plain_case, kind, smoothing):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    x = _spoil(kind, kit.table(families, 10))
+    parameters, path = fit(kit, circuit, x, smoothing=smoothing, n_steps=12)
+    assert finite(parameters)
+    assert torch.isfinite(kit.log_density(circuit, parameters, x)).all()
+    check_never_falls(path)
+
+
+def test_one_unit_fits_the_columns_in_one_step(kit):
+    """Without hidden choices EM is maximum likelihood: weighted means and variances."""
+    families = [Gaussian(1e-6), Bernoulli(), Categorical(3), Gaussian(1e-6)]
+    graph = RegionGraph([range(4), (0, 1), (2, 3), (2,), (3,)], [(0, (1, 2)), (2, (3, 4))])
+    circuit = kit.build(graph, families, n_sums=1, n_leaves=1)
+    x, weights = kit.table(families, 40, missing=0.3), torch.linspace(0.1, 2, 40).double()
+    parameters, _ = fit(kit, circuit, x, weights, smoothing=0, n_steps=1)
+    seen = ~x.isnan()
+    share = weights[:, None] * seen / (weights[:, None] * seen).sum(dim=0)
+    mean = (share * x.nan_to_num()).sum(dim=0)
+    variance = (share * (x.nan_to_num() - mean) ** 2).sum(dim=0)
+    codes = torch.stack([(share[:, 2] * (x[:, 2] == c)).sum() for c in range(3)])
+    for group in circuit.inputs.groups:
+        mu = group.family.expectation(group.unpack(parameters.leaves)[0])[:, :, 0]
+        column = int(group.columns[group.column_of][0])
+        if isinstance(group.family, Gaussian):
+            close(mu[0], torch.stack([mean[column], variance[column] + mean[column] ** 2]))
+        else:
+            close(mu[0], mean[1:2] if column == 1 else codes)
+
+
+@pytest.mark.parametrize("layer", ["cp", "tucker"])
+def test_huge_smoothing_gives_the_columns_marginals(kit, layer):
+    families = kit.tables["mixed"](5)
+    circuit = kit.build(kit.random_graph(3, 5, 2), families, layer)
+    x = kit.table(families, 50)
+    parameters, _ = fit(kit, circuit, x, smoothing=1e10, n_steps=2)
+    for w, layer_of_w in zip(parameters.sums, circuit.weighted, strict=True):
+        mask = torch.ones_like(w) if layer_of_w.mask is None else layer_of_w.mask.expand_as(w)
+        close(w, mask / mask.sum(dim=2, keepdim=True), 1e-6)
+    for group in circuit.inputs.groups:
+        mu = group.family.expectation(group.unpack(parameters.leaves)[0])
+        columns = x[:, group.columns[group.column_of]].T
+        statistics = group.family.statistics(columns).sum(dim=2, keepdim=True)
+        # The prior adds one row of the family's reference to the column's own.
+        wanted = (statistics + group.family.reference()[:, None]) / 51
+        close(mu, wanted.expand_as(mu), 1e-6)
+
+
+def test_rate_one_forgets_the_running_statistics(kit, plain_case):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    x, other = kit.table(families, 15, seed=1), kit.table(families, 15, seed=2)
+    parameters, prior = kit.start_em(circuit, x, ones(x), 0.1)
+    used, _ = em_step(circuit, EMState(parameters), other, ones(x), prior, rate=0.5)
+    fresh = EMState(used.parameters)
+    by_used, _ = em_step(circuit, used, x, ones(x), prior, rate=1.0)
+    by_fresh, _ = em_step(circuit, fresh, x, ones(x), prior, rate=1.0)
+    all_close(by_used.parameters, by_fresh.parameters)
+
+
+def test_running_statistics_move_by_the_rate(kit, plain_case):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    x, other = kit.table(families, 15, seed=1), kit.table(families, 15, seed=2)
+    parameters, prior = kit.start_em(circuit, x, ones(x), 0.1)
+    first, _ = em_step(circuit, EMState(parameters), x, ones(x), prior, rate=0.25)
+    all_close(first, collect(circuit, parameters, x, ones(x)).per_row(15.0))
+    second, _ = em_step(circuit, first, other, ones(x), prior, rate=0.25)
+    found = collect(circuit, first.parameters, other, ones(x)).per_row(15.0)
+    close(second.leaves, 0.75 * first.leaves + 0.25 * found.leaves)
+    for new, old, block in zip(second.sums, first.sums, found.sums, strict=True):
+        close(new, 0.75 * old + 0.25 * block)
+
+
+def test_absent_mixing_weights_stay_zero(kit, plain_case):
+    families = plain_case.families("codes")
+    circuit = plain_case.circuit(families)
+    parameters, _ = fit(kit, circuit, kit.table(families, 20), smoothing=1.0, n_steps=10)
+    for layer, w in zip(circuit.weighted, parameters.sums, strict=True):
+        close(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
+        if layer.mask is not None:
+            assert (w[~layer.mask.expand_as(w)] == 0).all()

@@ -1,0 +1,71 @@
+"""Rows far from the data: densities underflow, their logarithms and flows must not.
+
+Where all units of a column are alike, any circuit is a product over columns: a closed
+form that holds however far a row is.
+"""
+
+import pytest
+import torch
+from scipy import stats
+
+from skpc.circuit.circuit import Parameters
+from skpc.circuit.folding import fold
+
+
+@pytest.fixture(scope="module", params=[torch.float32, torch.float64], ids=["single", "double"])
+def far(kit, plain_case, request):
+    """Graph, circuit, parameters, dtype, and rows with some columns 60 deviations away."""
+    families = plain_case.families("gaussian")
+    circuit = plain_case.circuit(families)
+    x = kit.table(families, 24)
+    _, prior = kit.start_em(circuit, x, torch.ones(24, dtype=torch.float64), 1.0)
+    parameters = kit.numbers(circuit)
+    mu = prior.leaves.expand_as(parameters.leaves).contiguous()
+    leaves = circuit.inputs.from_expectation(mu, parameters.leaves)
+    is_far = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) < 0.5
+    # The first and the last rows have one half of the columns far, the other near.
+    is_far[0], is_far[-1] = torch.arange(len(families)) >= 3, torch.arange(len(families)) < 3
+    alike = Parameters(leaves, parameters.sums)
+    return plain_case.graph, circuit, alike, request.param, torch.where(is_far, x + 60, x)
+
+
+def passes(circuit, parameters, dtype, x):
+    typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
+    return typed, circuit.forward(typed, circuit.gather(x, dtype), dtype)
+
+
+def test_log_density_is_the_sum_over_columns(kit, far):
+    _, circuit, parameters, dtype, x = far
+    wanted = torch.zeros(len(x), dtype=torch.float64)
+    (group,) = circuit.inputs.groups
+    mean, variance = group.family.moments(group.unpack(parameters.leaves)[0])
+    for v in range(x.shape[1]):
+        one = int(torch.nonzero(group.columns[group.column_of] == v)[0])
+        peer = stats.norm(mean[one, 0].item(), variance[one, 0].sqrt().item())
+        wanted += torch.from_numpy(peer.logpdf(x[:, v].numpy()))
+    found = kit.log_density(circuit, parameters, x, dtype)
+    torch.testing.assert_close(
+        found, wanted, atol=1e-4, rtol=1e-5 if dtype == torch.float32 else 1e-10
+    )
+    assert wanted.min() < -1000
+
+
+def test_flows_are_kept(far):
+    graph, circuit, parameters, dtype, x = far
+    typed, trace = passes(circuit, parameters, dtype, x)
+    flow, _ = circuit.flows(typed, trace, torch.ones(len(x), dtype=dtype))
+    reaching = flow.regions[0].sum(dim=1)
+    for v in range(graph.n_variables):
+        mine = [i for i, r in enumerate(fold(graph)[0].regions) if v in graph.regions[r]]
+        torch.testing.assert_close(
+            reaching[mine].sum(dim=0), torch.ones(len(x), dtype=dtype), atol=1e-4, rtol=0
+        )
+
+
+def test_chosen_leaves_cover_every_column_once(far):
+    graph, circuit, parameters, dtype, x = far
+    typed, trace = passes(circuit, parameters, dtype, x)
+    units = circuit.choose(typed, trace, len(x), torch.Generator().manual_seed(0))
+    for v in range(graph.n_variables):
+        mine = [i for i, r in enumerate(fold(graph)[0].regions) if v in graph.regions[r]]
+        assert ((units[mine] >= 0).sum(dim=0) == 1).all()

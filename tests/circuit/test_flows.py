@@ -1,0 +1,112 @@
+"""Flows are derivatives of the log density, and none is lost on the way down.
+
+Axes: B rows, F leaf regions, S slots, K units, I input and O output units.
+"""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skpc.circuit.circuit import Parameters
+from skpc.circuit.folding import fold
+from skpc.circuit.statistics import collect
+
+
+def close(a, b, tolerance=1e-9):
+    torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
+
+
+def check_by_autograd(kit, graph, circuit, families, seed):
+    """Counts are w d/dw, expected statistics d/dtheta, of the weighted log-likelihood."""
+    parameters = kit.numbers(circuit, seed)
+    x = kit.table(families, 10, seed, missing=0.3)
+    weights = torch.linspace(0, 2, 10, dtype=torch.float64)
+    found = collect(circuit, parameters, x, weights)
+    leaves = parameters.leaves.clone().requires_grad_()
+    sums = tuple(w.clone().requires_grad_() for w in parameters.sums)
+    density = kit.naive(graph, circuit, families, Parameters(leaves, sums), x)
+    log_likelihood = (weights * density.log()).sum()
+    by_leaves, *by_sums = torch.autograd.grad(log_likelihood, (leaves, *sums))
+    close(found.log_likelihood, log_likelihood.detach())
+    close(found.weight, weights.sum())
+    close(found.leaves, by_leaves)
+    for counts, w, gradient in zip(found.sums, parameters.sums, by_sums, strict=True):
+        close(counts, w * gradient)
+
+
+def test_statistics_equal_autograd(kit, case, any_table):
+    families = case.families(any_table)
+    check_by_autograd(kit, case.graph, case.circuit(families), families, seed=2)
+
+
+@settings(deadline=None, derandomize=True, max_examples=30)
+@given(
+    seed=st.integers(0, 2**31),
+    n_variables=st.integers(1, 7),
+    layer=st.sampled_from(["cp", "tucker"]),
+    n_sums=st.integers(1, 4),
+    n_leaves=st.integers(1, 4),
+)
+def test_statistics_equal_autograd_on_any_graph(kit, seed, n_variables, layer, n_sums, n_leaves):
+    graph = kit.random_graph(seed, n_variables, 2 if layer == "tucker" else 3)
+    families = kit.tables["mixed"](n_variables)
+    circuit = kit.build(graph, families, layer, n_sums, n_leaves)
+    check_by_autograd(kit, graph, circuit, families, seed)
+
+
+def test_every_column_receives_the_weight_of_its_row(kit, case, any_table):
+    families = case.families(any_table)
+    circuit = case.circuit(families)
+    parameters, x = kit.numbers(circuit), kit.table(families, 9, missing=0.4)
+    trace = circuit.forward(parameters, circuit.gather(x, torch.float64), torch.float64)
+    weights = torch.linspace(0, 3, 9, dtype=torch.float64)
+    flow, _ = circuit.flows(parameters, trace, weights)
+    reaching = flow.regions[0].sum(dim=1)
+    scopes = [case.graph.regions[region] for region in fold(case.graph)[0].regions]
+    for v in range(len(families)):
+        mine = [i for i, scope in enumerate(scopes) if v in scope]
+        close(reaching[mine].sum(dim=0), weights)
+    assert (flow.regions[0] >= 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_counts_add_to_the_number_of_rows(kit, plain_case, dtype):
+    """Those of the root's weights, and those of the units of every column."""
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    parameters = kit.numbers(circuit).to(dtype, circuit.leaf_dtype(dtype))
+    x = kit.table(families, 40)
+    found = collect(circuit, parameters, x, torch.ones(40, dtype=torch.float64))
+    assert found.sums[-1].sum().item() == pytest.approx(40, rel=1e-5)
+    counts = torch.zeros(len(families), dtype=torch.float64)
+    for group in circuit.inputs.groups:
+        _, seen = group.unpack(found.leaves)
+        per_incidence = seen.sum(dim=(1, 2))
+        counts.index_add_(0, group.columns[group.column_of], per_incidence)
+    close(counts, torch.full_like(counts, 40), 1e-4)
+
+
+def test_absent_weights_count_nothing(kit, plain_case):
+    families = plain_case.families("codes")
+    circuit = plain_case.circuit(families)
+    x = kit.table(families, 20)
+    found = collect(circuit, kit.numbers(circuit), x, torch.ones(20, dtype=torch.float64))
+    for layer, counts in zip(circuit.weighted, found.sums, strict=True):
+        assert torch.isfinite(counts).all()
+        if layer.mask is not None:
+            assert (counts[~layer.mask.expand_as(counts)] == 0).all()
+
+
+def test_missing_cells_count_nothing(kit, plain_case, any_table):
+    """A column without any cell adds nothing to its leaves' statistics."""
+    families = plain_case.families(any_table)
+    circuit = plain_case.circuit(families)
+    x = kit.table(families, 15)
+    x[:, 0] = torch.nan
+    found = collect(circuit, kit.numbers(circuit), x, torch.ones(15, dtype=torch.float64))
+    for group in circuit.inputs.groups:
+        values, counts = group.unpack(found.leaves)
+        missing = group.columns[group.column_of] == 0
+        assert (values[missing] == 0).all()
+        assert (counts[missing] == 0).all()

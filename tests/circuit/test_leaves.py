@@ -1,0 +1,271 @@
+"""What every leaf family must satisfy; a new family adds one line to EXAMPLES.
+
+Axes: n incidences, t statistics, K units, B values.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from skpc.circuit.leaves import FAMILIES, Bernoulli, Categorical, Gaussian, Leaf
+
+N, K = 3, 4
+VALUES = torch.arange(4, dtype=torch.float64)
+REALS = torch.linspace(-15, 15, 6001, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A family, rows to estimate it from, and its distribution in scipy.
+
+    Attributes
+    ----------
+    draw : (rng, n) to n values of the support
+    peer : expectation parameters (t,) to a scipy distribution
+    points : values that carry all of the mass; evenly spaced
+    """
+
+    family: Leaf
+    draw: Callable
+    peer: Callable
+    points: torch.Tensor
+
+    @property
+    def is_discrete(self) -> bool:
+        return self.family.support != "real"
+
+    @property
+    def step(self) -> float:
+        """Weight of a point in sums that stand for integrals."""
+        return 1.0 if self.is_discrete else float(self.points[1] - self.points[0])
+
+
+EXAMPLES = {
+    "bernoulli": Example(
+        Bernoulli(), lambda rng, n: rng.randint(2, size=n), lambda mu: stats.bernoulli(mu[0]),
+        VALUES[:2],
+    ),
+    "categorical": Example(
+        Categorical(4), lambda rng, n: rng.randint(4, size=n),
+        lambda mu: stats.rv_discrete(values=(np.arange(4), mu / mu.sum())), VALUES,
+    ),
+    "gaussian": Example(
+        Gaussian(0.01), lambda rng, n: rng.normal(1, 1, n),
+        lambda mu: stats.norm(mu[0], np.sqrt(mu[1] - mu[0] ** 2)), REALS,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=EXAMPLES)
+def example(request) -> Example:
+    return EXAMPLES[request.param]
+
+
+@pytest.fixture
+def mu(example):
+    """Expectation parameters (N, t, K), each from a few random values."""
+    return sums_of(example, seed=0)[0] / 6
+
+
+def sums_of(example, seed):
+    """Sums of the statistics of 6 random values (N, t, K), and their number (N, 1, K)."""
+    x = torch.from_numpy(example.draw(np.random.RandomState(seed), N * K * 6)).double()
+    statistics = example.family.statistics(x.view(N, -1)).view(N, -1, K, 6)
+    sums = statistics.sum(dim=3)
+    return example.family.project(sums / 6) * 6, torch.full((N, 1, K), 6.0, dtype=sums.dtype)
+
+
+def log_density(family, theta, x):
+    """Log density of values (B,) under theta (n, t, K), (n, K, B)."""
+    statistics = family.statistics(x[None])[0]
+    inner = torch.einsum("ntk,tb->nkb", theta, statistics)
+    return inner - family.log_partition(theta)[:, :, None] + family.log_base(x)
+
+
+def mean_log_density(family, theta, mu):
+    """<theta, mu> - A: of rows whose mean statistics are mu, (n, K)."""
+    return (theta * mu).sum(dim=1) - family.log_partition(theta)
+
+
+def close(a, b, tolerance=1e-9):
+    torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
+
+
+def test_every_family_has_an_example():
+    assert set(EXAMPLES) == set(FAMILIES)
+    assert all(type(EXAMPLES[name].family) is family for name, family in FAMILIES.items())
+
+
+def test_shapes(example, mu):
+    family = example.family
+    theta = family.natural(mu)
+    t = family.n_statistics
+    x = torch.full((N, 5), family.fill, dtype=torch.float64)
+    assert theta.shape == family.expectation(theta).shape == (N, t, K)
+    assert family.statistics(x).shape == (N, t, 5)
+    assert family.log_base(x).shape == (N, 5)
+    assert family.log_partition(theta).shape == family.mode(theta).shape == (N, K)
+    assert family.reference().shape == (t,)
+
+
+def test_density_adds_to_one(example, mu):
+    density = log_density(example.family, example.family.natural(mu), example.points).exp()
+    close(density.sum(dim=2) * example.step, torch.ones(N, K, dtype=torch.float64))
+
+
+def test_log_density_equals_scipy(example, mu):
+    found = log_density(example.family, example.family.natural(mu), example.points)
+    for n in range(N):
+        for k in range(K):
+            peer = example.peer(mu[n, :, k].numpy())
+            wanted = (peer.logpmf if example.is_discrete else peer.logpdf)(example.points.numpy())
+            np.testing.assert_allclose(found[n, k], wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_expectation_is_the_mean_of_the_statistics(example, mu):
+    family = example.family
+    density = log_density(family, family.natural(mu), example.points).exp() * example.step
+    means = torch.einsum("nkb,tb->ntk", density, family.statistics(example.points[None])[0])
+    close(means, family.expectation(family.natural(mu)))
+
+
+def test_expectation_is_the_gradient_of_the_log_partition(example, mu):
+    theta = example.family.natural(mu).requires_grad_()
+    (gradient,) = torch.autograd.grad(example.family.log_partition(theta).sum(), theta)
+    close(gradient, example.family.expectation(theta.detach()))
+
+
+def test_natural_and_expectation_are_inverse(example, mu):
+    family = example.family
+    theta = family.natural(mu)
+    close(family.expectation(theta), mu)
+    close(family.natural(family.expectation(theta)), theta)
+
+
+def test_project_keeps_what_is_allowed(example, mu):
+    close(example.family.project(mu), mu, 1e-14)
+
+
+def test_project_makes_single_values_possible_parameters(example):
+    """Statistics of one value repeated lie on the border of the allowed set."""
+    family = example.family
+    x = example.points[:: max(1, len(example.points) // 7)]
+    projected = family.project(family.statistics(x[None]).transpose(0, 2))
+    close(family.project(projected), projected, 1e-14)
+    theta = family.natural(projected)
+    assert torch.isfinite(theta).all()
+    assert torch.isfinite(log_density(family, theta, example.points)).all()
+
+
+def test_project_finds_the_most_likely_allowed_parameters(example, mu):
+    family = example.family
+    x = example.points[:: max(1, len(example.points) // 7)]
+    border = family.statistics(x[None]).transpose(0, 2)
+    best = mean_log_density(family, family.natural(family.project(border)), border)
+    for other in mu.transpose(1, 2).reshape(-1, mu.shape[1], 1):
+        theta = family.natural(other.expand_as(border))
+        assert (mean_log_density(family, theta, border) <= best + 1e-9).all()
+
+
+def test_reference_and_spread_are_allowed(example, mu):
+    family = example.family
+    reference = family.reference()[None, :, None]
+    close(family.project(reference), reference, 1e-14)
+    noise = torch.rand((N, mu.shape[1], K), generator=torch.Generator().manual_seed(0)).double()
+    noise[0, :, 0], noise[0, :, 1] = 0.0, 1.0
+    spread = family.spread(mu[:, :, :1], noise)
+    assert torch.isfinite(family.natural(spread)).all()
+    close(family.project(spread), spread, 1e-12)
+    assert len(torch.unique(spread[1], dim=1).T) == K, "units start apart"
+
+
+def test_samples_follow_the_density(example, mu):
+    family, n_draws = example.family, 4000
+    theta = family.natural(mu)[:, :, :1]
+    generator = torch.Generator().manual_seed(3)
+    draws = family.sample(theta.expand(-1, -1, n_draws), generator).numpy()
+    assert draws.shape == (N, n_draws)
+    for n in range(N):
+        peer = example.peer(mu[n, :, 0].numpy())
+        if example.is_discrete:
+            shares = peer.pmf(example.points.numpy())
+            counts = (draws[n][:, None] == example.points.numpy()).sum(axis=0)
+            assert counts.sum() == n_draws, "draws stay in the support"
+            used = shares > 1e-9
+            assert counts[~used].sum() == 0
+            p_value = stats.chisquare(counts[used], shares[used] * n_draws).pvalue
+        else:
+            p_value = stats.kstest(draws[n], peer.cdf).pvalue
+        assert p_value > 1e-3
+
+
+def test_samples_repeat_with_the_seed_and_differ_from_draw_to_draw(example, mu):
+    theta = example.family.natural(mu).repeat(1, 1, 20)
+    generator = torch.Generator().manual_seed(1)
+    first, second = (example.family.sample(theta, generator) for _ in range(2))
+    again = example.family.sample(theta, torch.Generator().manual_seed(1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+
+
+def test_mode_is_the_highest_point(example, mu):
+    family = example.family
+    theta = family.natural(mu)
+    highest = log_density(family, theta, example.points).amax(dim=2)
+    mode = family.mode(theta)
+    at_mode = [log_density(family, theta, mode[n])[n].diagonal() for n in range(N)]
+    assert (torch.stack(at_mode) >= highest - 1e-12).all()
+
+
+def test_moments_by_quadrature(example, mu):
+    theta = example.family.natural(mu)
+    mean, variance = example.family.moments(theta)
+    if example.family.support == "codes":
+        assert mean.isnan().all()
+        assert variance.isnan().all()
+        return
+    x = example.points
+    density = log_density(example.family, theta, x).exp() * example.step
+    close(mean, density @ x)
+    close(variance, density @ (x * x) - (density @ x) ** 2)
+
+
+def test_free_parameters_are_another_form_of_natural_ones(example, mu):
+    family = example.family
+    theta = family.natural(mu)
+    close(family.from_free(family.to_free(theta)), theta)
+
+
+def test_any_free_parameters_are_allowed(example):
+    family = example.family
+    free = torch.linspace(-60, 60, 41, dtype=torch.float64).expand(1, family.n_statistics, -1)
+    theta = family.from_free(free.contiguous())
+    mu = family.expectation(theta)
+    assert torch.isfinite(theta).all()
+    assert torch.isfinite(family.log_partition(theta)).all()
+    # Where exp(60) meets exp(-60) the square takes the digits of the variance.
+    close(family.project(mu), mu, 1e-9)
+
+
+def test_free_gradient_equals_autograd(example):
+    family = example.family
+    # Away from the border of the allowed set, where from_free bends.
+    inside = (sums_of(example, seed=1)[0] / 6 + family.reference()[:, None]) / 2
+    free = family.to_free(family.natural(inside)).requires_grad_()
+    sums, count = sums_of(example, seed=2)
+    theta = family.from_free(free)
+    value = (theta * sums).sum() - (count[:, 0] * family.log_partition(theta)).sum()
+    (wanted,) = torch.autograd.grad(value, free)
+    found = family.free_gradient(free.detach(), sums, count)
+    close(found, wanted)
+    assert found.abs().max() > 0.1, "the point is not stationary by chance"
+
+
+def test_families_are_made_for_columns():
+    assert Categorical.for_column(5, 0.1).n_statistics == 5
+    assert Gaussian.for_column(5, 0.1).min_variance == 0.1
+    assert Bernoulli.for_column(2, 0.1).n_statistics == 1

@@ -1,0 +1,109 @@
+"""Questions to a circuit, against enumeration and quadrature.
+
+Axes: n rows, D columns, B points of a grid.
+"""
+
+import pytest
+import torch
+
+from skpc.circuit import queries
+
+
+def close(a, b, tolerance=1e-9):
+    torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+@pytest.fixture(scope="module")
+def mixed(kit, plain_case):
+    """Families, circuit, parameters and rows with missing cells."""
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    return families, circuit, kit.numbers(circuit, seed=6), kit.table(families, 12, missing=0.4)
+
+
+def on_grid(kit, circuit, parameters, row, column, points):
+    """Conditional density of one missing cell at points (B,), given the row's others."""
+    rows = row.expand(len(points), -1).clone()
+    rows[:, column] = points
+    joint = kit.log_density(circuit, parameters, rows)
+    return torch.exp(joint - kit.log_density(circuit, parameters, row[None]))
+
+
+def test_log_density_is_that_of_the_circuit(kit, mixed):
+    _, circuit, parameters, x = mixed
+    wanted = kit.log_density(circuit, parameters, x)
+    close(queries.log_density(circuit, parameters, x, torch.float64), wanted)
+
+
+def test_moments_equal_sums_and_integrals(kit, mixed):
+    families, circuit, parameters, x = mixed
+    mean, variance = queries.moments(circuit, parameters, x)
+    side = torch.linspace(-9, 9, 2001, dtype=torch.float64)
+    step = float(side[1] - side[0])
+    for i, row in enumerate(x[:5]):
+        for v in torch.nonzero(row.isnan()).flatten().tolist():
+            if families[v].support == "codes":
+                assert mean[i, v].isnan()
+                assert variance[i, v].isnan()
+                continue
+            is_real = families[v].support == "real"
+            points = side if is_real else torch.arange(2, dtype=torch.float64)
+            density = on_grid(kit, circuit, parameters, row, v, points) * (step if is_real else 1)
+            assert density.sum().item() == pytest.approx(1, abs=1e-6)
+            wanted = (density * points).sum()
+            close(mean[i, v], wanted, 1e-6)
+            close(variance[i, v], (density * (points - wanted) ** 2).sum(), 1e-6)
+
+
+def test_an_observed_cell_is_its_own_mean(mixed):
+    _, circuit, parameters, x = mixed
+    mean, variance = queries.moments(circuit, parameters, x)
+    seen = ~x.isnan()
+    assert torch.equal(mean[seen], x[seen])
+    assert (variance[seen] == 0).all()
+
+
+def test_conditional_draws_keep_the_evidence_to_the_bit(mixed):
+    families, circuit, parameters, x = mixed
+    generator = torch.Generator().manual_seed(0)
+    drawn = queries.sample_conditional(circuit, parameters, x, generator)
+    seen = ~x.isnan()
+    assert torch.equal(drawn[seen], x[seen])
+    assert torch.isfinite(drawn).all()
+    for v, family in enumerate(families):
+        if family.support != "real":
+            n = 2 if family.support == "binary" else family.n_categories
+            assert torch.isin(drawn[:, v], torch.arange(n).double()).all()
+
+
+def test_draws_have_the_moments(kit, mixed):
+    families, circuit, parameters, _ = mixed
+    n_draws = 4000
+    drawn = queries.sample(circuit, parameters, n_draws, torch.Generator().manual_seed(1))
+    assert drawn.shape == (n_draws, len(families))
+    nothing = torch.full((1, len(families)), torch.nan, dtype=torch.float64)
+    mean, variance = (m[0] for m in queries.moments(circuit, parameters, nothing))
+    error = (drawn.mean(dim=0) - mean).abs() / (variance / n_draws).sqrt()
+    assert (error[~error.isnan()] < 4.5).all(), "standard errors"
+    ratio = drawn.var(dim=0) / variance
+    assert ((ratio[~ratio.isnan()] - 1).abs() < 0.2).all()
+
+
+def test_conditional_draws_have_the_conditional_moments(mixed):
+    _, circuit, parameters, x = mixed
+    n_draws = 3000
+    row = x[2:3]
+    mean, variance = (m[0] for m in queries.moments(circuit, parameters, row))
+    generator = torch.Generator().manual_seed(2)
+    drawn = queries.sample_conditional(circuit, parameters, row.expand(n_draws, -1), generator)
+    error = (drawn.mean(dim=0) - mean).abs() / (variance / n_draws).sqrt().clamp_min(1e-9)
+    assert (error[~error.isnan()] < 4.5).all(), "standard errors"
+
+
+def test_draws_repeat_with_the_seed(mixed):
+    _, circuit, parameters, _ = mixed
+    generator = torch.Generator().manual_seed(3)
+    first, second = (queries.sample(circuit, parameters, 30, generator) for _ in range(2))
+    again = queries.sample(circuit, parameters, 30, torch.Generator().manual_seed(3))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
