@@ -77,7 +77,7 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     if not warm:
         prepare(model, X, raws, weights, random)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
-    rows, validation = _split(model, model._table.encode(raws), weights, random)
+    rows, validation = _split(model, circuit, model._table.encode(raws), weights, random)
     options = _options(model, len(rows.x))
     sums = marginals(circuit, rows)
     prior = initial.make_prior(circuit, sums, model.smoothing)
@@ -90,7 +90,9 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
         runs.append(
             _train(model, circuit, start, rows, validation, prior, options, order, reporter)
         )
-    state, progress = max(runs, key=lambda run: _objective(circuit, run, rows, prior, options))
+    if len(runs) > 1:
+        runs.sort(key=lambda run: _objective(circuit, run, rows, prior, options))
+    state, progress = runs[-1]
     steps = len(progress.seconds) * training.n_batches(len(rows.x), options.batch_size)
     model._stream = {"marginals": sums.cpu().numpy(), "rows": rows.total, "steps": steps}
     _store(model, circuit, state, progress)
@@ -106,11 +108,12 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     if first:
         prepare(model, X, raws, weights, random)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
-    rows = _rows(model, model._table.encode(raws), weights)
+    rows = _rows(model, circuit, model._table.encode(raws), weights)
     past: dict[str, Any] = {"marginals": 0.0, "rows": 0.0, "steps": 0}
     past = past if first else model._stream
     sums = marginals(circuit, rows)
-    sums = sums + torch.as_tensor(past["marginals"], dtype=sums.dtype, device=sums.device)
+    # A copy: a model that was mapped from a file has read-only arrays.
+    sums = sums + torch.tensor(past["marginals"], dtype=sums.dtype, device=sums.device)
     prior = initial.make_prior(circuit, sums, model.smoothing)
     start = _start(model, circuit, sums, random, not first)
     options = _options(model, len(rows.x))
@@ -166,18 +169,20 @@ def _seeded(random: np.random.RandomState) -> torch.Generator:
     return torch.Generator().manual_seed(int(random.randint(np.iinfo(np.int32).max)))
 
 
-def _rows(model: Any, table: Encoded, weights: Floats) -> Rows:
+def _rows(model: Any, circuit: Circuit, table: Encoded, weights: Floats) -> Rows:
+    """The table on the circuit's device, moved there once."""
     constant = float(np.average(model._table.log_jacobian(table), weights=weights))
-    return Rows(torch.from_numpy(table.z), torch.from_numpy(weights), constant)
+    x, w = (torch.from_numpy(a).to(circuit.device) for a in (table.z, weights))
+    return Rows(x, w, constant)
 
 
 def _split(
-    model: Any, table: Encoded, weights: Floats, random: np.random.RandomState
+    model: Any, circuit: Circuit, table: Encoded, weights: Floats, random: np.random.RandomState
 ) -> tuple[Rows, Rows | None]:
     """Training rows and, with early stopping, validation rows."""
     n = len(weights)
     if not model.early_stopping:
-        return _rows(model, table, weights), None
+        return _rows(model, circuit, table, weights), None
     n_held = round(model.validation_fraction * n)
     if not 0 < n_held < n:
         raise ValueError(
@@ -187,8 +192,8 @@ def _split(
     order = random.permutation(n)
     held, kept = np.sort(order[:n_held]), np.sort(order[n_held:])
     return (
-        _rows(model, table.rows(kept), weights[kept]),
-        _rows(model, table.rows(held), weights[held]),
+        _rows(model, circuit, table.rows(kept), weights[kept]),
+        _rows(model, circuit, table.rows(held), weights[held]),
     )
 
 

@@ -5,7 +5,7 @@ Neither pandas nor polars is needed: a frame can only be given by who has its li
 
 import sys
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,25 @@ class RawColumn:
     categories: tuple[Any, ...] | None = None
     ordered: bool = False
 
+    def state(self) -> dict[str, Any]:
+        """Name and type of the column, for files."""
+        declared = None if self.categories is None else list(self.categories)
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "dtype": self.dtype,
+            "categories": declared,
+            "ordered": self.ordered,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """A column without rows from what `state` gave."""
+        declared = None if state["categories"] is None else tuple(state["categories"])
+        nothing = np.empty(0, dtype=object if state["kind"] == "category" else np.float64)
+        empty = {"values": nothing, "missing": np.empty(0, dtype=bool)}
+        return cls(**{**state, "categories": declared, **empty})
+
     def rows(self, index: NDArray[Any]) -> "RawColumn":
         """Some rows of the column, by mask or positions."""
         return replace(self, values=self.values[index], missing=self.missing[index])
@@ -70,6 +89,8 @@ def read_columns(X: Any) -> list[RawColumn]:
 
 
 def _read_array(values: NDArray[Any], name: str) -> RawColumn:
+    if values.dtype.kind in "mM":
+        raise ValueError(_refusal(name, values.dtype))
     if values.dtype.kind == "O":
         return _objects(name, values, str(values.dtype))
     if values.dtype.kind in "US":
@@ -156,13 +177,13 @@ def fit_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 def _pandas_like(raw: RawColumn, values: NDArray[Any]) -> Any:
     pandas = sys.modules["pandas"]
     if raw.categories is not None:
-        return pandas.Categorical(values, categories=list(raw.categories), ordered=raw.ordered)
+        dtype = pandas.CategoricalDtype(list(raw.categories), raw.ordered)
+        return pandas.Series(values, dtype=dtype)
     if raw.kind == "integer":
-        exact = np.dtype(raw.dtype.lower().split("[")[0])
-        return pandas.Series(fit_dtype(values, exact)).astype(raw.dtype).array
-    if raw.kind == "bool":
-        return pandas.Series(values.astype(bool)).astype(raw.dtype).array
-    return pandas.Series(values).astype(raw.dtype).array
+        values = fit_dtype(values, np.dtype(raw.dtype.lower().split("[")[0]))
+    elif raw.kind == "bool":
+        values = values.astype(bool)
+    return pandas.Series(values).astype(raw.dtype)
 
 
 def _polars_like(raw: RawColumn, values: NDArray[Any]) -> Any:
@@ -196,20 +217,29 @@ def with_cells(X: Any, cells: dict[int, tuple[NDArray[np.bool_], Any]]) -> Any:
     """
     library = container(X)
     if library == "polars":
-        columns = [
-            X.to_series(j).clone().scatter(np.flatnonzero(mask), values)
-            for j, (mask, values) in cells.items()
-        ]
-        return X.with_columns(columns)
+        return X.with_columns([_scatter(X.to_series(j), *new) for j, new in cells.items()])
     out = X.copy()
     for j, (mask, values) in cells.items():
         if library == "array":
             out[mask, j] = values
-            continue
-        column = out.iloc[:, j].copy()
-        column.iloc[np.flatnonzero(mask)] = values
-        out.isetitem(j, column)
+        else:
+            out.isetitem(j, _replaced(out.iloc[:, j], mask, values))
     return out
+
+
+def _scatter(series: Any, mask: NDArray[np.bool_], values: Any) -> Any:
+    """A polars column with new values, in their type where it is wider."""
+    return series.cast(values.dtype).clone().scatter(np.flatnonzero(mask), values)
+
+
+def _replaced(series: Any, mask: NDArray[np.bool_], values: Any) -> Any:
+    """A pandas column with new values, with their categories added where it lacks some."""
+    series = series.copy()
+    if hasattr(series.dtype, "categories"):
+        known = set(series.cat.categories)
+        series = series.cat.add_categories([c for c in values.cat.categories if c not in known])
+    series.iloc[np.flatnonzero(mask)] = values.array
+    return series
 
 
 def repeat_rows(X: Any, times: int) -> Any:

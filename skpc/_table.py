@@ -4,13 +4,14 @@ Axes: n rows, D columns.
 
 A column is modelled as a binary digit, as a code 0 to C - 1 or as a real number
 standardised to mean 0 and variance 1. Densities stay in the units of the table: a real
-cell brings -log(scale), its log |det J|. A code never seen in training has the share
-1 / (rows + C + 1) of its column (Laplace's rule for one more category), independent of
-everything else, and known codes share the rest.
+cell brings -log(scale), its log |det J|. A value never seen in a column of codes has a
+share of its own, independent of everything else (see `unseen_share`); known codes share
+the rest. So it is in columns that were found to hold zeros and ones only; columns that
+were declared so refuse other values.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ class Column:
     categories : tuple
         Of a column of codes, in the order of the codes.
     unseen : float
-        Of a column of codes: probability of every category that training never showed.
+        Of a column of codes or of digits: probability that a value is none of those that
+        training showed; 0 where such values are refused.
     """
 
     raw: RawColumn
@@ -60,7 +62,7 @@ class Encoded:
     missing : ndarray (n, D) of bool
         Where the table has no value.
     unseen : ndarray (n, D) of bool
-        Where it has a category that training never showed.
+        Where it has a value that training never showed.
     """
 
     z: Floats
@@ -94,6 +96,33 @@ class Table:
         self.library = library
         self.names = names
 
+    def state(self) -> dict[str, Any]:
+        """The table as dicts, lists and numbers, for files."""
+        columns = [
+            {
+                **{f.name: getattr(column, f.name) for f in fields(column) if f.name != "raw"},
+                "categories": list(column.categories),
+                "raw": column.raw.state(),
+            }
+            for column in self.columns
+        ]
+        return {"columns": columns, "library": self.library, "names": self.names}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """The table that `state` was made of."""
+        columns = [
+            Column(
+                **{
+                    **column,
+                    "categories": tuple(column["categories"]),
+                    "raw": RawColumn.from_state(column["raw"]),
+                }
+            )
+            for column in state["columns"]
+        ]
+        return cls(columns, state["library"], state["names"])
+
     def encode(self, raws: list[RawColumn]) -> Encoded:
         """Numbers of a table with these columns.
 
@@ -112,7 +141,7 @@ class Table:
             if column.support == "codes":
                 z[:, j], unseen[:, j] = _codes(column, raw)
             elif column.support == "binary":
-                z[:, j] = _digits(raw)
+                z[:, j], unseen[:, j] = _digits(column, raw)
             else:
                 z[:, j] = (numbers(raw) - column.shift) / column.scale
         return Encoded(z, missing, unseen)
@@ -124,7 +153,7 @@ class Table:
             known = ~(table.missing[:, j] | table.unseen[:, j])
             if column.support == "real":
                 total -= np.log(column.scale) * known
-            elif column.support == "codes":
+            elif column.unseen > 0:
                 total += np.log1p(-column.unseen) * known
                 total += np.log(column.unseen) * table.unseen[:, j]
         return total
@@ -156,20 +185,34 @@ class Table:
 
     def fill(self, X: Any, raws: list[RawColumn], z: Floats) -> Any:
         """A copy of X with its missing cells taken from numbers (n, D); the rest untouched."""
-        cells = {
-            j: (
-                raw.missing,
-                column_like(raw, self._like_training(j, z[raw.missing, j]), container(X)),
-            )
-            for j, raw in enumerate(raws)
-            if raw.missing.any()
-        }
+        cells = {}
+        for j, raw in enumerate(raws):
+            if raw.missing.any():
+                values = self._like_training(j, z[raw.missing, j])
+                like = self._wide_enough(j, raw, values)
+                cells[j] = (raw.missing, column_like(like, values, container(X)))
         return with_cells(X, cells)
 
+    def _wide_enough(self, j: int, raw: RawColumn, values: NDArray[Any]) -> RawColumn:
+        """The type of a query's column, widened where it cannot hold the new values."""
+        if raw.dtype == "Null":
+            return self.columns[j].raw
+        if raw.categories is None or set(values) <= set(raw.categories):
+            return raw
+        more = [c for c in self.columns[j].categories if c not in raw.categories]
+        return replace(raw, categories=(*raw.categories, *more))
+
     def _like_training(self, j: int, z: Floats) -> NDArray[Any]:
-        """Values of column j, whole where the training column held integers."""
+        """Values of column j: whole or true and false where the training column was so."""
         values = self.decode_column(j, z)
-        return np.rint(values) if self.columns[j].raw.kind == "integer" else values
+        kind = self.columns[j].raw.kind
+        return (
+            np.rint(values)
+            if kind == "integer"
+            else values.astype(bool)
+            if kind == "bool"
+            else values
+        )
 
 
 def numbers(raw: RawColumn) -> Floats:
@@ -195,26 +238,29 @@ def numbers(raw: RawColumn) -> Floats:
 def _number(raw: RawColumn, value: Any, missing: bool) -> float:
     if missing:
         return np.nan
+    name = f"{raw.name[0].upper()}{raw.name[1:]}"
     try:
-        if isinstance(value, str):
-            raise ValueError
         return float(value)
-    except (TypeError, ValueError):
+    except ValueError:
         raise ValueError(
-            f"{raw.name[0].upper()}{raw.name[1:]} contains {value!r}, which is no number; "
-            "list the column in categorical_features to model it as categories."
+            f"{name} contains {value!r}, which is no number; to model the column as "
+            "categories, list it in categorical_features, or in leaf as 'categorical'."
         ) from None
+    except TypeError as error:
+        raise TypeError(f"{name} contains {value!r}: {error}.") from None
 
 
-def _digits(raw: RawColumn) -> Floats:
+def _digits(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
+    """Zeros and ones, NaN where missing or another value, and where another value."""
     values = numbers(raw)
-    wrong = np.flatnonzero(~(raw.missing | (values == 0) | (values == 1)))
-    if len(wrong):
+    other = ~(raw.missing | (values == 0) | (values == 1))
+    wrong = np.flatnonzero(other)
+    if len(wrong) and not column.unseen:
         raise ValueError(
             f"{raw.name[0].upper()}{raw.name[1:]} is modelled as bernoulli and contains "
             f"{values[wrong[0]]:g} (row {wrong[0]}); 0 and 1 are accepted."
         )
-    return values
+    return np.where(other, np.nan, values), other
 
 
 def _codes(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
@@ -230,18 +276,28 @@ def _codes(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
     return codes, np.isnan(codes) & ~raw.missing
 
 
-def describe(raw: RawColumn, family: str, support: str, weights: Floats) -> Column:
-    """A training column: categories or scale from its observed cells and their weights (n,)."""
+def describe(raw: RawColumn, family: str, support: str, weights: Floats, found: bool) -> Column:
+    """A training column: categories or scale from its observed cells and their weights.
+
+    Parameters
+    ----------
+    raw : RawColumn
+    family, support : str
+    weights : ndarray (n,)
+    found : bool
+        Whether the family was chosen by looking at the values.
+    """
     bare = raw.rows(np.arange(0))
+    rows = float(weights[~raw.missing].sum())
     if support == "codes":
-        return _describe_codes(raw, bare, family, weights)
+        return _describe_codes(raw, bare, family, rows)
     if support == "binary":
-        return Column(bare, family, support)
+        return Column(bare, family, support, unseen=unseen_share(rows, 2) if found else 0.0)
     shift, scale = _scale(numbers(raw)[~raw.missing], weights[~raw.missing])
     return Column(bare, family, support, shift=shift, scale=scale)
 
 
-def _describe_codes(raw: RawColumn, bare: RawColumn, family: str, weights: Floats) -> Column:
+def _describe_codes(raw: RawColumn, bare: RawColumn, family: str, rows: float) -> Column:
     if raw.kind in ("number", "integer", "bool"):
         seen = sorted(set(numbers(raw)[~raw.missing].tolist()))
     else:
@@ -252,9 +308,23 @@ def _describe_codes(raw: RawColumn, bare: RawColumn, family: str, weights: Float
             f"{raw.name[0].upper()}{raw.name[1:]} is modelled as categories and has no observed "
             "cell; give it a type that declares its categories, or leave it out."
         )
-    rows = float(weights[~raw.missing].sum())
-    unseen = 1.0 / (rows + len(categories) + 1)
-    return Column(bare, family, "codes", categories=categories, unseen=unseen)
+    share = unseen_share(rows, len(seen))
+    return Column(bare, family, "codes", categories=categories, unseen=share)
+
+
+def unseen_share(rows: float, n_seen: int) -> float:
+    """Probability that the next value is none of the n_seen that so many rows showed.
+
+    The natural law of succession, t (t + 1) / (n^2 + n + 2t): near certain where every row
+    showed another value, of order 1 / n^2 where few values repeat often. At most 1/2, since
+    weights may add up to little.
+
+    References
+    ----------
+    Ristad, "A natural law of succession", arXiv cmp-lg/9508012.
+    """
+    t = max(n_seen, 1)
+    return float(min(0.5, t * (t + 1) / (rows * rows + rows + 2 * t)))
 
 
 def _sorted(values: set[Any]) -> list[Any]:

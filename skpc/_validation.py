@@ -35,13 +35,11 @@ def check_table(estimator: Any, X: Any, *, reset: bool) -> Any:
 
 
 def _check_array(estimator: Any, X: Any, reset: bool) -> Any:
-    """Arrays are numbers, unless some columns are told to be categories."""
-    codes = estimator.categorical_features
-    mixed = not (codes is None or (isinstance(codes, str) and codes == "from_dtype"))
-    if mixed and isinstance(X, list | tuple):
-        # NumPy would turn a list of numbers and texts into texts.
+    """Arrays of numbers, or of objects that are read column by column."""
+    if isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
+        # NumPy turns a list of numbers and texts into texts.
         X = np.array(X, dtype=object)
-    textual = mixed and getattr(getattr(X, "dtype", None), "kind", "") in "OUS"
+    textual = getattr(getattr(X, "dtype", None), "kind", "") in "OUSmM"
     return validate_data(
         estimator,
         X,

@@ -24,7 +24,7 @@ from ._sklearn import (
     fit_context,
     with_callbacks,
 )
-from ._table import Encoded
+from ._table import Encoded, Table
 from ._validation import check_table
 from .circuit import RegionGraph, queries
 from .circuit.arrays import parameters_from
@@ -43,10 +43,12 @@ class EinetDensityEstimator(CallbackSupportMixin, DensityMixin, BaseEstimator):
     Parameters
     ----------
     structure : {"auto", "random_trees", "poon_domingos"} or RegionGraph, default="auto"
-        How columns are split. "auto" stands for "random_trees".
+        How columns are split. "auto" stands for "random_trees", at most three deep unless
+        `depth` says otherwise.
     depth : int or None, default=None
         Number of halvings D of a random tree; for "poon_domingos" each axis is cut into
-        2**depth pieces. None, or more than the columns allow: as deep as they allow.
+        2**depth pieces. None, or more than the columns allow: as deep as they allow (but see
+        `structure`).
     n_replicas : int, default=10
         Number of random trees R.
     n_sums : int, default=20
@@ -59,7 +61,7 @@ class EinetDensityEstimator(CallbackSupportMixin, DensityMixin, BaseEstimator):
     leaf : {"auto", "bernoulli", "categorical", "gaussian"} or one per column, \
 default="auto"
         Leaf families. "auto": categorical for the columns of `categorical_features`,
-        bernoulli for zeros and ones, else gaussian.
+        bernoulli for booleans and for columns that hold zeros and ones, else gaussian.
     grid_shape : tuple of int or None, default=None
         For "poon_domingos": sides of the grid whose cells, in C order, are the columns.
         None: one row of columns.
@@ -117,9 +119,9 @@ default="from_dtype"
         Family of every column.
     n_parameters_ : int
         Number of free parameters.
-    history_ : dict of ndarray (n_iter_,)
-        "log_likelihood": mean training log density of a pass; "seconds": since the start;
-        "validation_log_likelihood" with early stopping.
+    history_ : dict of ndarray
+        One entry a pass. "log_likelihood": mean training log density of the pass;
+        "seconds": since the start; "validation_log_likelihood" with early stopping.
     n_iter_ : int
         Passes of the kept start.
     converged_ : bool
@@ -134,9 +136,10 @@ default="from_dtype"
     -----
     Weights count rows: a weight of 2 is a repeated row, and the sum of the weights is
     what `smoothing` is weighed against. Densities are in the units of X, so that scores
-    compare across scalers. A category that training never showed gets the share
-    1 / (rows + categories + 1) of its column. A column that is constant is modelled as
-    a Gaussian around its value.
+    compare across scalers. A value that training never showed gets a share of its own in a
+    column of categories, and in one that was found to hold zeros and ones only: about
+    t (t + 1) / n^2 after n rows with t different values. A column that is constant is
+    modelled as a Gaussian around its value.
 
     References
     ----------
@@ -272,7 +275,8 @@ default="from_dtype"
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Go through a block of rows once, with a step that shrinks from block to block.
 
-        The first call decides columns, scales and structure as `fit` does.
+        The first call decides columns, scales and structure as `fit` does. A block that is
+        given again counts again, for the step size as for `smoothing`.
 
         Parameters
         ----------
@@ -487,10 +491,21 @@ default="from_dtype"
         return cached[1], cached[2]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the cache: copies and files hold NumPy arrays only."""
+        """Plain Python and NumPy objects, without the cache, so that any file can hold them."""
         state = dict(super().__getstate__())
         state.pop("_cache", None)
+        if "_table" in state:
+            state["_table"] = self._table.state()
+            graph = self.structure_
+            state["structure_"] = {"regions": graph.regions, "partitions": graph.partitions}
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The estimator that `__getstate__` was asked of."""
+        if "_table" in state:
+            graph = RegionGraph(**state["structure_"])
+            state = {**state, "_table": Table.from_state(state["_table"]), "structure_": graph}
+        super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Any:
         """Missing cells are welcome."""

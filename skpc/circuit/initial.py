@@ -54,7 +54,7 @@ def make_prior(circuit: Circuit, sums: Tensor, smoothing: float) -> Prior:
 
 
 def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator) -> Parameters:
-    """Leaves spread around their columns' marginals, weights nearly uniform.
+    """Leaves spread around their columns' marginals, weights drawn from Dirichlet(1).
 
     Parameters
     ----------
@@ -77,7 +77,9 @@ def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator
     weights = []
     for layer in circuit.weighted:
         assert layer.shape is not None
-        draw = 0.5 + _uniform(layer.shape, generator).to(sums.device)
+        # Dirichlet(1): nearly equal weights would start at a saddle, where all units of a
+        # deep circuit are alike and the likelihood hardly rises.
+        draw = -torch.log1p(-_uniform(layer.shape, generator).to(sums.device))
         draw = draw if layer.mask is None else draw * layer.mask
         weights.append(draw / draw.sum(dim=2, keepdim=True))
     return Parameters(leaves, tuple(weights))

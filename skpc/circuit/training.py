@@ -24,7 +24,7 @@ class Rows:
     Attributes
     ----------
     x : Tensor (n, D)
-        Codes and standardised numbers, NaN where missing.
+        Codes and standardised numbers, NaN where missing; on the circuit's device.
     weights : Tensor (n,)
         float64, positive.
     constant : float
@@ -120,14 +120,13 @@ def collect_all(
 
 
 def blocks(circuit: Circuit, rows: Rows, index: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows and weights on the circuit's device, a bounded number at a time."""
+    """Rows and weights, a bounded number at a time."""
     size = circuit.block_rows
     if index is None:
-        for x, weights in zip(rows.x.split(size), rows.weights.split(size), strict=True):
-            yield x.to(circuit.device), weights.to(circuit.device)
+        yield from zip(rows.x.split(size), rows.weights.split(size), strict=True)
     else:
         for part in index.split(size):
-            yield rows.x[part].to(circuit.device), rows.weights[part].to(circuit.device)
+            yield rows.x[part], rows.weights[part]
 
 
 def mean_log_density(
@@ -215,18 +214,18 @@ def stream(
     Parameters
     ----------
     steps : int
-        Updates before this block. The step size of EM is learning_rate (1 + steps)^-0.6
-        (Cappé and Moulines 2009, section 3.1); Adam's stays as it is.
+        Updates before this block. The step size of EM is learning_rate
+        (1 + steps / 10)^-0.6 (Cappé and Moulines 2009, section 3.1); Adam's stays as it is.
     evidence : float
         Weight of all rows so far, this block's included.
     """
     started = time.perf_counter()
     likelihood = 0.0
-    index = torch.arange(len(rows.x))
+    index = torch.arange(len(rows.x), device=rows.x.device)
     for batch in index.tensor_split(n_batches(len(index), options.batch_size)):
         statistics = collect_all(circuit, state.parameters, rows, batch, options.dtype)
         likelihood += float(statistics.log_likelihood)
-        decay = (1 + steps) ** -0.6 if options.solver == "em" else 1.0
+        decay = (1 + steps / 10) ** -0.6 if options.solver == "em" else 1.0
         mean = statistics.per_row(rows.total * len(batch) / len(index))
         state = step(circuit, state, mean, prior, options.learning_rate * decay, evidence)
         steps += 1
@@ -252,7 +251,7 @@ def _one_pass(
     n, evidence = len(rows.x), rows.total
     batches: list[Tensor | None] = [None]
     if options.batch_size < n:
-        order = torch.randperm(n, generator=generator)
+        order = torch.randperm(n, generator=generator).to(rows.x.device)
         batches = list(order.tensor_split(n_batches(n, options.batch_size)))
     penalty = 0.0
     if len(batches) == 1:

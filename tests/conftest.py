@@ -1,0 +1,33 @@
+"""Settings of the whole suite, and the cases that every estimator test can ask for."""
+
+import os
+
+# SciPy reads this once, at its first import. Without it scikit-learn would skip its check
+# of array API dispatch, which our estimators have to pass like all others.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+import pytest
+import torch
+from helpers.cases import CASES, DISCRETE_CASES, Case
+
+
+@pytest.fixture(params=CASES, ids=str, scope="session")
+def case(request: pytest.FixtureRequest) -> Case:
+    """Every structure with every layer on every kind of table."""
+    return request.param
+
+
+@pytest.fixture(params=DISCRETE_CASES, ids=str, scope="session")
+def discrete_case(request: pytest.FixtureRequest) -> Case:
+    """The cases whose states can be enumerated."""
+    return request.param
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests of CUDA where there is none; they are reported as deselected."""
+    if torch.cuda.is_available():
+        return
+    absent = [item for item in items if item.get_closest_marker("gpu")]
+    if absent:
+        config.hook.pytest_deselected(items=absent)
+        items[:] = [item for item in items if item not in absent]

@@ -1,0 +1,152 @@
+"""One place for all structures, layers and kinds of tables that the estimator must serve.
+
+A new structure, layer or leaf family is one line here; every test of the suite then runs
+with it. All tables have four columns.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skpc import EinetDensityEstimator
+from skpc.circuit import RegionGraph
+
+N_COLUMNS = 4
+
+EXPLICIT = RegionGraph(
+    [(0, 1, 2, 3), (0, 1), (2, 3), (0,), (1,), (2,), (3,), (0, 2), (1, 3)],
+    [(0, (1, 2)), (0, (7, 8)), (1, (3, 4)), (2, (5, 6))],
+)
+
+STRUCTURES: dict[str, dict[str, Any]] = {
+    "independent": {"structure": "random_trees", "depth": 0},
+    "shallow_trees": {"structure": "random_trees", "depth": 1, "n_replicas": 3},
+    "deep_trees": {"structure": "random_trees", "n_replicas": 2},
+    "row": {"structure": "poon_domingos"},
+    "grid": {"structure": "poon_domingos", "grid_shape": (2, 2), "depth": 1},
+    "explicit": {"structure": EXPLICIT},
+}
+
+LAYERS = ["cp", "tucker"]
+
+# Structures that fit any number of columns.
+ANY_WIDTH = {name: STRUCTURES[name] for name in ("shallow_trees", "deep_trees", "row")}
+
+TINY: dict[str, Any] = {"n_replicas": 2, "n_sums": 3, "n_leaves": 2, "max_iter": 8}
+
+
+def _classes(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
+    """Four related hidden digits a row, (n, 4)."""
+    hidden = rng.uniform(size=n) < 0.4
+    flips = rng.uniform(size=(n, N_COLUMNS)) < 0.15
+    return (hidden[:, None] ^ flips).astype(float)
+
+
+def _bernoulli(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
+    return _classes(rng, n)
+
+
+def _codes(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
+    """Columns of 2, 3, 4 and 3 categories, named by other numbers than their codes."""
+    more = rng.randint(0, [1, 2, 3, 2], size=(n, N_COLUMNS))
+    return 10.0 * (_classes(rng, n) + more) - 10.0
+
+
+def _gaussian(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
+    """Two clusters; columns on very different scales."""
+    z = 2.0 * _classes(rng, n) + rng.normal(size=(n, N_COLUMNS))
+    return z * [1.0, 20.0, 0.01, 3.0] + [0.0, 100.0, 5.0, -2.0]
+
+
+def _mixed(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
+    classes = _classes(rng, n)
+    noise = rng.normal(size=(n, 2))
+    code = classes[:, 3] + rng.randint(0, 2, size=n)
+    return np.column_stack(
+        [classes[:, 0] + 0.3 * noise[:, 0], classes[:, 1], 5 * classes[:, 2] + noise[:, 1], code]
+    )
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of table: how rows are made and what the estimator is told about them."""
+
+    make: Callable[[np.random.RandomState, int], NDArray[np.float64]]
+    families: tuple[str, ...]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        # Digits are declared: where they are found, a third value keeps a share of its own.
+        return {
+            "categorical_features": [f == "categorical" for f in self.families],
+            "leaf": [f if f == "bernoulli" else "auto" for f in self.families],
+        }
+
+
+TABLES: dict[str, Kind] = {
+    "bernoulli": Kind(_bernoulli, ("bernoulli",) * 4),
+    "categorical": Kind(_codes, ("categorical",) * 4),
+    "gaussian": Kind(_gaussian, ("gaussian",) * 4),
+    "mixed": Kind(_mixed, ("gaussian", "bernoulli", "gaussian", "categorical")),
+}
+
+DISCRETE = ("bernoulli", "categorical")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A structure, a layer and a kind of table."""
+
+    structure: str
+    layer: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.structure}-{self.layer}-{self.table}"
+
+    def rows(self, n: int, seed: int = 0) -> NDArray[np.float64]:
+        """Rows of the table (n, 4)."""
+        return TABLES[self.table].make(np.random.RandomState(seed), n)
+
+    def model(self, **settings: Any) -> EinetDensityEstimator:
+        """An unfitted small estimator."""
+        told = {**TINY, **STRUCTURES[self.structure], **TABLES[self.table].settings}
+        return EinetDensityEstimator(**{**told, "layer": self.layer, "random_state": 0, **settings})
+
+    def fitted(self) -> EinetDensityEstimator:
+        """A model fitted to 300 rows; shared, so do not change it."""
+        return _fitted(self)
+
+    def fully_observed_states(self) -> NDArray[np.float64]:
+        """All rows of known categories, for discrete tables."""
+        return np.array(list(product(*(np.unique(c) for c in self.rows(300).T))))
+
+
+@cache
+def _fitted(case: Case) -> EinetDensityEstimator:
+    return case.model().fit(case.rows(300))
+
+
+CASES = [Case(*names) for names in product(STRUCTURES, LAYERS, TABLES)]
+DISCRETE_CASES = [case for case in CASES if case.table in DISCRETE]
+
+
+def masked(X: NDArray[np.float64], share: float, seed: int = 0) -> NDArray[np.float64]:
+    """A copy with a share of its cells missing."""
+    lost = np.random.RandomState(seed).uniform(size=X.shape) < share
+    return np.where(lost, np.nan, X)
+
+
+def tiny(**settings: Any) -> EinetDensityEstimator:
+    """A small estimator for tables of any width."""
+    return EinetDensityEstimator(**{**TINY, "random_state": 0, **settings})
+
+
+def exact(**settings: Any) -> EinetDensityEstimator:
+    """A small estimator that takes full steps in float64."""
+    return tiny(**{"batch_size": None, "dtype": "float64", "max_iter": 20, **settings})

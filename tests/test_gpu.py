@@ -1,0 +1,37 @@
+"""The same model on the CPU and on CUDA; deselected where there is no such device."""
+
+import numpy as np
+import pytest
+from helpers.cases import CASES, Case
+from numpy.testing import assert_allclose
+
+pytestmark = pytest.mark.gpu
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_fits_on_both_devices_agree(case):
+    X = case.rows(300)
+    settings = {"dtype": "float64", "batch_size": None, "max_iter": 5}
+    cpu = case.model(device="cpu", **settings).fit(X)
+    cuda = case.model(device="cuda", **settings).fit(X)
+    assert_allclose(cuda.score_samples(X), cpu.score_samples(X), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", ["cp", "tucker"])
+def test_model_moves_between_devices(layer):
+    case = Case("deep_trees", layer, "mixed")
+    X = case.rows(200)
+    model = case.model(device="cuda").fit(X)
+    on_cuda = model.score_samples(X)
+    assert_allclose(model.set_params(device="cpu").score_samples(X), on_cuda, rtol=1e-9)
+
+
+def test_conditional_draws_on_cuda_keep_the_evidence():
+    case = Case("deep_trees", "cp", "mixed")
+    X = case.rows(200)
+    model = case.model(device="cuda").fit(X)
+    holes = X.copy()
+    holes[:, 1] = np.nan
+    drawn = model.sample_conditional(holes, random_state=0)
+    assert not np.isnan(drawn).any()
+    assert (drawn[:, [0, 2, 3]] == X[:, [0, 2, 3]]).all()
