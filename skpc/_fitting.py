@@ -64,7 +64,14 @@ def prepare(
         "min_variance": float(model.min_variance),
     }
     model.structure_ = make_structure(
-        model.structure, len(raws), model.depth, model.n_replicas, model.grid_shape, random
+        model.structure,
+        model._table.encode(raws).z,
+        [column.support == "real" for column in model._table.columns],
+        weights,
+        model.depth,
+        model.n_replicas,
+        model.grid_shape,
+        random,
     )
     model.leaf_families_ = [column.family for column in model._table.columns]
 

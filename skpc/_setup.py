@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ._frames import RawColumn, container
 from ._table import Column, Table, describe, numbers
-from .circuit import RegionGraph, poon_domingos, random_binary_trees
+from .circuit import RegionGraph, chow_liu_tree, poon_domingos, random_binary_trees
 from .circuit.circuit import Circuit
 from .circuit.leaves import FAMILIES, Leaf
 from .circuit.structures import grid_steps
@@ -139,7 +139,9 @@ def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
 
 def make_structure(
     structure: Any,
-    d: int,
+    z: NDArray[np.float64],
+    continuous: Sequence[bool],
+    weights: NDArray[np.float64],
     depth: int | None,
     n_replicas: int,
     grid_shape: Sequence[int] | None,
@@ -147,11 +149,24 @@ def make_structure(
 ) -> RegionGraph:
     """The region graph that the parameters ask for.
 
+    Parameters
+    ----------
+    structure : str or RegionGraph
+    z : ndarray (n, D)
+        Codes and standardised numbers of the training rows, NaN where missing.
+    continuous : sequence of bool (D,)
+        Which columns hold numbers.
+    weights : ndarray (n,)
+    depth, n_replicas, grid_shape
+        As the estimator has them.
+    random_state : numpy.random.RandomState
+
     Raises
     ------
     ValueError
         If a given graph or grid does not have the table's number of columns.
     """
+    d = z.shape[1]
     if isinstance(structure, RegionGraph):
         if structure.n_variables != d:
             raise ValueError(
@@ -163,6 +178,8 @@ def make_structure(
         if int(np.prod(shape)) != d:
             raise ValueError(f"grid_shape {shape} has {np.prod(shape)} cells; X has {d} columns.")
         return poon_domingos(shape, grid_steps(shape, depth))
+    if structure == "chow_liu":
+        return chow_liu_tree(z, continuous, weights, n_replicas, random_state)
     if structure == "auto" and depth is None:
         depth = AUTO_DEPTH
     return random_binary_trees(d, depth, n_replicas, random_state)

@@ -42,8 +42,10 @@ class EinetDensityEstimator(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     Parameters
     ----------
-    structure : {"auto", "random_trees", "poon_domingos"} or RegionGraph, default="auto"
-        How columns are split. "auto" stands for "random_trees", at most three deep unless
+    structure : {"auto", "random_trees", "chow_liu", "poon_domingos"} or RegionGraph, \
+default="auto"
+        How columns are split. "chow_liu": by trees of the largest pairwise mutual information,
+        learned from the table; `n_replicas` of them, all but the first from bootstrapped rows. "auto" stands for "random_trees", at most three deep unless
         `depth` says otherwise.
     depth : int or None, default=None
         Number of halvings D of a random tree; for "poon_domingos" each axis is cut into
@@ -160,7 +162,10 @@ default="from_dtype"
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "structure": [StrOptions({"auto", "random_trees", "poon_domingos"}), RegionGraph],
+        "structure": [
+            StrOptions({"auto", "random_trees", "chow_liu", "poon_domingos"}),
+            RegionGraph,
+        ],
         "depth": [Interval(Integral, 0, None, closed="left"), None],
         "n_replicas": [Interval(Integral, 1, None, closed="left")],
         "n_sums": [Interval(Integral, 1, None, closed="left")],
