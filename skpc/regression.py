@@ -255,9 +255,9 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         moments = collect_blocks(X, y, weights, self._map(), self._n_mapped, device)
         if not first:
             moments = merge(Moments(**self._moments), moments)
-        self._moments: dict[str, Any] = vars(moments)
         data = standardise(moments, self.fit_intercept)
         fitted = fit_moments(data, self._options(data), random)
+        self._moments: dict[str, Any] = vars(moments)
         self._store(data, fitted)
         self._report(fitted)
         return self

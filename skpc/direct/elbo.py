@@ -10,6 +10,7 @@ Axes: S starts side by side, B features, K codes, L levels of the noise variance
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class Problem:
     log_prior: Floats
     noise: Floats
 
-    def with_grid(self, **changes: Floats) -> "Problem":
+    def with_grid(self, **changes: Any) -> "Problem":
         """The same data with another step, prior or noise grid."""
         return replace(self, **changes)
 

@@ -62,7 +62,9 @@ def log_prior(name: str, codes: Floats, shape: float) -> Floats:
     """
     if name == "spike":
         others = len(codes) - 1
-        return np.where(codes == 0, np.log(shape), np.log((1 - shape) / others))
+        masses = np.full(len(codes), (1 - shape) / others)
+        masses[codes == 0] = shape
+        return np.log(masses)
     width = max(shape * codes.max(), np.finfo(float).tiny)
     energy = {
         "uniform": lambda: np.zeros_like(codes),

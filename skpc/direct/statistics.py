@@ -71,7 +71,8 @@ def _gram(z: Tensor) -> Floats:
     """Z'Z, (C, C). NumPy sees the symmetry and does half of the work, so it has the CPU."""
     if z.device.type == "cpu":
         array = z.numpy()
-        return array.T @ array
+        with np.errstate(over="ignore", invalid="ignore"):  # `standardise` refuses what overflows
+            return array.T @ array
     return (z.T @ z).cpu().numpy()
 
 
