@@ -74,18 +74,12 @@ def solve(
     rough : bool
         Whether to leave out the last digits, for comparing grids.
     """
-    run = _Run(problem, max_iter, tol * max(problem.weight, 1.0))
-    if solver == "coordinate":
-        run.state = start or flat(problem, _full_tau(problem))
-    else:
-        run.anneal(start)
+    run = _Run(problem, solver, max_iter, tol * max(problem.weight, 1.0))
+    run.begin(start)
     if n_starts > 1 and random is not None:
         run.scatter(n_starts, random)
     run.path = [float(run.state.elbo[0])]
-    if solver != "coordinate":
-        run.alternate()
-    if not rough:
-        run.descend()
+    run.refine(rough)
     return Solution(run.state, run.path, run.n_iter, run.converged)
 
 
@@ -109,8 +103,9 @@ def _small_tau(problem: Problem) -> float:
 class _Run:
     """One solve: a state, the path of its ELBO and the iterations left."""
 
-    def __init__(self, problem: Problem, max_iter: int, tol: float) -> None:
+    def __init__(self, problem: Problem, solver: str, max_iter: int, tol: float) -> None:
         self.problem = problem
+        self.by_coordinates = solver == "coordinate"
         self.max_iter = max_iter
         self.tol = tol
         self.state: State
@@ -118,7 +113,14 @@ class _Run:
         self.n_iter = 0
         self.converged = False
 
-    def anneal(self, start: State | None) -> None:
+    def begin(self, start: State | None) -> None:
+        """The first state: the given one or theta = 0, and tau raised to full from there."""
+        if self.by_coordinates:
+            self.state = start or flat(self.problem, _full_tau(self.problem))
+        else:
+            self._anneal(start)
+
+    def _anneal(self, start: State | None) -> None:
         """Raise tau from small to full, a few quasi-Newton steps at each value."""
         small = _small_tau(self.problem)
         # A given start is re-heated only a little: enough to leave codes that got stuck.
@@ -150,27 +152,34 @@ class _Run:
                 break
         self.state = many.best()
 
-    def alternate(self) -> None:
-        """Quasi-Newton to the end at each tau, then the tau that belongs to it."""
-        for _ in range(30):
-            tau = float(self.state.noise.precision[0])
-            state, n = climb(self.problem, self.state.theta, tau, self.max_iter - self.n_iter)
-            self.n_iter += n
-            if not self._accept(state) or self.n_iter >= self.max_iter:
-                return
+    def refine(self, rough: bool) -> None:
+        """Quasi-Newton, Newton and a sweep in turn, until sweeps no longer raise the ELBO."""
+        while self.n_iter < self.max_iter and not self.converged:
+            rising = self._approach()
+            if not rough:
+                self._polish()
+            self.n_iter += 1
+            self.converged = not self._accept(sweep(self.problem, self.state)) and not rising
+        if not rough:
+            self._polish()
 
-    def descend(self) -> None:
-        """Sweeps and Newton steps in turn, until sweeps no longer raise the ELBO."""
-        self.converged = False
-        while not self.converged and self.n_iter < self.max_iter:
-            for _ in range(min(5, self.max_iter - self.n_iter)):
-                self.n_iter += 1
-                if not self._accept(sweep(self.problem, self.state)):
-                    self.converged = True
-                    break
-            # At the optimum a step to more digits may cost the ELBO its last one.
-            slack = 1e-13 * abs(float(self.state.elbo[0]))
-            self._accept(polish(self.problem, self.state), slack)
+    def _approach(self) -> bool:
+        """A hundred quasi-Newton steps, or five sweeps; whether to expect more of them."""
+        if self.by_coordinates:
+            n = min(5, self.max_iter - self.n_iter)
+            self.n_iter += n
+            return [self._accept(sweep(self.problem, self.state)) for _ in range(n)][-1]
+        tau = float(self.state.noise.precision[0])
+        steps = min(100, self.max_iter - self.n_iter)
+        state, n = climb(self.problem, self.state.theta, tau, steps)
+        self.n_iter += n
+        self._accept(state)
+        return False
+
+    def _polish(self) -> None:
+        # At the optimum a step to more digits may cost the ELBO its last one.
+        slack = 1e-13 * abs(float(self.state.elbo[0]))
+        self._accept(polish(self.problem, self.state), slack)
 
     def _accept(self, state: State, slack: float = 0.0) -> bool:
         """Keep a state that is not worse; whether it is better by the tolerance."""
