@@ -95,8 +95,9 @@ def merge(a: Moments, b: Moments) -> Moments:
     shift = b.mean - a.mean
     scatter = a.scatter + b.scatter
     # In one column after the other, and not as an outer product: no third matrix in memory.
-    for row, d in zip(scatter, (a.weight * b.weight / weight) * shift, strict=True):
-        row += d * shift
+    with np.errstate(over="ignore", invalid="ignore"):
+        for row, d in zip(scatter, (a.weight * b.weight / weight) * shift, strict=True):
+            row += d * shift
     return Moments(
         n_rows=a.n_rows + b.n_rows,
         weight=weight,
