@@ -54,9 +54,8 @@ def sampler(x, factor, n_features, seed):
 
 
 def write(name, title, lines):
-    cpu = next(
-        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "?"
-    )
+    info = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.split(":")[1].strip() for line in info if "model name" in line), "?")
     head = [
         f"# {title}",
         "",
@@ -81,12 +80,11 @@ def clock(function):
 def only_sweeps(problem, max_sweeps=500):
     """One coordinate at a time, and nothing else, until a sweep gains less than 1e-6 a row."""
     state = flat(problem, problem.weight / problem.square)
-    for k in range(max_sweeps):
-        after = sweep(problem, state)
-        if after.elbo[0] - state.elbo[0] < 1e-6 * problem.weight:
-            break
-        state = after
-    return float(after.elbo[0]), k + 1
+    for n_sweeps in range(1, max_sweeps + 1):
+        before, state = state, sweep(problem, state)
+        if state.elbo[0] - before.elbo[0] < 1e-6 * problem.weight:
+            return float(state.elbo[0]), n_sweeps
+    return float(state.elbo[0]), max_sweeps
 
 
 def seconds_to(problem, target):
