@@ -10,7 +10,7 @@ from scipy.special import log_softmax
 from skpc.direct import Problem
 
 
-def published(problem: Problem, max_iter: int = 5000) -> tuple[float, int]:
+def published(problem: Problem, ftol: float, max_iter: int = 5000) -> tuple[float, int]:
     """ELBO and number of gradients of quasi-Newton over B K + L logits, all 0 at the start.
 
     Random logits, and noise logits that are best for the first weights, ended no higher.
@@ -22,7 +22,7 @@ def published(problem: Problem, max_iter: int = 5000) -> tuple[float, int]:
         start,
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": max_iter, "maxfun": 2 * max_iter},
+        options={"maxiter": max_iter, "maxfun": 2 * max_iter, "ftol": ftol},
     )
     return -found.fun, found.nfev
 

@@ -69,7 +69,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         large to its optimum, then sweeps and Newton steps. "coordinate": one weight after
         another. "auto" stands for "lbfgs", which reached higher bounds in our benchmarks.
     max_iter : int, default=1000
-        Gradients and sweeps of one solve, at most.
+        Gradients and sweeps of one solve, at most, once the noise is near its optimum.
     tol : float, default=1e-6
         Rise of the ELBO per row below which the solver stops.
     device : str, default="auto"

@@ -66,7 +66,7 @@ def solve(
     n_starts : int
         Further starts at random codes, for sweeps.
     max_iter : int
-        Largest number of gradients and of sweeps.
+        Largest number of gradients and sweeps once tau is near its optimum.
     tol : float
         Rise of the ELBO per unit of weight below which a round is the last.
     random : RandomState, optional
@@ -75,7 +75,8 @@ def solve(
         Whether to leave out the last digits, for comparing grids.
     """
     run = _Run(problem, solver, max_iter, tol * max(problem.weight, 1.0))
-    run.begin(start)
+    # Slow warming costs little where the problem is easy, and ends higher where it is not.
+    run.begin(start, growth=2.0 if rough else 1.25)
     if n_starts > 1 and random is not None:
         run.scatter(n_starts, random)
     run.path = [float(run.state.elbo[0])]
@@ -113,26 +114,26 @@ class _Run:
         self.n_iter = 0
         self.converged = False
 
-    def begin(self, start: State | None) -> None:
+    def begin(self, start: State | None, growth: float) -> None:
         """The first state: the given one or theta = 0, and tau raised to full from there."""
         if self.by_coordinates:
             self.state = start or flat(self.problem, _full_tau(self.problem))
         else:
-            self._anneal(start)
+            self._anneal(start, growth)
 
-    def _anneal(self, start: State | None) -> None:
+    def _anneal(self, start: State | None, growth: float) -> None:
         """Raise tau from small to full, a few quasi-Newton steps at each value."""
         small = _small_tau(self.problem)
         # A given start is re-heated only a little: enough to leave codes that got stuck.
         tau = small if start is None else max(small, float(start.tau[0]) / 16)
         state = flat(self.problem, tau) if start is None else start
-        while self.n_iter < self.max_iter:
-            state, n = climb(self.problem, state.theta, tau, 30)
+        for _ in range(300):
+            state, n = climb(self.problem, state.theta, tau, min(30, self.max_iter))
             self.n_iter += n
             target = float(state.noise.precision[0])
             if target <= 1.01 * tau:
                 break
-            tau = min(2 * tau, target)
+            tau = min(growth * tau, target)
         self.state = state
 
     def scatter(self, n_starts: int, random: np.random.RandomState) -> None:
@@ -154,6 +155,8 @@ class _Run:
 
     def refine(self, rough: bool) -> None:
         """Quasi-Newton, Newton and a sweep in turn, until sweeps no longer raise the ELBO."""
+        # However long the warming took: a posterior at a tau that is too small is of no use.
+        self.max_iter += self.n_iter
         while self.n_iter < self.max_iter and not self.converged:
             rising = self._approach()
             if not rough:
