@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._sklearn import validate_data
+from ._validation import refuse_dask
 
 FLOATS = (np.float64, np.float32)
 
@@ -21,11 +22,7 @@ def check_numbers(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bo
         For NaN, infinity, text, empty or misshapen tables and other columns than in training.
     """
     for table in (X, y):
-        if type(table).__module__.partition(".")[0] in ("dask", "dask_expr"):
-            raise TypeError(
-                f"{type(estimator).__name__} does not accept Dask collections; "
-                "call X.compute() first if the table fits in memory."
-            )
+        refuse_dask(estimator, table)
     try:
         checked = validate_data(
             estimator, X, y, reset=reset, dtype=FLOATS, ensure_all_finite=False, **_target(y)
