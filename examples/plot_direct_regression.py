@@ -19,7 +19,7 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import BayesianRidge
 from sklearn.model_selection import train_test_split
 
-from skpc.regression import DirectBayesianRegressor
+from skpc import DirectBayesianRegressor
 
 parser = argparse.ArgumentParser(description="Fit integer weights and draw a picture.")
 parser.add_argument("--output", default="direct_regression.png", help="file of the picture")

@@ -185,8 +185,12 @@ def _store(model: Any, circuit: Circuit, state: State, progress: Progress) -> No
 
 
 def marginals(circuit: Circuit, rows: Rows) -> torch.Tensor:
-    """Sums of every column's statistics over the rows."""
-    return initial.marginals(circuit, training.blocks(circuit, rows, None))
+    """Sums of every column's statistics over the rows, in rows of evidence."""
+    return (
+        rows.evidence
+        / rows.total
+        * initial.marginals(circuit, training.blocks(circuit, rows, None))
+    )
 
 
 def _start(

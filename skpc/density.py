@@ -136,10 +136,10 @@ default="from_dtype"
     -----
     Weights count rows: a weight of 2 is a repeated row. `smoothing` is weighed against the
     sum of the weights, or the number of rows if that is larger. Densities are in the units
-    of X, so that scores compare across scalers. A value that training never showed gets a share of its own in a
-    column of categories, and in one that was found to hold zeros and ones only: about
-    t (t + 1) / n^2 after n rows with t different values. A column that is constant is
-    modelled as a Gaussian around its value.
+    of X, so that scores compare across scalers. A value that training never showed gets a
+    share of its own in a column of categories, and in one that was found to hold zeros and
+    ones only: about t (t + 1) / n^2 after n rows with t different values. A column that is
+    constant is modelled as a Gaussian around its value.
 
     References
     ----------

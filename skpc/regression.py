@@ -141,7 +141,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
-    >>> from skpc.regression import DirectBayesianRegressor
+    >>> from skpc import DirectBayesianRegressor
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = DirectBayesianRegressor(random_state=0).fit(X, y)
     >>> model.weight_codes_.tolist()

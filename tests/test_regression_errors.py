@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 from sklearn.preprocessing import FunctionTransformer
 
-from skpc.regression import DirectBayesianRegressor
+from skpc import DirectBayesianRegressor
 
 X = np.random.RandomState(0).standard_normal((30, 3))
 Y = X @ [1.0, 0.0, -2.0]

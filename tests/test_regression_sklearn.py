@@ -25,7 +25,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skpc.regression import DirectBayesianRegressor
+from skpc import DirectBayesianRegressor
 
 SMALL = DirectBayesianRegressor(
     n_bits=3, prior="spike", n_noise_levels=5, max_iter=50, solver="coordinate"

@@ -70,7 +70,7 @@ def collect(circuit: Circuit, parameters: Parameters, x: Tensor, weights: Tensor
     slots = circuit.gather(x, dtype)
     trace = circuit.forward(parameters, slots, dtype)
     # Shares of the heaviest row: weights may be out of float32's range.
-    heaviest = weights.max()
+    heaviest = weights.max().clamp_min(torch.finfo(torch.float64).tiny)
     flow, counts = circuit.flows(parameters, trace, (weights / heaviest).to(dtype))
     log_density = trace.root.double() + circuit.inputs.log_base(x).double()
     return Statistics(
