@@ -1,7 +1,8 @@
 """Exact, tractable probabilistic models for tables, as scikit-learn estimators."""
 
 from .density import EinetDensityEstimator
+from .regression import DirectBayesianRegressor
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["EinetDensityEstimator", "__version__"]
+__all__ = ["DirectBayesianRegressor", "EinetDensityEstimator", "__version__"]

@@ -52,6 +52,38 @@ def learning_rate_of(model: Any) -> float:
     return rate
 
 
+# What a circuit is made of: a fit that goes on cannot change it.
+BUILT_FROM = (
+    "structure",
+    "depth",
+    "n_replicas",
+    "n_sums",
+    "n_leaves",
+    "layer",
+    "leaf",
+    "grid_shape",
+    "categorical_features",
+    "min_variance",
+)
+
+
+def check_unchanged(model: Any) -> None:
+    """Refuse to go on with other settings of the circuit than those it was built with.
+
+    Raises
+    ------
+    ValueError
+        Names the parameter, its value and the one that the fitted model has.
+    """
+    for name, built in model._built_from.items():
+        now = repr(getattr(model, name))
+        if now != built:
+            raise ValueError(
+                f"{name} is {now}; the fitted model has {built}. Set it back, or fit anew with "
+                "warm_start=False."
+            )
+
+
 def prepare(
     model: Any, X: Any, raws: list[RawColumn], weights: Floats, random: np.random.RandomState
 ) -> None:
@@ -73,6 +105,7 @@ def prepare(
         model.grid_shape,
         random,
     )
+    model._built_from = {name: repr(getattr(model, name)) for name in BUILT_FROM}
     model.leaf_families_ = [column.family for column in model._table.columns]
 
 
@@ -81,7 +114,9 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     random = check_random_state(model.random_state)
     device = choose_device(model.device)
     learning_rate_of(model)
-    if not warm:
+    if warm:
+        check_unchanged(model)
+    else:
         prepare(model, X, raws, weights, random)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
     rows, validation = _split(model, circuit, model._table.encode(raws), weights, random)
@@ -101,7 +136,7 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
         runs.sort(key=lambda run: _objective(circuit, run, rows, prior, options))
     state, progress = runs[-1]
     steps = len(progress.seconds) * training.n_batches(len(rows.x), options.batch_size)
-    model._stream = {"marginals": sums.cpu().numpy(), "rows": rows.total, "steps": steps}
+    model._stream = {"marginals": sums.cpu().numpy(), "rows": rows.evidence, "steps": steps}
     _store(model, circuit, state, progress)
     reporter.close(lambda: _attributes(circuit, state, progress))
 
@@ -114,6 +149,8 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     first = not hasattr(model, "_arrays")
     if first:
         prepare(model, X, raws, weights, random)
+    else:
+        check_unchanged(model)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
     rows = _rows(model, circuit, model._table.encode(raws), weights)
     past: dict[str, Any] = {"marginals": 0.0, "rows": 0.0, "steps": 0}
@@ -124,21 +161,23 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     prior = initial.make_prior(circuit, sums, model.smoothing)
     start = _start(model, circuit, sums, random, not first)
     options = _options(model, len(rows.x))
-    seen = past["rows"] + rows.total
+    seen = past["rows"] + rows.evidence
     state, progress = training.stream(circuit, start, rows, prior, options, past["steps"], seen)
     steps = past["steps"] + training.n_batches(len(rows.x), options.batch_size)
     model._stream = {"marginals": sums.cpu().numpy(), "rows": seen, "steps": steps}
+    model._table = model._table.with_rows(circuit.inputs.counts(sums).cpu().numpy())
     _store(model, circuit, state, progress)
 
 
 def _options(model: Any, n: int) -> Options:
     """Settings of the training loop for n rows."""
-    batch_size = choose_batch_size(model.batch_size, n)
+    solver = solver_of(model)
+    batch_size = choose_batch_size(model.batch_size, n, solver)
     return Options(
-        solver_of(model),
+        solver,
         learning_rate_of(model),
         batch_size,
-        choose_max_iter(model.max_iter, n, batch_size),
+        choose_max_iter(model.max_iter, n, batch_size, solver),
         model.tol,
         model.n_iter_no_change,
         DTYPES[model.dtype],
@@ -153,8 +192,12 @@ def _store(model: Any, circuit: Circuit, state: State, progress: Progress) -> No
 
 
 def marginals(circuit: Circuit, rows: Rows) -> torch.Tensor:
-    """Sums of every column's statistics over the rows."""
-    return initial.marginals(circuit, training.blocks(circuit, rows, None))
+    """Sums of every column's statistics over the rows, in rows of evidence."""
+    return (
+        rows.evidence
+        / rows.total
+        * initial.marginals(circuit, training.blocks(circuit, rows, None))
+    )
 
 
 def _start(
@@ -249,7 +292,7 @@ def _objective(
     if progress.validation:
         return max(progress.validation)
     likelihood = training.mean_log_density(circuit, state.parameters, rows, options.dtype)
-    return likelihood + float(prior.log_density(circuit, state.parameters)) / rows.total
+    return likelihood + float(prior.log_density(circuit, state.parameters)) / rows.evidence
 
 
 def _attributes(circuit: Circuit, state: State, progress: Progress) -> dict[str, Any]:

@@ -39,6 +39,11 @@ class RawColumn:
     categories: tuple[Any, ...] | None = None
     ordered: bool = False
 
+    @property
+    def title(self) -> str:
+        """The name as a sentence begins with it."""
+        return self.name[0].upper() + self.name[1:]
+
     def state(self) -> dict[str, Any]:
         """Name and type of the column, for files."""
         declared = None if self.categories is None else list(self.categories)
@@ -90,7 +95,7 @@ def read_columns(X: Any) -> list[RawColumn]:
 
 def _read_array(values: NDArray[Any], name: str) -> RawColumn:
     if values.dtype.kind in "mM":
-        raise ValueError(_refusal(name, values.dtype))
+        raise ValueError(refusal(name, values.dtype))
     if values.dtype.kind == "O":
         return _objects(name, values, str(values.dtype))
     if values.dtype.kind in "US":
@@ -100,8 +105,15 @@ def _read_array(values: NDArray[Any], name: str) -> RawColumn:
     return RawColumn(name, kind, numbers, np.isnan(numbers), str(values.dtype))
 
 
-def _objects(name: str, values: NDArray[Any], dtype: str, **declared: Any) -> RawColumn:
-    missing = np.fromiter((_is_missing(v) for v in values), dtype=bool, count=len(values))
+def _objects(
+    name: str,
+    values: NDArray[Any],
+    dtype: str,
+    missing: NDArray[np.bool_] | None = None,
+    **declared: Any,
+) -> RawColumn:
+    if missing is None:
+        missing = np.fromiter((_is_missing(v) for v in values), dtype=bool, count=len(values))
     return RawColumn(name, "category", values, missing, dtype, **declared)
 
 
@@ -116,23 +128,25 @@ def _read_pandas(X: Any, j: int) -> RawColumn:
     dtype = series.dtype
     numpy_kind = getattr(dtype, "kind", "O")
     if numpy_kind in "mMc":
-        raise ValueError(_refusal(name, dtype))
+        raise ValueError(refusal(name, dtype))
     if hasattr(dtype, "categories"):
         declared = {"categories": tuple(dtype.categories), "ordered": bool(dtype.ordered)}
-        return _objects(name, series.to_numpy(dtype=object), "category", **declared)
+        lost = series.isna().to_numpy(dtype=bool)
+        return _objects(name, series.to_numpy(dtype=object), "category", lost, **declared)
     if numpy_kind in "biuf":
         missing = series.isna().to_numpy(dtype=bool)
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
         kind = {"b": "bool", "f": "number"}.get(numpy_kind, "integer")
         return RawColumn(name, kind, numbers, missing, str(dtype))
-    return _objects(name, series.to_numpy(dtype=object), str(dtype))
+    lost = series.isna().to_numpy(dtype=bool)
+    return _objects(name, series.to_numpy(dtype=object), str(dtype), lost)
 
 
 def _read_polars(X: Any, j: int) -> RawColumn:
     series, name = X.to_series(j), f"column {X.columns[j]!r}"
     dtype = series.dtype
-    if dtype.is_temporal() or dtype.is_nested():
-        raise ValueError(_refusal(name, dtype))
+    if dtype.is_temporal() or dtype.is_nested() or dtype.is_decimal():
+        raise ValueError(refusal(name, dtype))
     base = type(dtype).__name__ if not isinstance(dtype, type) else dtype.__name__
     if dtype.is_numeric() or base == "Boolean":
         numbers = series.cast(sys.modules["polars"].Float64).to_numpy().copy()
@@ -141,14 +155,15 @@ def _read_polars(X: Any, j: int) -> RawColumn:
     values = np.empty(len(series), dtype=object)
     values[:] = series.to_list()
     if base == "Enum":
-        return _objects(name, values, base, categories=tuple(dtype.categories.to_list()))
-    return _objects(name, values, base)
+        lost = series.is_null().to_numpy()
+        return _objects(name, values, base, lost, categories=tuple(dtype.categories.to_list()))
+    return _objects(name, values, base, series.is_null().to_numpy())
 
 
-def _refusal(name: str, dtype: Any) -> str:
+def refusal(name: str, dtype: Any) -> str:
     return (
         f"{name[0].upper()}{name[1:]} has the type {dtype}; numbers, booleans, strings and "
-        "categories are accepted. Turn dates and durations into numbers first."
+        "categories are accepted. Turn dates, durations and decimals into numbers first."
     )
 
 

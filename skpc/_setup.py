@@ -3,7 +3,7 @@
 Axes: n rows, D columns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,9 @@ def categorical_mask(
 
 def column_mask(wanted: Any, names: list[str] | None, d: int, argument: str) -> NDArray[np.bool_]:
     """Columns given by a mask, by positions or by names as a mask (D,)."""
-    wanted = [wanted] if isinstance(wanted, str | int | np.integer) else list(wanted)
+    wanted = (
+        list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
+    )
     if wanted and all(isinstance(w, bool | np.bool_) for w in wanted):
         if len(wanted) != d:
             raise ValueError(f"{argument} is a mask of {len(wanted)} columns; X has {d}.")
@@ -173,6 +175,8 @@ def make_structure(
                 f"structure covers {structure.n_variables} columns; X has {d} columns."
             )
         return structure
+    if grid_shape is not None and structure != "poon_domingos":
+        raise ValueError(f"grid_shape goes with structure='poon_domingos', not {structure!r}.")
     if structure == "poon_domingos":
         shape = (d,) if grid_shape is None else tuple(int(side) for side in grid_shape)
         if int(np.prod(shape)) != d:
@@ -185,22 +189,22 @@ def make_structure(
     return random_binary_trees(d, depth, n_replicas, random_state)
 
 
-def choose_batch_size(batch_size: Any, n: int) -> int:
-    """Rows a step: all up to 1,000 rows, else a 128th of them between 64 and 512."""
+def choose_batch_size(batch_size: Any, n: int, solver: str) -> int:
+    """Rows a step: for EM all of up to 1,000; else a 128th of them between 64 and 512."""
     if batch_size is None:
         return n
     if batch_size == "auto":
-        return n if n <= 1000 else int(np.clip(n // 128, 64, 512))
+        return n if n <= 1000 and solver == "em" else min(n, int(np.clip(n // 128, 64, 512)))
     return int(min(batch_size, n))
 
 
-def choose_max_iter(max_iter: Any, n: int, batch_size: int) -> int:
-    """Passes: 100 over full batches, else 5,000 steps' worth between 5 and 50."""
+def choose_max_iter(max_iter: Any, n: int, batch_size: int, solver: str) -> int:
+    """Passes: 100 over full batches of EM, else 5,000 steps' worth between 5 and 50 (Adam: 500)."""
     if max_iter != "auto":
         return int(max_iter)
-    if batch_size >= n:
+    if batch_size >= n and solver == "em":
         return 100
-    return int(np.clip(5000 * batch_size // n, 5, 50))
+    return int(np.clip(5000 * batch_size // n, 5, 50 if solver == "em" else 500))
 
 
 def choose_device(device: str) -> torch.device:

@@ -10,15 +10,18 @@ the rest. So it is in columns that were found to hold zeros and ones only; colum
 were declared so refuse other values.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass, fields, replace
+from datetime import date, time, timedelta
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._frames import RawColumn, build, column_like, container, with_cells
+from ._frames import RawColumn, build, column_like, container, refusal, with_cells
 
 Floats = NDArray[np.float64]
+DATES = (date, time, timedelta)
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,16 @@ class Table:
         ]
         return cls(columns, state["library"], state["names"])
 
+    def with_rows(self, rows: Floats) -> "Table":
+        """The same columns with the unseen shares of so many observed rows each, (D,)."""
+        columns = [
+            replace(column, unseen=unseen_share(n, len(column.categories) or 2))
+            if column.unseen
+            else column
+            for column, n in zip(self.columns, rows, strict=True)
+        ]
+        return Table(columns, self.library, self.names)
+
     def encode(self, raws: list[RawColumn]) -> Encoded:
         """Numbers of a table with these columns.
 
@@ -167,13 +180,23 @@ class Table:
             return values[z.astype(np.intp)]
         return z * column.scale + column.shift
 
-    def moments(self, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
-        """Means and variances (n, D) of numbers in the units of the table; NaN for codes."""
+    def moments(
+        self, mean: Floats, variance: Floats, raws: list[RawColumn] | None
+    ) -> tuple[Floats, Floats]:
+        """Means and variances (n, D) of numbers in the units of the table; NaN for codes.
+
+        Cells that `raws` shows have their own value and no variance.
+        """
         shift = np.array([column.shift for column in self.columns])
         scale = np.array([column.scale for column in self.columns])
         codes = np.array([column.support == "codes" for column in self.columns])
         nothing = np.where(codes, np.nan, 0.0)
-        return mean * scale + shift + nothing, variance * scale**2 + nothing
+        mean, variance = mean * scale + shift + nothing, variance * scale**2 + nothing
+        for j, raw in enumerate(raws or []):
+            if not codes[j]:
+                mean[:, j] = np.where(raw.missing, mean[:, j], numbers(raw))
+                variance[:, j] = np.where(raw.missing, variance[:, j], 0.0)
+        return mean, variance
 
     def rows(self, z: Floats) -> Any:
         """Rows like the training rows from numbers (n, D)."""
@@ -229,7 +252,7 @@ def numbers(raw: RawColumn) -> Floats:
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         raise ValueError(
-            f"{raw.name[0].upper()}{raw.name[1:]} contains infinity (row {infinite[0]}); "
+            f"{raw.title} contains infinity (row {infinite[0]}); "
             "finite numbers are accepted, and NaN for a missing cell."
         )
     return np.where(raw.missing, np.nan, values.astype(np.float64))
@@ -238,16 +261,15 @@ def numbers(raw: RawColumn) -> Floats:
 def _number(raw: RawColumn, value: Any, missing: bool) -> float:
     if missing:
         return np.nan
-    name = f"{raw.name[0].upper()}{raw.name[1:]}"
     try:
         return float(value)
     except ValueError:
         raise ValueError(
-            f"{name} contains {value!r}, which is no number; to model the column as "
+            f"{raw.title} contains {value!r}, which is no number; to model the column as "
             "categories, list it in categorical_features, or in leaf as 'categorical'."
         ) from None
     except TypeError as error:
-        raise TypeError(f"{name} contains {value!r}: {error}.") from None
+        raise TypeError(f"{raw.title} contains {value!r}: {error}.") from None
 
 
 def _digits(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
@@ -257,7 +279,7 @@ def _digits(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
     wrong = np.flatnonzero(other)
     if len(wrong) and not column.unseen:
         raise ValueError(
-            f"{raw.name[0].upper()}{raw.name[1:]} is modelled as bernoulli and contains "
+            f"{raw.title} is modelled as bernoulli and contains "
             f"{values[wrong[0]]:g} (row {wrong[0]}); 0 and 1 are accepted."
         )
     return np.where(other, np.nan, values), other
@@ -288,28 +310,48 @@ def describe(raw: RawColumn, family: str, support: str, weights: Floats, found: 
         Whether the family was chosen by looking at the values.
     """
     bare = raw.rows(np.arange(0))
-    rows = float(weights[~raw.missing].sum())
+    observed = weights[~raw.missing]
+    # As for the prior, weights that add up to little do not make rows fewer.
+    rows = max(float(observed.sum()), float(len(observed)))
     if support == "codes":
         return _describe_codes(raw, bare, family, rows)
     if support == "binary":
-        return Column(bare, family, support, unseen=unseen_share(rows, 2) if found else 0.0)
+        open_ended = found and raw.kind != "bool"
+        return Column(bare, family, support, unseen=unseen_share(rows, 2) if open_ended else 0.0)
     shift, scale = _scale(numbers(raw)[~raw.missing], weights[~raw.missing])
     return Column(bare, family, support, shift=shift, scale=scale)
 
 
 def _describe_codes(raw: RawColumn, bare: RawColumn, family: str, rows: float) -> Column:
-    if raw.kind in ("number", "integer", "bool"):
-        seen = sorted(set(numbers(raw)[~raw.missing].tolist()))
-    else:
-        seen = _sorted(set(raw.values[~raw.missing].tolist()))
-    categories = raw.categories if raw.categories is not None else tuple(seen)
-    if not categories:
-        raise ValueError(
-            f"{raw.name[0].upper()}{raw.name[1:]} is modelled as categories and has no observed "
-            "cell; give it a type that declares its categories, or leave it out."
-        )
+    seen = _seen_categories(raw)
+    # A column without any observed cell has one category that is never met: nothing.
+    categories = raw.categories or tuple(seen) or (None,)
     share = unseen_share(rows, len(seen))
     return Column(bare, family, "codes", categories=categories, unseen=share)
+
+
+def _seen_categories(raw: RawColumn) -> list[Any]:
+    """Distinct observed values, sorted.
+
+    Raises
+    ------
+    ValueError
+        For dates, values that cannot be compared for equality, and integers that a float
+        cannot tell apart.
+    """
+    if raw.kind in ("number", "integer", "bool"):
+        seen = sorted(set(numbers(raw)[~raw.missing].tolist()))
+        if seen and max(-seen[0], seen[-1]) > 2**53:
+            raise ValueError(
+                f"{raw.title} holds categories beyond 2**53, which floats cannot tell apart; "
+                "turn them into strings."
+            )
+        return seen
+    values = raw.values[~raw.missing].tolist()
+    strange = [v for v in values if not isinstance(v, Hashable) or isinstance(v, DATES)]
+    if strange or any(type(v).__name__ == "Period" for v in values):
+        raise ValueError(refusal(raw.name, type((strange or values)[0]).__name__))
+    return _sorted(set(values))
 
 
 def unseen_share(rows: float, n_seen: int) -> float:

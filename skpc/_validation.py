@@ -18,11 +18,7 @@ def check_table(estimator: Any, X: Any, *, reset: bool) -> Any:
     ValueError
         For sparse, complex, empty or misshapen tables and other columns than in training.
     """
-    if type(X).__module__.partition(".")[0] in ("dask", "dask_expr"):
-        raise TypeError(
-            f"{type(estimator).__name__} does not accept Dask collections; "
-            "call X.compute() first if the table fits in memory."
-        )
+    refuse_dask(estimator, X)
     if container(X) == "array":
         return _check_array(estimator, X, reset)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
@@ -32,6 +28,15 @@ def check_table(estimator: Any, X: Any, *, reset: bool) -> Any:
                 f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 is required."
             )
     return X
+
+
+def refuse_dask(estimator: Any, X: Any) -> None:
+    """Dask collections would be loaded into memory silently: a TypeError instead."""
+    if type(X).__module__.partition(".")[0] in ("dask", "dask_expr"):
+        raise TypeError(
+            f"{type(estimator).__name__} does not accept Dask collections; "
+            "call X.compute() first if the table fits in memory."
+        )
 
 
 def _check_array(estimator: Any, X: Any, reset: bool) -> Any:

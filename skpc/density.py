@@ -79,11 +79,11 @@ default="from_dtype"
         First step size, in (0, 1] for EM; it falls linearly to zero over the passes. None:
         0.5 for EM, 0.1 for Adam. Full-batch EM always takes full steps.
     batch_size : int, "auto" or None, default="auto"
-        Rows a step; None: all. "auto": all of up to 1,000 rows, else a 128th, between 64
-        and 512.
+        Rows a step; None: all. "auto": for EM all of up to 1,000 rows; else a 128th, between
+        64 and 512.
     max_iter : int or "auto", default="auto"
-        Passes over the rows, at most. "auto": 100 over full batches; else as many as make
-        5,000 steps, between 5 and 50.
+        Passes over the rows, at most. "auto": 100 over full batches of EM; else as many as
+        make 5,000 steps, between 5 and 50 (Adam: 500).
     tol : float, default=1e-4
         Smallest rise of the mean log-likelihood that counts as one.
     n_init : int, default=1
@@ -136,12 +136,12 @@ default="from_dtype"
 
     Notes
     -----
-    Weights count rows: a weight of 2 is a repeated row, and the sum of the weights is
-    what `smoothing` is weighed against. Densities are in the units of X, so that scores
-    compare across scalers. A value that training never showed gets a share of its own in a
-    column of categories, and in one that was found to hold zeros and ones only: about
-    t (t + 1) / n^2 after n rows with t different values. A column that is constant is
-    modelled as a Gaussian around its value.
+    Weights count rows: a weight of 2 is a repeated row. `smoothing` is weighed against the
+    sum of the weights, or the number of rows if that is larger. Densities are in the units
+    of X, so that scores compare across scalers. A value that training never showed gets a
+    share of its own in a column of categories, and in one that was found to hold zeros and
+    ones only: about t (t + 1) / n^2 after n rows with t different values. A column that is
+    constant is modelled as a Gaussian around its value.
 
     References
     ----------
@@ -369,10 +369,13 @@ default="from_dtype"
         """
         table, dtype = self._encode(X)
         evidence = table.only(~self._mask(features))
-        return self._log_density(table, dtype) - self._log_density(evidence, dtype)
+        # Differences of far densities lose their digits in float32.
+        joint = self._log_density(table, torch.float64)
+        found = joint - self._log_density(evidence, torch.float64)
+        return found.astype(np.float32) if dtype == torch.float32 else found
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
-        """Draw rows from the model.
+        """Draw rows from the model, given that every value is one that training showed.
 
         Parameters
         ----------
@@ -445,10 +448,12 @@ default="from_dtype"
         """
         check_is_fitted(self)
         circuit, parameters = self._model()
-        z = np.full((1, self.n_features_in_), np.nan) if X is None else self._encode(X)[0].z
+        raws = None if X is None else self._read(X)[1]
+        nothing = np.full((1, self.n_features_in_), np.nan)
+        z = nothing if raws is None else self._table.encode(raws).z
         found = queries.moments(circuit, parameters, torch.from_numpy(z))
-        mean, variance = self._table.moments(*(f.cpu().numpy() for f in found))
-        return (mean[0], variance[0]) if X is None else (mean, variance)
+        mean, variance = self._table.moments(*(f.cpu().numpy() for f in found), raws)
+        return (mean[0], variance[0]) if raws is None else (mean, variance)
 
     def _read_training(
         self, X: Any, sample_weight: Any, reset: bool

@@ -65,9 +65,13 @@ def test_result_is_a_copy_where_nothing_is_missing(X):
 
 def test_integers_booleans_and_lists():
     X = np.random.RandomState(0).randint(0, 2, size=(40, 3))
-    scores = tiny().fit(X).score_samples(X)
+    scores = tiny(leaf="bernoulli").fit(X).score_samples(X)
     for same in (X.astype(bool), X.astype(np.uint8), X.tolist(), X.astype(float)):
-        assert_array_equal(tiny().fit(same).score_samples(same), scores)
+        assert_array_equal(tiny(leaf="bernoulli").fit(same).score_samples(same), scores)
+    # Only booleans hold nothing else, whatever comes.
+    truths = X.astype(bool)
+    assert_array_equal(tiny().fit(truths).score_samples(truths), scores)
+    assert (tiny().fit(X).score_samples(X) < scores).all()
 
 
 def test_weights_may_be_a_list_a_number_or_a_series(X):

@@ -74,10 +74,13 @@ def test_table_all_missing_is_possible():
     assert np.isfinite(model.history_["log_likelihood"]).all()
 
 
-def test_categories_all_missing_need_a_declared_type():
+def test_categories_all_missing():
     frame = pd.DataFrame({"a": [1.0, 2.0], "c": pd.Series([None, None], dtype="object")})
-    with pytest.raises(ValueError, match=r"Column 'c' is modelled as categories and has no obs"):
-        tiny().fit(frame)
+    model = tiny().fit(frame)
+    assert_allclose(model.score_samples(frame), model.predict_marginal(frame, ["a"]))
+    assert model.sample(3, random_state=0)["c"].isna().all()
+    # Nothing was seen: the one value there is has the share of all that were not.
+    assert_allclose(model.predict_marginal(frame.assign(c="x"), ["c"]), np.log(0.5))
     frame["c"] = pd.Categorical([None, None], categories=["x", "y"])
     model = tiny().fit(frame)
     known = pd.DataFrame({"a": [1.0], "c": pd.Categorical(["x"], categories=["x", "y"])})

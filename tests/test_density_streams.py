@@ -48,7 +48,8 @@ def test_first_block_decides_columns_scales_and_structure(X):
     structure, columns = model.structure_, model._table.columns
     model.partial_fit(1000 * X)
     assert model.structure_ is structure
-    assert model._table.columns is columns
+    kept = [(c.shift, c.scale, c.family, c.categories) for c in model._table.columns]
+    assert kept == [(c.shift, c.scale, c.family, c.categories) for c in columns]
     assert model.n_features_in_ == 4
     assert np.isfinite(model.score_samples(X)).all()
 
@@ -61,7 +62,7 @@ def test_first_block_decides_categories():
     model.partial_fit(later)
     assert model._table.columns[0].categories == ("a", "b")
     assert_allclose(
-        model.predict_marginal(later[:1], [0]), np.log(6 / (30**2 + 30 + 4)), rtol=1e-12
+        model.predict_marginal(later[:1], [0]), np.log(6 / (59**2 + 59 + 4)), rtol=1e-12
     )
 
 
@@ -127,9 +128,17 @@ def test_warm_start_never_falls(case):
 def test_warm_start_keeps_scales_and_structure(X):
     model = exact(warm_start=True).fit(X)
     structure, columns = model.structure_, model._table.columns
-    model.set_params(n_sums=9, max_iter=1).fit(X + 1.0)
+    model.set_params(max_iter=1).fit(X + 1.0)
     assert model.structure_ is structure
     assert model._table.columns is columns
+
+
+@pytest.mark.parametrize("change", [{"n_sums": 9}, {"layer": "tucker"}, {"structure": "auto"}])
+def test_going_on_refuses_another_circuit(X, change):
+    model = exact(warm_start=True, structure="random_trees").fit(X).set_params(**change)
+    for use in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=rf"{next(iter(change))} is .*the fitted model has"):
+            use(X)
 
 
 def test_warm_start_after_a_change_of_solver(X):

@@ -94,8 +94,6 @@ def test_columns_of_one_kind_share_a_family_object():
 @pytest.mark.parametrize(
     ("told", "n", "expected"),
     [
-        ("auto", 10, 10),
-        ("auto", 1000, 1000),
         ("auto", 1001, 64),
         ("auto", 20_000, 156),
         ("auto", 10**6, 512),
@@ -105,7 +103,13 @@ def test_columns_of_one_kind_share_a_family_object():
     ],
 )
 def test_batch_sizes(told, n, expected):
-    assert choose_batch_size(told, n) == expected
+    assert choose_batch_size(told, n, "em") == choose_batch_size(told, n, "adam") == expected
+
+
+@pytest.mark.parametrize(("n", "em", "adam"), [(10, 10, 10), (1000, 1000, 64)])
+def test_batches_of_small_tables(n, em, adam):
+    assert choose_batch_size("auto", n, "em") == em
+    assert choose_batch_size("auto", n, "adam") == adam
 
 
 @pytest.mark.parametrize(
@@ -119,7 +123,12 @@ def test_batch_sizes(told, n, expected):
     ],
 )
 def test_passes(told, n, batch, expected):
-    assert choose_max_iter(told, n, batch) == expected
+    assert choose_max_iter(told, n, batch, "em") == expected
+
+
+def test_passes_of_adam_make_five_thousand_steps_of_small_tables():
+    assert choose_max_iter("auto", 1280, 128, "adam") == 500
+    assert choose_max_iter("auto", 50, 50, "adam") == 500
 
 
 def structure(name, d, depth=None, n_replicas=3, grid_shape=None, seed=0):

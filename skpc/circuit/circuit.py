@@ -97,13 +97,16 @@ class Circuit:
 
     @property
     def block_rows(self) -> int:
-        """Rows of a block whose passes hold some 64 MB in float64."""
-        return max(16, min(4096, 8_000_000 // self.floats_per_row))
+        """Rows of a block whose passes hold some 16 MB in float64, about a cache's worth."""
+        return max(16, min(4096, 2_000_000 // self.floats_per_row))
 
     @property
     def draw_rows(self) -> int:
-        """Rows that are drawn at once."""
-        return max(256, min(16_384, 4_000_000 // self.inputs.n_columns))
+        """Rows that are drawn at once: the shares of one layer's choices fill some 64 MB."""
+        columns = self.inputs.n_columns
+        widest = max(min(s[0], columns) * s[2] for s in (e.shape for e in self.weighted) if s)
+        statistics = sum(g.family.n_statistics * len(g.columns) for g in self.inputs.groups)
+        return max(64, min(16_384, 8_000_000 // max(widest, statistics)))
 
     def leaf_dtype(self, dtype: torch.dtype) -> torch.dtype:
         """Type of the leaves' product: float64 where a family cancels digits."""

@@ -147,6 +147,13 @@ class InputLayer:
             phi[group.phi] = slots.reshape(-1, x.shape[0])
         return phi
 
+    def counts(self, sums: Tensor) -> Tensor:
+        """Observed rows of every column from sums over slots (slots + 1,), (D,)."""
+        counts = sums.new_zeros(self.n_columns)
+        for group in self.groups:
+            counts[group.columns] = sums[group.phi].view(-1, group.width)[:, -1]
+        return counts
+
     def log_base(self, x: Tensor) -> Tensor:
         """Sum over observed cells of log h, (B, D) to (B,): equal for all units."""
         total = x.new_zeros(x.shape[0])

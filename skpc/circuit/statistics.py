@@ -69,11 +69,13 @@ def collect(circuit: Circuit, parameters: Parameters, x: Tensor, weights: Tensor
     dtype = parameters.sums[0].dtype
     slots = circuit.gather(x, dtype)
     trace = circuit.forward(parameters, slots, dtype)
-    flow, counts = circuit.flows(parameters, trace, weights.to(dtype))
+    # Shares of the heaviest row: weights may be out of float32's range.
+    heaviest = weights.max().clamp_min(torch.finfo(torch.float64).tiny)
+    flow, counts = circuit.flows(parameters, trace, (weights / heaviest).to(dtype))
     log_density = trace.root.double() + circuit.inputs.log_base(x).double()
     return Statistics(
-        leaves=circuit.inputs.expected_statistics(flow.regions[0], slots).double(),
-        sums=tuple(count.double() for count in counts),
+        leaves=circuit.inputs.expected_statistics(flow.regions[0], slots).double() * heaviest,
+        sums=tuple(count.double() * heaviest for count in counts),
         log_likelihood=(weights * log_density).sum(),
         weight=weights.sum(),
     )

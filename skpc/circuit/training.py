@@ -40,6 +40,15 @@ class Rows:
         """Sum of the weights."""
         return float(self.weights.sum())
 
+    @property
+    def evidence(self) -> float:
+        """Rows that the prior is weighed against.
+
+        The sum of the weights, which counts repeated rows, but at least the number of rows:
+        weights that add up to one must not make the prior worth more than the table.
+        """
+        return max(self.total, float(len(self.weights)))
+
 
 @dataclass(frozen=True)
 class Options:
@@ -175,7 +184,8 @@ def train(
     progress = Progress()
     started = time.perf_counter()
     best, best_state, stalls = -float("inf"), state, 0
-    full = options.batch_size >= len(rows.x)
+    # Full-batch EM takes full steps until they no longer rise.
+    climbs = options.batch_size >= len(rows.x) and options.solver == "em"
     for iteration in range(options.max_iter):
         state, likelihood, objective = _one_pass(
             circuit, state, rows, prior, options, iteration, generator
@@ -190,13 +200,13 @@ def train(
             best, best_state = objective, state
         # Without validation rows a falling step is run to its end: the likelihood of
         # the passes says little while the step is large.
-        progress.converged = (full or validation is not None) and (
+        progress.converged = (climbs or validation is not None) and (
             stalls >= options.n_iter_no_change
         )
         if on_pass(iteration, progress, state) or progress.converged:
             break
     else:
-        progress.converged = not full
+        progress.converged = not climbs
     return (best_state if validation is not None else state), progress
 
 
@@ -248,14 +258,14 @@ def _one_pass(
     generator: torch.Generator,
 ) -> tuple[State, float, float]:
     """One pass: new state, mean log-likelihood met, and that plus the log prior (full batch)."""
-    n, evidence = len(rows.x), rows.total
+    n = len(rows.x)
     batches: list[Tensor | None] = [None]
     if options.batch_size < n:
         order = torch.randperm(n, generator=generator).to(rows.x.device)
         batches = list(order.tensor_split(n_batches(n, options.batch_size)))
     penalty = 0.0
     if len(batches) == 1:
-        penalty = float(prior.log_density(circuit, state.parameters)) / evidence
+        penalty = float(prior.log_density(circuit, state.parameters)) / rows.evidence
     likelihood = torch.zeros((), dtype=torch.float64, device=circuit.device)
     for i, batch in enumerate(batches):
         statistics = collect_all(circuit, state.parameters, rows, batch, options.dtype)
@@ -264,9 +274,9 @@ def _one_pass(
         share = 1.0 if batch is None else len(batch) / n
         fraction = (iteration + i / len(batches)) / options.max_iter
         rate = _rate(options, len(batches) == 1, fraction)
-        mean = statistics.per_row(evidence * share)
-        state = step(circuit, state, mean, prior, rate, evidence)
-    mean_likelihood = float(likelihood) / evidence + rows.constant
+        mean = statistics.per_row(rows.total * share)
+        state = step(circuit, state, mean, prior, rate, rows.evidence)
+    mean_likelihood = float(likelihood) / rows.total + rows.constant
     return state, mean_likelihood, mean_likelihood + penalty
 
 

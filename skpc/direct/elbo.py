@@ -1,0 +1,215 @@
+"""The exact ELBO of a mean-field posterior on a grid, from second moments alone.
+
+A weight is step_j * c with an integer code c. At any stationary point the factor of a weight is
+
+    q_j(c) proportional to p(c) exp(theta_j w_jc - (tau / 2) D_j w_jc**2),    w_jc = step_j c,
+
+so that K probabilities are one free number theta_j; tau = E[1 / sigma^2] and D = diag(X'X).
+
+Axes: S starts side by side, B features, K codes, L levels of the noise variance.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A linear regression in standard units with grids for weights and noise.
+
+    Attributes
+    ----------
+    off_diagonal : ndarray (B, B)
+        X'WX with zeros on its diagonal.
+    diagonal : ndarray (B,)
+        Diagonal of X'WX.
+    moment : ndarray (B,)
+        X'Wy.
+    square : float
+        y'Wy.
+    weight : float
+        Sum n of the rows' weights.
+    codes : ndarray (K,)
+        Integers.
+    step : ndarray (B,)
+        Weight of code 1.
+    log_prior : ndarray (K,)
+        Of the codes.
+    noise : ndarray (L,)
+        Levels of the noise variance, of equal prior probability.
+    """
+
+    off_diagonal: Floats
+    diagonal: Floats
+    moment: Floats
+    square: float
+    weight: float
+    codes: Floats
+    step: Floats
+    log_prior: Floats
+    noise: Floats
+
+    def with_grid(self, **changes: Any) -> "Problem":
+        """The same data with another step, prior or noise grid."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The mean-field posterior of the weights.
+
+    Attributes
+    ----------
+    probabilities : ndarray (S, B, K)
+    mean, variance : ndarray (S, B)
+        Of the weights.
+    log_normaliser : ndarray (S, B)
+        Log of the sum over c of p(c) exp(theta w - tau D w**2 / 2).
+    """
+
+    probabilities: Floats
+    mean: Floats
+    variance: Floats
+    log_normaliser: Floats
+
+
+def factors(problem: Problem, theta: Floats, tau: Floats) -> Factors:
+    """Posterior of all weights from their natural parameters.
+
+    Parameters
+    ----------
+    problem : Problem
+    theta : ndarray (S, B)
+    tau : ndarray (S,)
+    """
+    codes = problem.codes
+    # In units of the step, so that one vector of codes serves every feature.
+    linear = theta * problem.step
+    quadratic = 0.5 * tau[:, None] * problem.diagonal * problem.step**2
+    logits = linear[..., None] * codes
+    logits -= quadratic[..., None] * codes**2
+    logits += problem.log_prior
+    largest = logits.max(axis=-1, keepdims=True)
+    np.exp(np.subtract(logits, largest, out=logits), out=logits)
+    total = logits.sum(axis=-1)
+    logits /= total[..., None]
+    mean = logits @ codes
+    # About the mean: the difference of two squares would lose the digits of small variances.
+    variance = (logits * (codes - mean[..., None]) ** 2).sum(axis=-1)
+    return Factors(
+        probabilities=logits,
+        mean=mean * problem.step,
+        variance=variance * problem.step**2,
+        log_normaliser=np.log(total) + largest[..., 0],
+    )
+
+
+def expected_error(problem: Problem, mean: Floats, variance: Floats) -> Floats:
+    """E||y - Xw||^2 = y'y - 2 s'b + s'Gs + sum_j D_j v_j, (S,)."""
+    cross = mean @ problem.off_diagonal
+    error = problem.square - 2 * mean @ problem.moment
+    error += ((cross + problem.diagonal * mean) * mean).sum(axis=-1) + variance @ problem.diagonal
+    # Rounding may leave a residual of nothing a hair below zero.
+    return np.maximum(error, 0.0)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The posterior of the noise variance and what it brings to the ELBO.
+
+    Attributes
+    ----------
+    probabilities : ndarray (S, L)
+    precision, variance : ndarray (S,)
+        E[1 / sigma^2], called tau, and E[sigma^2].
+    evidence : ndarray (S,)
+        The expected log-likelihood less the divergence of the noise's posterior from its prior.
+    """
+
+    probabilities: Floats
+    precision: Floats
+    variance: Floats
+    evidence: Floats
+
+
+def noise_posterior(problem: Problem, error: Floats) -> Noise:
+    """The best posterior of the noise for an expected squared error, in closed form.
+
+    q(sigma^2) is proportional to p(sigma^2) (2 pi sigma^2)^(-n/2) exp(-error / (2 sigma^2)); with
+    it the evidence is the log of that sum.
+
+    Parameters
+    ----------
+    problem : Problem
+    error : ndarray (S,)
+        E||y - Xw||^2.
+    """
+    levels = problem.noise
+    logits = -0.5 * problem.weight * np.log(2 * np.pi * levels) - 0.5 * error[:, None] / levels
+    logits -= np.log(len(levels))
+    largest = logits.max(axis=-1, keepdims=True)
+    probabilities = np.exp(logits - largest)
+    total = probabilities.sum(axis=-1)
+    probabilities /= total[:, None]
+    return Noise(
+        probabilities=probabilities,
+        precision=probabilities @ (1 / levels),
+        variance=probabilities @ levels,
+        evidence=np.log(total) + largest[:, 0],
+    )
+
+
+def elbo(problem: Problem, theta: Floats, tau: Floats, posterior: Factors, noise: Noise) -> Floats:
+    """The evidence lower bound, (S,), where `noise` is the best for these factors.
+
+    KL(q_j || p) = theta_j s_j - (tau / 2) D_j E[w_j^2] - log normaliser, since q_j has the form
+    above; tau is the one that the factors were made with.
+    """
+    second = posterior.variance + posterior.mean**2
+    divergence = theta * posterior.mean - 0.5 * tau[:, None] * problem.diagonal * second
+    divergence -= posterior.log_normaliser
+    return noise.evidence - divergence.sum(axis=-1)
+
+
+@dataclass(frozen=True)
+class State:
+    """A point of the search: natural parameters with all that follows from them.
+
+    Attributes
+    ----------
+    theta : ndarray (S, B)
+    tau : ndarray (S,)
+    posterior : Factors
+    noise : Noise
+    elbo : ndarray (S,)
+    """
+
+    theta: Floats
+    tau: Floats
+    posterior: Factors
+    noise: Noise
+    elbo: Floats
+
+    def best(self) -> "State":
+        """The start with the highest ELBO alone, S = 1."""
+        k = slice(int(np.argmax(self.elbo)), int(np.argmax(self.elbo)) + 1)
+        p, z = self.posterior, self.noise
+        return State(
+            self.theta[k],
+            self.tau[k],
+            Factors(p.probabilities[k], p.mean[k], p.variance[k], p.log_normaliser[k]),
+            Noise(z.probabilities[k], z.precision[k], z.variance[k], z.evidence[k]),
+            self.elbo[k],
+        )
+
+
+def evaluate(problem: Problem, theta: Floats, tau: Floats) -> State:
+    """Factors, noise and ELBO of natural parameters (S, B) and their tau (S,)."""
+    posterior = factors(problem, theta, tau)
+    noise = noise_posterior(problem, expected_error(problem, posterior.mean, posterior.variance))
+    return State(theta, tau, posterior, noise, elbo(problem, theta, tau, posterior, noise))

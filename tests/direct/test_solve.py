@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from helpers.direct_problems import problem_of, random_problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skpc.direct import grid, solve
+from skpc.direct.elbo import evaluate
+from skpc.direct.solve import climb, sweep
+
+
+def restarts(problem, n_starts, seed):
+    """ELBO of coordinate ascent from random codes, each start on its own."""
+    random = np.random.RandomState(seed)
+    mean = random.choice(problem.codes, (n_starts, len(problem.step))) * problem.step
+    tau = 1 / random.choice(problem.noise, n_starts)
+    theta = tau[:, None] * (problem.moment - mean @ problem.off_diagonal)
+    state = evaluate(problem, theta, tau)
+    for _ in range(200):
+        state = sweep(problem, state)
+    return state.elbo
+
+
+@pytest.mark.parametrize("n_bits", [2, 3])
+@pytest.mark.parametrize("n_features", [2, 4, 5])
+@pytest.mark.parametrize("seed", range(5))
+def test_optimum_is_as_good_as_200_restarts(n_bits, n_features, seed):
+    problem, _, _ = random_problem(seed, n_features, n_bits, n_rows=8)
+    ours = solve(problem, n_starts=256, random=np.random.RandomState(0)).path[-1]
+    assert ours >= restarts(problem, 200, seed + 100).max() - 1e-8
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "coordinate"])
+@pytest.mark.parametrize("seed", range(4))
+def test_path_never_falls_and_ends_at_the_fixed_point(solver, seed):
+    problem, _, _ = random_problem(seed, n_features=20, n_bits=4, n_rows=60, prior="normal")
+    solution = solve(problem, solver=solver)
+    path = np.array(solution.path)
+    assert (np.diff(path) >= -1e-12 * np.abs(path[1:])).all()
+    assert solution.converged
+    state = solution.state
+    tau = state.noise.precision[0]
+    assert state.tau[0] == pytest.approx(tau, rel=1e-10)
+    fixed = tau * (problem.moment - state.posterior.mean[0] @ problem.off_diagonal)
+    moved = state.posterior.variance[0] / problem.step * np.abs(fixed - state.theta[0])
+    assert moved.max() < 1e-9
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), n_rows=st.integers(2, 30), n_bits=st.integers(2, 6))
+def test_sweeps_never_lower_the_elbo(seed, n_rows, n_bits):
+    problem, _, _ = random_problem(seed, 6, n_bits, n_rows)
+    state = evaluate(problem, np.zeros((1, 6)), np.array([0.5]))
+    for _ in range(10):
+        after = sweep(problem, state)
+        assert after.elbo[0] >= state.elbo[0] - 1e-10 * abs(state.elbo[0])
+        state = after
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_climb_ends_where_every_factor_is_the_best_given_the_others(seed):
+    problem, _, _ = random_problem(seed, 8, 4, 40, "normal")
+    state, n_gradients = climb(problem, np.zeros((1, 8)), 2.0, 500)
+    assert n_gradients > 1
+    best = 2.0 * (problem.moment - state.posterior.mean[0] @ problem.off_diagonal)
+    assert (state.posterior.variance[0] * (best - state.theta[0])) == pytest.approx(0.0, abs=1e-2)
+
+
+def test_rising_noise_precision_beats_coordinates_on_correlated_features():
+    random = np.random.RandomState(0)
+    x = random.standard_normal((300, 5)) @ random.standard_normal((5, 60))
+    x += 0.3 * random.standard_normal(x.shape)
+    y = x @ random.standard_normal(60) * 0.05 + 0.3 * random.standard_normal(300)
+    codes = grid.integer_codes(4)
+    noise = grid.noise_levels(1e-3, 10, 15)
+    problem = problem_of(x, y, codes, np.full(60, 0.03), grid.log_prior("uniform", codes, 0), noise)
+    ours, coordinates = solve(problem), solve(problem, solver="coordinate")
+    assert ours.path[-1] >= coordinates.path[-1] - 1e-6
+
+
+def test_rounds_are_counted_and_limited():
+    problem, _, _ = random_problem(0, 20, 4, 60)
+    long, short = solve(problem), solve(problem, max_iter=3)
+    assert short.n_iter < long.n_iter
+    assert long.converged
+    assert not short.converged
+    assert not solve(problem, max_iter=1, solver="coordinate").converged

@@ -1,0 +1,321 @@
+"""What the regressor promises: exact moments, chunks, weights, units, intervals."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_diabetes, make_regression
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.linear_model import BayesianRidge
+
+from skpc import DirectBayesianRegressor
+
+X, Y = load_diabetes(return_X_y=True)
+FAST = {"max_iter": 200, "random_state": 0}
+
+
+def table(n=200, d=6, noise=0.5, seed=0):
+    random = np.random.RandomState(seed)
+    x = random.standard_normal((n, d)) * np.logspace(-1, 1, d) + random.uniform(-3, 3, d)
+    weights = random.standard_normal(d) / np.logspace(-1, 1, d)
+    return x, x @ weights + noise * random.standard_normal(n) + 2.0
+
+
+def weights_of(model, codes):
+    return codes * model.weight_step_ / model.feature_scale_
+
+
+def test_predictive_moments_equal_enumeration_under_the_posterior():
+    x, y = table(d=3)
+    model = DirectBayesianRegressor(n_bits=2, prior="laplace", random_state=0).fit(x, y)
+    codes = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    q = np.prod(model.weight_probabilities_[np.arange(3), codes + 1], axis=1)
+    values = (x[:20] - x.mean(axis=0)) @ weights_of(model, codes).T + y.mean()
+    mean = values @ q
+    variance = values**2 @ q - mean**2 + model.noise_levels_ @ model.noise_probabilities_
+    ours, std = model.predict(x[:20], return_std=True)
+    assert ours == pytest.approx(mean, abs=1e-10)
+    assert std**2 == pytest.approx(variance, abs=1e-10)
+
+
+@pytest.mark.parametrize("prior", ["uniform", "normal", "laplace", "spike"])
+def test_every_prior_recovers_strong_weights(prior):
+    x, y = table(n=500)
+    model = DirectBayesianRegressor(n_bits=5, prior=prior, **FAST).fit(x, y)
+    assert model.score(x, y) > BayesianRidge().fit(x, y).score(x, y) - 0.01
+    assert model.code_prior_.sum() == pytest.approx(1.0)
+
+
+def test_a_spike_gives_zeros_to_features_without_effect():
+    x, y, coef = make_regression(400, 40, n_informative=5, noise=5.0, coef=True, random_state=0)
+    model = DirectBayesianRegressor(prior="spike", **FAST).fit(x, y)
+    drawn = model.sample_weights(2000, random_state=0)
+    assert (model.weight_codes_[coef == 0] == 0).mean() > 0.9
+    assert model.sparsity_ == pytest.approx((drawn == 0).mean(), abs=0.01)
+    assert model.sparsity_ > 0.7
+
+
+@pytest.mark.parametrize("cuts", [[100], [1, 30, 31, 199], [150, 160]])
+def test_chunks_equal_one_fit(cuts):
+    x, y = table()
+    w = np.random.RandomState(1).uniform(0.1, 2.0, 200)
+    whole = DirectBayesianRegressor(**FAST).fit(x, y, w)
+    model = DirectBayesianRegressor(**FAST)
+    for rows in np.split(np.arange(200), cuts):
+        model.partial_fit(x[rows], y[rows], w[rows])
+    assert np.allclose(model.predict(x), whole.predict(x), rtol=1e-9)
+    assert np.allclose(model.coef_, whole.coef_, rtol=1e-9, atol=1e-9 * abs(whole.coef_).max())
+    assert np.allclose(model.coef_std_, whole.coef_std_, rtol=1e-8)
+    assert model.elbo_ == pytest.approx(whole.elbo_, rel=1e-10)
+
+
+def test_partial_fit_goes_on_from_fit():
+    x, y = table()
+    model = DirectBayesianRegressor(**FAST).fit(x[:120], y[:120]).partial_fit(x[120:], y[120:])
+    assert np.allclose(
+        model.predict(x), DirectBayesianRegressor(**FAST).fit(x, y).predict(x), rtol=1e-9
+    )
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 1000), n=st.integers(12, 60))
+def test_integer_weights_are_repeated_rows(seed, n):
+    x, y = table(n=n, d=3, seed=seed)
+    counts = np.random.RandomState(seed).randint(0, 4, n)
+    counts[0] = 1
+    weighted = DirectBayesianRegressor(n_bits=3, **FAST).fit(x, y, counts)
+    repeated = DirectBayesianRegressor(n_bits=3, **FAST).fit(x.repeat(counts, 0), y.repeat(counts))
+    assert np.allclose(weighted.predict(x), repeated.predict(x), rtol=1e-8, atol=1e-8)
+    assert weighted.elbo_ == pytest.approx(repeated.elbo_, rel=1e-9)
+
+
+@pytest.mark.parametrize(("a", "b"), [(1e12, 0.0), (1e-12, 0.0), (1.0, 1e8), (-3.0, 7.0)])
+def test_targets_of_any_unit(a, b):
+    x, y = table()
+    plain = DirectBayesianRegressor(**FAST).fit(x, y)
+    moved = DirectBayesianRegressor(**FAST).fit(x, a * y + b)
+    mean, std = plain.predict(x, return_std=True)
+    moved_mean, moved_std = moved.predict(x, return_std=True)
+    digits = 1e-8 * abs(a) + 1e-15 * abs(b)
+    assert np.allclose(moved_mean, a * mean + b, rtol=1e-9, atol=1e3 * digits)
+    assert np.allclose(moved_std, abs(a) * std, rtol=1e-5)
+    assert moved.elbo_ == pytest.approx(plain.elbo_ - 200 * np.log(abs(a)), abs=1e-3)
+    density = moved.log_predictive_density(x, a * y + b)
+    expected = plain.log_predictive_density(x, y) - np.log(abs(a))
+    assert np.allclose(density, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("offset", [0.0, -40.0, 1e8])
+def test_columns_of_any_unit(offset):
+    x, y = table()
+    units = np.array([1e-6, 1.0, 1e3, 5.0, 1e9, 0.1])
+    plain = DirectBayesianRegressor(**FAST).fit(x, y)
+    moved = DirectBayesianRegressor(**FAST).fit(x * units + offset * units, y)
+    atol = 1e-8 if offset < 1e8 else 1e-4
+    assert np.allclose(moved.predict(x * units + offset * units), plain.predict(x), atol=atol)
+    assert np.allclose(moved.coef_ * units, plain.coef_, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("value", [0.0, 3.5, 1e12, 1e-12, -1e8])
+def test_constant_targets_are_predicted_exactly(value):
+    model = DirectBayesianRegressor(random_state=0).fit(X[:50], np.full(50, value))
+    mean, std = model.predict(X, return_std=True)
+    assert (np.abs(mean - value) <= 1e-13 * abs(value)).all()
+    assert np.isfinite(std).all()
+    assert (std <= 1e-12 * max(abs(value), 1.0)).all()
+    assert np.isfinite(model.elbo_path_).all()
+
+
+def test_constant_and_duplicate_columns():
+    x, y = table()
+    plain = DirectBayesianRegressor(**FAST).fit(x, y)
+    wide = np.column_stack([x, np.full(200, 1e8), x[:, 0], np.zeros(200)])
+    model = DirectBayesianRegressor(**FAST).fit(wide, y)
+    # What their symmetric prior gives, to rounding.
+    assert np.abs(model.coef_[[6, 8]]).max() < 1e-12
+    assert np.sqrt(np.mean((model.predict(wide) - plain.predict(x)) ** 2)) < 0.1 * y.std()
+    for values in (model.coef_, model.coef_std_, model.weight_probabilities_, model.elbo_path_):
+        assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize(("n", "d"), [(1, 3), (2, 1), (10, 40), (30, 100)])
+def test_more_features_than_rows(n, d):
+    random = np.random.RandomState(0)
+    x = random.standard_normal((n, d))
+    y = x[:, 0] + 0.1 * random.standard_normal(n)
+    model = DirectBayesianRegressor(**FAST).fit(x, y)
+    mean, std = model.predict(x, return_std=True)
+    assert np.isfinite(mean).all()
+    assert (std > 0).all() or n == 1
+    assert np.mean((y - mean) ** 2) <= np.var(y) + 1e-12
+
+
+def test_without_an_intercept_zero_goes_to_zero():
+    x, y = table()
+    model = DirectBayesianRegressor(fit_intercept=False, **FAST).fit(x, y)
+    assert model.intercept_ == 0.0
+    assert model.predict(np.zeros((1, 6)))[0] == 0.0
+    ones = np.column_stack([x, np.ones(200)])
+    with_ones = DirectBayesianRegressor(fit_intercept=False, n_bits=6, **FAST).fit(ones, y)
+    assert with_ones.score(ones, y) > 0.9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_intervals_cover_what_they_claim(seed):
+    random = np.random.RandomState(seed)
+    coef = random.standard_normal(8)
+    x = random.standard_normal((12_000, 8))
+    y = x @ coef + 0.7 * random.standard_normal(12_000) + 5.0
+    model = DirectBayesianRegressor(**FAST).fit(x[:2000], y[:2000])
+    mean, std = model.predict(x[2000:], return_std=True)
+    covered = np.mean(np.abs(y[2000:] - mean) < 1.6448536 * std)
+    assert 0.88 <= covered <= 0.92
+
+
+def test_eight_bits_and_a_normal_prior_approach_bayesian_ridge():
+    z = (X - X.mean(axis=0)) / X.std(axis=0)
+    ridge = BayesianRidge().fit(z, Y)
+    width = 1 / np.sqrt(ridge.lambda_)
+    model = DirectBayesianRegressor(
+        n_bits=8,
+        prior="normal",
+        # The prior's standard deviation is a third of the largest code, 127.
+        weight_scale=width * 3 / 127,
+        noise_range=(0.999 / ridge.alpha_, 1.001 / ridge.alpha_),
+        n_noise_levels=2,
+        random_state=0,
+    ).fit(z, Y)
+    # Within 1 % of a prior standard deviation, and predictions within 2 % of the noise's.
+    assert np.abs(model.coef_ - ridge.coef_).max() < 0.01 * width
+    gap = np.abs(model.predict(z) - ridge.predict(z)).max()
+    assert gap < 0.02 / np.sqrt(ridge.alpha_)
+    assert model.intercept_ == pytest.approx(ridge.intercept_, rel=1e-12)
+
+
+def test_noise_range_is_widened_with_a_warning_only_where_it_must():
+    x, y = table(noise=0.5)
+    with pytest.warns(UserWarning, match=r"edge of noise_range=\(1e-05, 0.001\); it was widened"):
+        model = DirectBayesianRegressor(noise_range=(1e-5, 1e-3), **FAST).fit(x, y)
+    assert 0.15 < model.noise_variance_ < 0.5
+    with pytest.warns(UserWarning, match="was widened"):
+        high = DirectBayesianRegressor(noise_range=(50.0, 90.0), **FAST).fit(x, y)
+    assert high.noise_variance_ < 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DirectBayesianRegressor(noise_range=(0.01, 10.0), **FAST).fit(x, y)
+        auto = DirectBayesianRegressor(**FAST).fit(x, y)
+    assert max(auto.noise_probabilities_[[0, -1]]) < 1e-3
+
+
+def test_noise_free_targets_on_the_grid_stay_finite():
+    x, _ = table(noise=0.0)
+    y = x @ np.array([1.0, -2, 0, 3, 7, 0]) / x.std(axis=0).mean()
+    model = DirectBayesianRegressor(**FAST).fit(x, y)
+    assert np.isfinite(model.elbo_path_).all()
+    assert model.score(x, y) > 0.99
+
+
+def test_sampled_weights_follow_their_posterior():
+    x, y = table(n=60)
+    model = DirectBayesianRegressor(**FAST).fit(x, y)
+    codes = model.sample_weights(20_000, random_state=0)
+    assert codes.dtype == np.int8
+    assert codes.shape == (20_000, 6)
+    assert (np.abs(codes) <= 7).all()
+    share = np.stack([(codes == c).mean(axis=0) for c in range(-7, 8)], axis=1)
+    assert np.abs(share - model.weight_probabilities_).max() < 0.02
+    drawn = weights_of(model, codes)
+    assert np.allclose(drawn.mean(axis=0), model.coef_, atol=5 * model.coef_std_.max() / 141)
+    assert np.allclose(drawn.std(axis=0), model.coef_std_, rtol=0.03)
+    assert (model.sample_weights(5, 1) == model.sample_weights(5, 1)).all()
+    assert (model.sample_weights(50, 1) != model.sample_weights(50, 2)).any()
+
+
+def test_sampled_targets_have_the_predictive_moments():
+    x, y = table(n=60)
+    model = DirectBayesianRegressor(**FAST).fit(x, y)
+    mean, std = model.predict(x[:5], return_std=True)
+    drawn = model.sample_y(x[:5], 20_000, random_state=0)
+    assert drawn.shape == (5, 20_000)
+    assert np.allclose(drawn.mean(axis=1), mean, atol=5 * std.max() / 141)
+    assert np.allclose(drawn.std(axis=1), std, rtol=0.03)
+
+
+def test_log_predictive_density_integrates_to_one_and_has_the_predictive_moments():
+    x, y = table(n=40)
+    model = DirectBayesianRegressor(**FAST).fit(x, y)
+    mean, std = model.predict(x[:1], return_std=True)
+    line = np.linspace(mean[0] - 12 * std[0], mean[0] + 12 * std[0], 4001)
+    density = np.exp(model.log_predictive_density(np.repeat(x[:1], 4001, axis=0), line))
+    cell = line[1] - line[0]
+    assert density.sum() * cell == pytest.approx(1.0, abs=1e-6)
+    assert (density @ line) * cell == pytest.approx(mean[0], abs=1e-6)
+    assert (density @ (line - mean[0]) ** 2) * cell == pytest.approx(std[0] ** 2, rel=1e-5)
+
+
+def test_attributes_agree_with_each_other():
+    model = DirectBayesianRegressor(n_bits=3, **FAST).fit(X, Y)
+    codes = np.arange(-3, 4)
+    q = model.weight_probabilities_
+    assert np.allclose(q.sum(axis=1), 1.0)
+    assert np.allclose(model.coef_, weights_of(model, q @ codes))
+    assert (model.weight_codes_ == codes[q.argmax(axis=1)]).all()
+    assert model.elbo_ == model.elbo_path_[-1]
+    assert (np.diff(model.elbo_path_) >= -1e-12 * abs(model.elbo_)).all()
+    assert model.noise_variance_ == pytest.approx(model.noise_levels_ @ model.noise_probabilities_)
+    assert model.converged_
+    assert model.n_iter_ > 0
+
+
+def test_steps_of_features_may_differ():
+    steps = np.linspace(2.0, 6.0, 10)
+    model = DirectBayesianRegressor(weight_scale=steps, **FAST).fit(X, Y)
+    assert np.allclose(model.weight_step_, steps)
+    assert np.allclose(DirectBayesianRegressor(weight_scale=4.0).fit(X, Y).weight_step_, 4.0)
+
+
+def test_auto_scale_has_a_higher_elbo_than_far_scales():
+    auto = DirectBayesianRegressor(**FAST).fit(X, Y)
+    for factor in (0.1, 0.3, 4.0, 15.0):
+        other = DirectBayesianRegressor(weight_scale=auto.weight_step_ * factor, **FAST).fit(X, Y)
+        assert other.elbo_ < auto.elbo_
+
+
+def test_feature_maps_work_in_blocks(monkeypatch):
+    monkeypatch.setattr("skpc.direct.features.BLOCK_CELLS", 1000)
+    sampler = RBFSampler(gamma=2.0, n_components=20, random_state=0)
+    mapped = sampler.fit_transform(X)
+    by_hand = DirectBayesianRegressor(**FAST).fit(mapped, Y)
+    inside = DirectBayesianRegressor(feature_map=sampler, **FAST).fit(X, Y)
+    assert np.allclose(inside.predict(X), by_hand.predict(mapped), rtol=1e-8)
+    mean, std = inside.predict(X, return_std=True)
+    assert mean.shape == std.shape == (442,)
+
+
+def test_inputs_and_global_seeds_are_left_alone():
+    x, y = table()
+    w = np.ones(200)
+    kept = [a.copy() for a in (x, y, w)]
+    np.random.seed(3)  # noqa: NPY002
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    model = DirectBayesianRegressor(**FAST).fit(x, y, w)
+    model.sample_y(x, 2, random_state=0)
+    assert (state == np.random.get_state()[1]).all()  # noqa: NPY002
+    for before, after in zip(kept, (x, y, w), strict=True):
+        assert (before == after).all()
+
+
+def test_verbose_prints_and_silence_is_the_default(capsys):
+    x, y = table(n=40)
+    DirectBayesianRegressor(**FAST).fit(x, y)
+    assert capsys.readouterr().out == ""
+    DirectBayesianRegressor(verbose=1, **FAST).fit(x, y)
+    assert "ELBO" in capsys.readouterr().out
+
+
+def test_fitted_attributes_are_numpy():
+    model = DirectBayesianRegressor(**FAST).fit(X, Y)
+    modules = {type(v).__module__.partition(".")[0] for v in vars(model).values()}
+    assert modules <= {"builtins", "numpy"}
