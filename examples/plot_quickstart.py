@@ -3,7 +3,8 @@ Quickstart
 ==========
 
 Fit a probabilistic circuit to tables that scikit-learn ships, compare its held-out log density
-with that of two classical estimators, ask about rows with holes, and look at draws.
+with that of two classical estimators, ask about rows with holes, and look at draws. Then fit a
+Bayesian regression whose weights are integers of four bits.
 
 Run it with ``python plot_quickstart.py --output picture.png``.
 """
@@ -14,12 +15,14 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn import datasets
+from sklearn.linear_model import BayesianRidge
+from sklearn.metrics import root_mean_squared_error
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neighbors import KernelDensity
 from sklearn.preprocessing import StandardScaler
 
-from skpc import EinetDensityEstimator
+from skpc import DirectBayesianRegressor, EinetDensityEstimator
 
 parser = argparse.ArgumentParser(description="Fit, compare, fill holes and draw a picture.")
 parser.add_argument("--output", default="quickstart.png", help="file of the picture")
@@ -130,6 +133,30 @@ def show_missing_cells(circuit, X, names, column):
 
 wine = datasets.load_wine()
 show_missing_cells(circuits["wine"], tables["wine"][1], wine.feature_names, "proline")
+
+# %%
+# Regression on small integers
+# ----------------------------
+# The weights of the regression are codes of four bits, -7 to 7, times one step. Its predictions
+# come with standard deviations, and every draw of its weights is a vector of small integers.
+
+
+def show_regression():
+    """Error, intervals and a draw of the weights on diabetes, beside BayesianRidge."""
+    X, y = datasets.load_diabetes(return_X_y=True)
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.3, random_state=0)
+    ours = DirectBayesianRegressor(random_state=0).fit(X, y)
+    ridge = BayesianRidge().fit(X, y)
+    print(f"\ndiabetes, {len(y)} training rows    test RMSE    90 % intervals cover")
+    for name, model in (("integers of 4 bits", ours), ("BayesianRidge", ridge)):
+        mean, std = model.predict(X_test, return_std=True)
+        covered = np.mean(np.abs(y_test - mean) < 1.645 * std)
+        print(f"  {name:<28}{root_mean_squared_error(y_test, mean):>9.2f}{covered:>24.0%}")
+    draw = ours.sample_weights(1, random_state=0)[0]
+    print(f"A draw of the weights: {' '.join(map(str, draw))}, in steps of {ours.weight_step_:.2f}")
+
+
+show_regression()
 
 # %%
 # A picture
