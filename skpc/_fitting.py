@@ -18,6 +18,7 @@ from ._setup import (
     make_circuit,
     make_structure,
     make_table,
+    resolve_structure,
 )
 from ._sklearn import PassReporter
 from ._table import Encoded
@@ -95,12 +96,13 @@ def prepare(
         "n_leaves": int(model.n_sums if model.n_leaves is None else model.n_leaves),
         "min_variance": float(model.min_variance),
     }
+    structure, depth = resolve_structure(model.structure, model.depth, model.layer)
     model.structure_ = make_structure(
-        model.structure,
+        structure,
         model._table.encode(raws).z,
         [column.support == "real" for column in model._table.columns],
         weights,
-        model.depth,
+        depth,
         model.n_replicas,
         model.grid_shape,
         random,

@@ -21,6 +21,10 @@ from .circuit.structures import grid_steps
 # depth reached -39.0 nats a test row, depth 3 reached -35.5 in a tenth of the time.
 AUTO_DEPTH = 3
 
+# Replicas where none are asked for. Learned trees are alike, and each is deep: few pay.
+LEARNED_TREES = 4
+RANDOM_TREES = 10
+
 
 def make_table(
     X: Any, raws: list[RawColumn], weights: NDArray[np.float64], leaf: Any, categorical: Any
@@ -139,13 +143,26 @@ def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
     return leaves
 
 
+def resolve_structure(structure: Any, depth: int | None, layer: str) -> tuple[Any, int | None]:
+    """What "auto" stands for, and its depth.
+
+    Learned trees split a region into a column and any number of subtrees, which pairs of
+    units (Tucker) cannot join.
+    """
+    if not (isinstance(structure, str) and structure == "auto"):
+        return structure, depth
+    if depth is None and layer == "cp":
+        return "chow_liu", None
+    return "random_trees", AUTO_DEPTH if depth is None else depth
+
+
 def make_structure(
     structure: Any,
     z: NDArray[np.float64],
     continuous: Sequence[bool],
     weights: NDArray[np.float64],
     depth: int | None,
-    n_replicas: int,
+    n_replicas: int | None,
     grid_shape: Sequence[int] | None,
     random_state: np.random.RandomState,
 ) -> RegionGraph:
@@ -183,10 +200,10 @@ def make_structure(
             raise ValueError(f"grid_shape {shape} has {np.prod(shape)} cells; X has {d} columns.")
         return poon_domingos(shape, grid_steps(shape, depth))
     if structure == "chow_liu":
-        return chow_liu_tree(z, continuous, weights, n_replicas, random_state)
-    if structure == "auto" and depth is None:
-        depth = AUTO_DEPTH
-    return random_binary_trees(d, depth, n_replicas, random_state)
+        n_trees = LEARNED_TREES if n_replicas is None else n_replicas
+        return chow_liu_tree(z, continuous, weights, n_trees, random_state)
+    n_trees = RANDOM_TREES if n_replicas is None else n_replicas
+    return random_binary_trees(d, depth, n_trees, random_state)
 
 
 def choose_batch_size(batch_size: Any, n: int, solver: str) -> int:

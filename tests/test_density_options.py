@@ -28,7 +28,7 @@ def fit_model():
     ("settings", "message"),
     [
         (
-            {"structure": "chow_liu"},
+            {"structure": "quad_trees"},
             r"'structure'.*poon_domingos.*random_trees|"
             r"'structure'.*random_trees.*poon_domingos",
         ),

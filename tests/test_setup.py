@@ -16,6 +16,7 @@ from skpc._setup import (
     make_leaves,
     make_structure,
     make_table,
+    resolve_structure,
 )
 from skpc.circuit import RegionGraph
 from skpc.circuit.structures import max_depth
@@ -132,7 +133,9 @@ def test_passes_of_adam_make_five_thousand_steps_of_small_tables():
 
 
 def structure(name, d, depth=None, n_replicas=3, grid_shape=None, seed=0):
-    return make_structure(name, d, depth, n_replicas, grid_shape, np.random.RandomState(seed))
+    z = np.random.RandomState(0).normal(size=(40, d))
+    told = (depth, n_replicas, grid_shape, np.random.RandomState(seed))
+    return make_structure(name, z, [True] * d, np.ones(40), *told)
 
 
 @pytest.mark.parametrize("depth", [None, 3, 1000])
@@ -149,9 +152,24 @@ def test_depth_zero_does_not_split():
     assert structure("poon_domingos", 6, 0).partitions == ()
 
 
-def test_auto_is_random_trees():
-    assert structure("auto", 6) == structure("random_trees", 6)
-    assert structure("auto", 6, seed=1) != structure("auto", 6)
+@pytest.mark.parametrize(
+    ("depth", "layer", "expected"),
+    [
+        (None, "cp", ("chow_liu", None)),
+        (2, "cp", ("random_trees", 2)),
+        (None, "tucker", ("random_trees", 3)),
+        (0, "tucker", ("random_trees", 0)),
+    ],
+)
+def test_auto_learns_trees_where_it_can(depth, layer, expected):
+    assert resolve_structure("auto", depth, layer) == expected
+    assert resolve_structure("poon_domingos", depth, layer) == ("poon_domingos", depth)
+
+
+@pytest.mark.parametrize(("name", "n_trees"), [("chow_liu", 4), ("random_trees", 10)])
+def test_default_number_of_trees(name, n_trees):
+    graph = structure(name, 6, n_replicas=None)
+    assert len(graph.partitions_of[graph.root]) == n_trees
 
 
 def test_structures_of_a_grid():

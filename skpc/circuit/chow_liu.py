@@ -13,14 +13,24 @@ from .region_graph import RegionGraph
 
 Floats = NDArray[np.float64]
 
-# Rows whose one-hot slots are in memory at once.
+# Rows whose one-hot slots are in memory at once, and counts of pairs of slots.
 BLOCK = 4096
+CELLS = 2**25
+
+# Spread of the logarithm of the factors that make the trees of replicas differ.
+NOISE = 0.05
+
+# Multiplications of one tree, about; tables that need more are learned from some of their rows.
+BUDGET = 2e11
+
+# Bins of a column of codes, at most: rarer codes share the last one.
+MAX_CODES = 32
 
 
 def bin_columns(
     z: Floats, continuous: Sequence[bool], weights: Floats, n_bins: int = 8
 ) -> list[NDArray[np.intp]]:
-    """Columns as bins: codes as they are, numbers by quantiles; -1 where missing.
+    """Columns as bins: codes by frequency, numbers by quantiles; -1 where missing.
 
     Parameters
     ----------
@@ -46,7 +56,9 @@ def bin_columns(
 def _codes(column: Floats) -> NDArray[np.intp]:
     seen = ~np.isnan(column)
     bins = np.full(len(column), -1)
-    bins[seen] = np.unique(column[seen], return_inverse=True)[1]
+    _, codes, counts = np.unique(column[seen], return_inverse=True, return_counts=True)
+    by_frequency = np.argsort(np.argsort(-counts, kind="stable"), kind="stable")
+    bins[seen] = np.minimum(by_frequency[codes], MAX_CODES - 1)
     return bins
 
 
@@ -59,15 +71,16 @@ def _quantile_bins(column: Floats, weights: Floats, n_bins: int) -> NDArray[np.i
     shares = np.arange(1, n_bins) / n_bins * cumulative[-1]
     edges = np.unique(column[order][np.searchsorted(cumulative, shares)])
     bins = np.full(len(column), -1)
-    bins[seen] = _codes(np.searchsorted(edges, column[seen], side="left").astype(float))
+    found = np.searchsorted(edges, column[seen], side="left")
+    bins[seen] = np.unique(found, return_inverse=True)[1]
     return bins
 
 
 def mutual_information(bins: list[NDArray[np.intp]], weights: Floats) -> Floats:
     """Mutual information of every pair of columns over the rows that show both.
 
-    All pairs' tables of counts are one product of one-hot slots with themselves, made in
-    blocks of rows.
+    Tables of counts of all pairs are products of one-hot slots with themselves, made in
+    blocks of rows for some columns against all.
 
     Parameters
     ----------
@@ -81,33 +94,49 @@ def mutual_information(bins: list[NDArray[np.intp]], weights: Floats) -> Floats:
         Nats; 0 for pairs that no row shows together, and on the diagonal the entropy.
     """
     sizes = np.array([max(1, int(column.max(initial=0)) + 1) for column in bins])
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    counts = _pair_counts(bins, weights, sizes, starts)
-    cells = _sum_blocks(_sum_blocks(_xlogx(counts), starts, 0), starts, 1)
-    # For every bin of one column, its count among rows that show the other column.
-    margins = _sum_blocks(counts, starts, 1)
-    of_margins = _sum_blocks(_xlogx(margins), starts, 0)
-    totals = _sum_blocks(margins, starts, 0)
-    information = cells - of_margins - of_margins.T + _xlogx(totals)
-    information = information / np.where(totals > 0, totals, 1.0)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    information = np.empty((len(bins), len(bins)))
+    some = max(1, CELLS // int(starts[-1] * sizes.max()))
+    for first in range(0, len(bins), some):
+        last = min(first + some, len(bins))
+        counts = _pair_counts(bins, weights, starts, slice(starts[first], starts[last]))
+        information[first:last] = _information(
+            counts, starts[first:last] - starts[first], starts[:-1]
+        )
     return np.maximum(information, 0.0)
 
 
+def _information(counts: Floats, mine: NDArray[np.intp], others: NDArray[np.intp]) -> Floats:
+    """Mutual information from counts (slots of some, S), where their slots start, (some, D)."""
+    # For every bin of one column, its count among rows that show the other column.
+    of_mine = _sum_blocks(counts, others, 1)
+    of_others = _sum_blocks(counts, mine, 0)
+    totals = _sum_blocks(of_mine, mine, 0)
+    information = (
+        _sum_blocks(_sum_blocks(_xlogx(counts), mine, 0), others, 1)
+        - _sum_blocks(_xlogx(of_mine), mine, 0)
+        - _sum_blocks(_xlogx(of_others), others, 1)
+        + _xlogx(totals)
+    )
+    return information / np.where(totals > 0, totals, 1.0)
+
+
 def _pair_counts(
-    bins: list[NDArray[np.intp]], weights: Floats, sizes: NDArray, starts: NDArray
+    bins: list[NDArray[np.intp]], weights: Floats, starts: NDArray[np.intp], mine: slice
 ) -> Floats:
-    """Weighted counts of every pair of slots, (S, S)."""
-    counts = np.zeros((sizes.sum(), sizes.sum()))
+    """Weighted counts of the slots `mine` with all slots, (slots of mine, S)."""
+    counts = np.zeros((mine.stop - mine.start, starts[-1]))
+    heaviest = max(float(weights.max()), np.finfo(float).tiny)
     for begin in range(0, len(weights), BLOCK):
         rows = slice(begin, begin + BLOCK)
-        scale = np.sqrt(weights[rows])
-        slots = np.zeros((len(scale), sizes.sum()), dtype=np.float32)
-        for column, start in zip(bins, starts, strict=True):
+        scale = np.sqrt(weights[rows] / heaviest)
+        slots = np.zeros((len(scale), starts[-1]), dtype=np.float32)
+        for column, start in zip(bins, starts, strict=False):
             seen = np.flatnonzero(column[rows] >= 0)
             slots[seen, start + column[rows][seen]] = scale[seen]
         # Blocks of some thousand rows keep float32 sums exact to six digits; the
         # totals over blocks are float64.
-        counts += slots.T @ slots
+        counts += slots[:, mine].T @ slots
     return counts
 
 
@@ -200,7 +229,7 @@ def chow_liu_tree(
     random_state: np.random.RandomState,
     n_bins: int = 8,
 ) -> RegionGraph:
-    """Hidden Chow-Liu trees of a table: the first of all rows, others of bootstrapped rows.
+    """Hidden Chow-Liu trees of a table: the best one, and others of perturbed information.
 
     Parameters
     ----------
@@ -212,7 +241,7 @@ def chow_liu_tree(
     n_replicas : int
         Number of trees R.
     random_state : numpy.random.RandomState
-        Source of the bootstrap.
+        Source of the perturbations.
     n_bins : int, default=8
         Bins of a column of numbers.
 
@@ -226,9 +255,22 @@ def chow_liu_tree(
     trees", IEEE Transactions on Information Theory 1968.
     """
     bins = bin_columns(z, continuous, weights, n_bins)
-    trees = [maximum_tree(mutual_information(bins, weights))]
+    kept = _enough_rows(bins, random_state)
+    bins, weights = [column[kept] for column in bins], weights[kept]
+    information = mutual_information(bins, weights)
+    trees = [maximum_tree(information)]
     for _ in range(n_replicas - 1):
-        # Poisson weights are a bootstrap that treats a row of weight 2 as two rows.
-        drawn = random_state.poisson(weights).astype(float)
-        trees.append(maximum_tree(mutual_information(bins, drawn)))
+        # Noise and not a bootstrap: a row of weight 2 stays the same as two rows.
+        noise = random_state.normal(scale=NOISE, size=information.shape)
+        trees.append(maximum_tree(information * np.exp(noise + noise.T)))
     return hidden_tree_regions(trees, z.shape[1])
+
+
+def _enough_rows(
+    bins: list[NDArray[np.intp]], random_state: np.random.RandomState
+) -> NDArray[np.intp]:
+    """Rows to learn a tree from: all, or as many random ones as the budget allows."""
+    n = len(bins[0])
+    slots = sum(int(column.max(initial=0)) + 1 for column in bins)
+    enough = max(1000, int(BUDGET // slots**2))
+    return np.arange(n) if n <= enough else np.sort(random_state.choice(n, enough, replace=False))
