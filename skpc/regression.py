@@ -158,7 +158,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         "n_bits": [Interval(Integral, 2, 8, closed="both")],
         "prior": [StrOptions(set(grids.PRIORS)), "array-like"],
         "weight_scale": [
-            StrOptions({"auto"}),
+            StrOptions({"auto", "ridge"}),
             Interval(Real, 0, None, closed="neither"),
             "array-like",
         ],
@@ -307,6 +307,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
             solver=self.solver,
             max_iter=int(self.max_iter),
             tol=float(self.tol),
+            near_ridge=isinstance(self.weight_scale, str) and self.weight_scale == "ridge",
         )
 
     def _store(self, data: Standardised, fitted: Fitted) -> None:
@@ -455,7 +456,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
 
 def _given_step(weight_scale: Any, n_features: int, y_scale: float) -> Floats | None:
-    """Steps in standard units, (B,), or None for "auto"."""
+    """Steps in standard units, (B,), or None for "auto" and "ridge"."""
     if isinstance(weight_scale, str):
         return None
     given = np.asarray(weight_scale, dtype=np.float64)
