@@ -22,8 +22,8 @@ PENALTIES = 2.0 ** np.arange(-30.0, 7.25, 0.25)
 # Penalties of the weights to be rounded, as multiples of the ridge's own: larger ones leave less
 # for the rounding to cancel.
 EASINGS = 2.0 ** np.arange(0.0, 3.5, 0.5)
-# Smallest of the largest weights that a step can give, as shares of the weights' mean square's
-# root: smaller ones are finer, and take more different steps.
+# Shares of the weights' root mean square that even the smallest step shall reach: a small one
+# cancels finer, and takes more different steps.
 FLOORS = (0.04, 0.08, 0.16)
 
 

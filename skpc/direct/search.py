@@ -32,14 +32,14 @@ class Options:
         A name, or log probabilities.
     step : ndarray (B,) or None
         Weight of code 1; None: by the ELBO, or by a ridge regression.
-    near_ridge : bool
-        Whether the step comes from a ridge regression.
     n_noise_levels : int
     noise_range : tuple of float or None
         Lowest and highest noise variance; None: around the best one.
     solver : str
     max_iter : int
     tol : float
+    near_ridge : bool
+        Whether steps, and the noise range if there is none, come from a ridge regression.
     """
 
     n_bits: int
@@ -89,7 +89,8 @@ def fit(data: Standardised, options: Options, random: np.random.RandomState) -> 
 def _fit_near_ridge(data: Standardised, options: Options, random: np.random.RandomState) -> Fitted:
     """Solve on the grid of a rounded ridge regression, from its codes and afresh.
 
-    The noise stays near the ridge's: free to rise, it would often do so until the grid is fine.
+    The noise stays in its range: free to rise, it may do so until codes are no longer certain,
+    at a higher bound and a worse fit.
     """
     rounded = round_ridge(data, float(grid.integer_codes(options.n_bits).max()))
     problem = _problem(data, replace(options, step=rounded.step))
@@ -205,7 +206,7 @@ def _choose_step(problem: Problem, options: Options) -> tuple[Problem, State]:
 
 
 def _levels_around(precision: float, weight: float, options: Options) -> Floats:
-    """A noise grid that is centred on the posterior and wider than it, (L,)."""
+    """A noise grid around a precision, wider than the posterior, (L,)."""
     # Rounded to a lattice: the same rows in other chunks shall have the same grid to the last bit.
     centre = 2.0 ** (round(-8 * np.log2(precision)) / 8)
     # The log of a variance is known to sqrt(2 / n) from n rows.
