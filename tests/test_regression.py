@@ -89,7 +89,8 @@ def test_integer_weights_are_repeated_rows(seed, n):
     weighted = DirectBayesianRegressor(n_bits=3, **FAST).fit(x, y, counts)
     repeated = DirectBayesianRegressor(n_bits=3, **FAST).fit(x.repeat(counts, 0), y.repeat(counts))
     assert np.allclose(weighted.predict(x), repeated.predict(x), rtol=1e-8, atol=1e-8)
-    assert weighted.elbo_ == pytest.approx(repeated.elbo_, rel=1e-9)
+    # Moments that differ in their last bits may end the solve a step earlier or later.
+    assert weighted.elbo_ == pytest.approx(repeated.elbo_, rel=1e-7)
 
 
 @pytest.mark.parametrize(("a", "b"), [(1e12, 0.0), (1e-12, 0.0), (1.0, 1e8), (-3.0, 7.0)])
