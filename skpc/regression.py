@@ -44,12 +44,14 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     prior : {"uniform", "normal", "laplace", "spike"} or array-like (K,), default="uniform"
         Prior of the codes: all alike, a discretised normal or Laplace distribution, extra mass
         at zero, or probabilities of the K = 2**n_bits - 1 codes.
-    weight_scale : "auto", float or array-like (B,), default="auto"
+    weight_scale : "auto", "ridge", float or array-like (B,), default="auto"
         Weight of code 1, one for all features or one each, in units of y per standard deviation
         of a feature. "auto": the step with the highest ELBO, and with it the width of a "normal"
-        or "laplace" prior or the mass at zero of "spike". With a given step a normal prior has a
-        standard deviation of a third of the largest code, a Laplace prior a mean absolute value
-        of a quarter of it, and "spike" a mass of one half at zero.
+        or "laplace" prior or the mass at zero of "spike". "ridge": a power of two (times the
+        spread of y) for each feature, from the weights of a ridge regression that were rounded
+        so that their errors cancel; for many correlated features. With given steps, and with
+        "ridge", a normal prior has a standard deviation of a third of the largest code, a Laplace
+        prior a mean absolute value of a quarter of it, and "spike" a mass of one half at zero.
     posterior : {"mean_field"}, default="mean_field"
         Form of the posterior: independent weights.
     n_noise_levels : int, default=15
@@ -57,7 +59,9 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     noise_range : "auto" or (float, float), default="auto"
         Lowest and highest noise variance, in squared units of y. "auto": around the best noise
         variance on a coarse grid that spans twelve decades below the variance of y. A range that
-        the posterior presses against is widened, with a warning.
+        the posterior presses against is widened, with a warning. With `weight_scale="ridge"`,
+        "auto" is a range around the noise variance of the rounded ridge regression, and no range
+        is widened.
     fit_intercept : bool, default=True
         Whether to centre features and target on their means.
     feature_map : transformer or None, default=None
@@ -128,8 +132,14 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
     The bound charges every weight for what the data say about it. Where many features are
     strongly correlated, the step with the highest bound is therefore smaller, and the fit
-    smoother, than the one that predicts best: for predictions from hundreds of overlapping
-    features choose `weight_scale` (and `noise_range`) by cross-validation.
+    smoother, than the one that predicts best. There, `weight_scale="ridge"` predicts better: the
+    weights of a ridge regression, whose penalty has the highest evidence, are rounded one after
+    another, each making up for the errors so far (Babai's nearest plane), to an integer code
+    times a power of two. The ELBO is then maximised on that grid, from those codes and afresh.
+    Steps and noise range are chosen by y (empirical Bayes), so the bound holds given the grid,
+    and does not compare with that of other grids. A uniform prior suits it, since most codes lie
+    between half of the largest and the largest. It costs O(B**3), and a few bits a weight for
+    the exponents of the steps.
 
     Second moments stay with the model, so that `partial_fit` can go on: (B + 1)**2 numbers.
 
@@ -158,7 +168,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         "n_bits": [Interval(Integral, 2, 8, closed="both")],
         "prior": [StrOptions(set(grids.PRIORS)), "array-like"],
         "weight_scale": [
-            StrOptions({"auto"}),
+            StrOptions({"auto", "ridge"}),
             Interval(Real, 0, None, closed="neither"),
             "array-like",
         ],
@@ -307,6 +317,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
             solver=self.solver,
             max_iter=int(self.max_iter),
             tol=float(self.tol),
+            near_ridge=isinstance(self.weight_scale, str) and self.weight_scale == "ridge",
         )
 
     def _store(self, data: Standardised, fitted: Fitted) -> None:
@@ -455,7 +466,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
 
 def _given_step(weight_scale: Any, n_features: int, y_scale: float) -> Floats | None:
-    """Steps in standard units, (B,), or None for "auto"."""
+    """Steps in standard units, (B,), or None for "auto" and "ridge"."""
     if isinstance(weight_scale, str):
         return None
     given = np.asarray(weight_scale, dtype=np.float64)

@@ -5,10 +5,18 @@ import os
 # SciPy reads this once, at its first import. Without it scikit-learn would skip its check
 # of array API dispatch, which our estimators have to pass like all others.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+# Thousands of tiny fits: more threads would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
 from helpers.cases import CASES, DISCRETE_CASES, Case
+from hypothesis import settings
+
+# In CI the same cases are drawn every time; elsewhere new ones are looked for.
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(params=CASES, ids=str, scope="session")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, make_regression
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import BayesianRidge
@@ -88,7 +89,8 @@ def test_integer_weights_are_repeated_rows(seed, n):
     weighted = DirectBayesianRegressor(n_bits=3, **FAST).fit(x, y, counts)
     repeated = DirectBayesianRegressor(n_bits=3, **FAST).fit(x.repeat(counts, 0), y.repeat(counts))
     assert np.allclose(weighted.predict(x), repeated.predict(x), rtol=1e-8, atol=1e-8)
-    assert weighted.elbo_ == pytest.approx(repeated.elbo_, rel=1e-9)
+    # Moments that differ in their last bits may end the solve a step earlier or later.
+    assert weighted.elbo_ == pytest.approx(repeated.elbo_, rel=1e-7)
 
 
 @pytest.mark.parametrize(("a", "b"), [(1e12, 0.0), (1e-12, 0.0), (1.0, 1e8), (-3.0, 7.0)])
@@ -281,6 +283,38 @@ def test_auto_scale_has_a_higher_elbo_than_far_scales():
     for factor in (0.1, 0.3, 4.0, 15.0):
         other = DirectBayesianRegressor(weight_scale=auto.weight_step_ * factor, **FAST).fit(X, Y)
         assert other.elbo_ < auto.elbo_
+
+
+def waves(n, seed=0):
+    """Rows of 100 overlapping features of a smooth curve, and a target of little noise."""
+    random = np.random.RandomState(seed)
+    x = random.uniform(-2, 2, (n, 2))
+    features = RBFSampler(gamma=0.5, n_components=100, random_state=0).fit_transform(x)
+    return features, np.sin(2 * x[:, 0]) * x[:, 1] + 0.02 * random.standard_normal(n)
+
+
+def test_steps_near_ridge_predict_as_ridge_does_where_features_overlap():
+    (x, y), (new_x, new_y) = waves(400), waves(1000, seed=1)
+    ridge = BayesianRidge().fit(x, y)
+    near = DirectBayesianRegressor(weight_scale="ridge", **FAST).fit(x, y)
+    auto = DirectBayesianRegressor(**FAST).fit(x, y)
+    errors = [np.sqrt(np.mean((m.predict(new_x) - new_y) ** 2)) for m in (ridge, near, auto)]
+    assert errors[1] < 1.1 * errors[0]
+    assert errors[2] > 1.5 * errors[0]
+    assert near.noise_variance_ == pytest.approx(0.02**2, rel=0.5)
+    exponents = np.log2(near.weight_step_ / near.weight_step_.min())
+    assert exponents == pytest.approx(exponents.round(), abs=1e-9)
+    assert (np.diff(near.elbo_path_) >= -1e-12 * abs(near.elbo_)).all()
+
+
+def test_steps_near_ridge_keep_a_given_noise_range_and_chunks():
+    x, y = waves(200)
+    model = DirectBayesianRegressor(weight_scale="ridge", noise_range=(0.01, 0.02), **FAST)
+    model.fit(x, y)
+    assert model.noise_levels_[[0, -1]] == pytest.approx([0.01, 0.02])
+    chunks = clone(model).partial_fit(x[:70], y[:70]).partial_fit(x[70:], y[70:])
+    assert (chunks.weight_codes_ == model.weight_codes_).all()
+    assert chunks.predict(x) == pytest.approx(model.predict(x), abs=1e-9)
 
 
 def test_feature_maps_work_in_blocks(monkeypatch):

@@ -97,6 +97,8 @@ def test_bad_weights(weights, message):
         ({"prior": [0.5, 0.5]}, "one probability for each of 15 codes"),
         ({"prior": [0.0] * 15}, "positive, finite probabilities"),
         ({"weight_scale": 0.0}, "'weight_scale' parameter"),
+        ({"weight_scale": "rigde"}, "'weight_scale' parameter .*'auto'.*float.*array-like"),
+        ({"weight_scale": "rigde"}, "'weight_scale' parameter .*'ridge'"),
         ({"weight_scale": [1.0, 2.0]}, "one step or one for each of 3 features"),
         ({"weight_scale": [1.0, np.nan, 2.0]}, "positive, finite steps"),
         ({"noise_range": (1.0, 0.5)}, "two variances 0 < low <= high"),

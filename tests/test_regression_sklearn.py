@@ -30,7 +30,8 @@ from skpc import DirectBayesianRegressor
 SMALL = DirectBayesianRegressor(
     n_bits=3, prior="spike", n_noise_levels=5, max_iter=50, solver="coordinate"
 )
-INSTANCES = [DirectBayesianRegressor(), SMALL]
+RIDGE = DirectBayesianRegressor(weight_scale="ridge")
+INSTANCES = [DirectBayesianRegressor(), SMALL, RIDGE]
 
 
 @parametrize_with_checks(INSTANCES)
@@ -38,7 +39,7 @@ def test_common_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", INSTANCES, ids=["default", "small"])
+@pytest.mark.parametrize("estimator", INSTANCES, ids=["default", "small", "ridge"])
 def test_column_names_and_parameters_are_checked(estimator):
     # check_estimator leaves these two out for third-party estimators.
     check_dataframe_column_names_consistency("DirectBayesianRegressor", estimator)

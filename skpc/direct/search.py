@@ -4,7 +4,7 @@ Axes: S starts, B features, K codes, L noise levels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from . import grid
 from .elbo import Floats, Problem, State, evaluate
+from .ridge import round_ridge
 from .solve import Solution, solve
 from .statistics import Standardised
 
@@ -30,13 +31,15 @@ class Options:
     prior : str or ndarray (K,)
         A name, or log probabilities.
     step : ndarray (B,) or None
-        Weight of code 1; None: by the ELBO.
+        Weight of code 1; None: by the ELBO, or by a ridge regression.
     n_noise_levels : int
     noise_range : tuple of float or None
         Lowest and highest noise variance; None: around the best one.
     solver : str
     max_iter : int
     tol : float
+    near_ridge : bool
+        Whether steps, and the noise range if there is none, come from a ridge regression.
     """
 
     n_bits: int
@@ -47,6 +50,7 @@ class Options:
     solver: str
     max_iter: int
     tol: float
+    near_ridge: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,14 +72,35 @@ class Fitted:
 
 def fit(data: Standardised, options: Options, random: np.random.RandomState) -> Fitted:
     """Choose the grids and solve."""
+    if options.near_ridge:
+        return _fit_near_ridge(data, options, random)
     problem = _problem(data, options)
     warm = None
     if options.step is None:
         problem, warm = _choose_step(problem, options)
     if options.noise_range is None:
         found = warm or solve(problem, solver=options.solver, max_iter=options.max_iter).state
-        problem = problem.with_grid(noise=_levels_around(found, problem.weight, options))
+        problem = problem.with_grid(
+            noise=_levels_around(float(found.noise.precision[0]), problem.weight, options)
+        )
     return _settle(problem, options, warm, random)
+
+
+def _fit_near_ridge(data: Standardised, options: Options, random: np.random.RandomState) -> Fitted:
+    """Solve on the grid of a rounded ridge regression, from its codes and afresh.
+
+    The noise stays in its range: free to rise, it may do so until codes are no longer certain,
+    at a higher bound and a worse fit.
+    """
+    rounded = round_ridge(data, float(grid.integer_codes(options.n_bits).max()))
+    problem = _problem(data, replace(options, step=rounded.step))
+    if options.noise_range is None:
+        noise = _levels_around(1 / rounded.noise, data.weight, options)
+        problem = problem.with_grid(noise=noise)
+    tau = 1 / float(np.clip(rounded.noise, problem.noise[0], problem.noise[-1]))
+    theta = tau * (problem.moment - rounded.weights @ problem.off_diagonal)
+    start = evaluate(problem, theta[None], np.array([tau]))
+    return Fitted(problem, _best_solution(problem, options, start, random, heat=False), False)
 
 
 def _problem(data: Standardised, options: Options) -> Problem:
@@ -180,10 +205,10 @@ def _choose_step(problem: Problem, options: Options) -> tuple[Problem, State]:
     return chosen, evaluate(chosen, climb.state.theta, climb.state.tau)
 
 
-def _levels_around(state: State, weight: float, options: Options) -> Floats:
-    """A noise grid that is centred on the posterior and wider than it, (L,)."""
+def _levels_around(precision: float, weight: float, options: Options) -> Floats:
+    """A noise grid around a precision, wider than the posterior, (L,)."""
     # Rounded to a lattice: the same rows in other chunks shall have the same grid to the last bit.
-    centre = 2.0 ** (round(-8 * np.log2(float(state.noise.precision[0]))) / 8)
+    centre = 2.0 ** (round(-8 * np.log2(precision)) / 8)
     # The log of a variance is known to sqrt(2 / n) from n rows.
     reach = max(1.5, np.exp(min(6.0 * np.sqrt(2.0 / weight), 6.0)))
     low = max(centre / reach, LOWEST / 2)
@@ -209,14 +234,18 @@ def _settle(
 
 
 def _best_solution(
-    problem: Problem, options: Options, warm: State | None, random: np.random.RandomState
+    problem: Problem,
+    options: Options,
+    warm: State | None,
+    random: np.random.RandomState,
+    heat: bool = True,
 ) -> Solution:
-    """The better one of a fresh start and of a warm one."""
+    """The better one of a fresh start and of a warm one, which may be heated."""
     # As many starts as cost about what one does with a thousand features.
     n_starts = int(np.clip(1024 // max(len(problem.moment), 1) - 31, 1, 256))
     run = partial(solve, solver=options.solver, max_iter=options.max_iter, tol=options.tol)
     fresh = run(problem, n_starts=n_starts, random=random)
     if warm is None:
         return fresh
-    again = run(problem, start=evaluate(problem, warm.theta, warm.tau))
+    again = run(problem, start=evaluate(problem, warm.theta, warm.tau), heat=heat)
     return max(fresh, again, key=lambda found: float(found.state.elbo[0]))

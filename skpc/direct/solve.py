@@ -47,6 +47,7 @@ def solve(
     *,
     solver: str = "auto",
     start: State | None = None,
+    heat: bool = True,
     n_starts: int = 1,
     max_iter: int = 1000,
     tol: float = 1e-6,
@@ -63,6 +64,8 @@ def solve(
         from the start; "auto" stands for "lbfgs".
     start : State, optional
         S = 1; for another step or prior, say. Without one tau starts near 0.
+    heat : bool
+        Whether a given start goes through a smaller tau, so that codes may leave it.
     n_starts : int
         Further starts at random codes, for sweeps.
     max_iter : int
@@ -76,7 +79,7 @@ def solve(
     """
     run = _Run(problem, solver, max_iter, tol * max(problem.weight, 1.0))
     # Slow warming costs little where the problem is easy, and ends higher where it is not.
-    run.begin(start, growth=2.0 if rough else 1.25)
+    run.begin(start, heat, growth=2.0 if rough else 1.25)
     if n_starts > 1 and random is not None:
         run.scatter(n_starts, random)
     run.path = [float(run.state.elbo[0])]
@@ -114,9 +117,9 @@ class _Run:
         self.n_iter = 0
         self.converged = False
 
-    def begin(self, start: State | None, growth: float) -> None:
+    def begin(self, start: State | None, heat: bool, growth: float) -> None:
         """The first state: the given one or theta = 0, and tau raised to full from there."""
-        if self.by_coordinates:
+        if self.by_coordinates or (start is not None and not heat):
             self.state = start or flat(self.problem, _full_tau(self.problem))
         else:
             self._anneal(start, growth)
