@@ -30,12 +30,14 @@ STRUCTURES: dict[str, dict[str, Any]] = {
     "row": {"structure": "poon_domingos"},
     "grid": {"structure": "poon_domingos", "grid_shape": (2, 2), "depth": 1},
     "explicit": {"structure": EXPLICIT},
+    # Learned trees in CP layers, random trees in Tucker layers.
+    "auto": {"structure": "auto"},
 }
 
 LAYERS = ["cp", "tucker"]
 
 # Structures that fit any number of columns.
-ANY_WIDTH = {name: STRUCTURES[name] for name in ("shallow_trees", "deep_trees", "row")}
+ANY_WIDTH = {name: STRUCTURES[name] for name in ("shallow_trees", "deep_trees", "row", "auto")}
 
 TINY: dict[str, Any] = {"n_replicas": 2, "n_sums": 3, "n_leaves": 2, "max_iter": 8}
 
