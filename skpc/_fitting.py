@@ -263,6 +263,7 @@ def _train(
     """One start's passes, reported."""
 
     def on_pass(iteration: int, progress: Progress, state: State) -> bool:
+        """Print, tell the callbacks, and say whether one of them wants to stop."""
         if model.verbose and (iteration + 1) % model.verbose == 0:
             print(_line(iteration, progress))
         stop = reporter.end(lambda: _attributes(circuit, state, progress))

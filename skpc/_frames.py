@@ -161,6 +161,7 @@ def _read_polars(X: Any, j: int) -> RawColumn:
 
 
 def refusal(name: str, dtype: Any) -> str:
+    """Message about a column of a type that is not modelled."""
     return (
         f"{name[0].upper()}{name[1:]} has the type {dtype}; numbers, booleans, strings and "
         "categories are accepted. Turn dates, durations and decimals into numbers first."

@@ -10,7 +10,7 @@ from skpc.circuit.circuit import Parameters
 from skpc.circuit.statistics import collect
 
 
-def close(a, b, tolerance=1e-9):
+def assert_near(a, b, tolerance=1e-9):
     torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
 
 
@@ -53,7 +53,7 @@ def test_the_gradient_equals_autograd(kit, plain_case, any_table):
     objective = objective + prior.log_density(circuit, moving) / evidence
     wanted = torch.autograd.grad(objective, free)
     for one, other in zip(gradients(state_after), wanted, strict=True):
-        close(one, other)
+        assert_near(one, other)
 
 
 def test_starting_changes_no_parameter(kit, plain_case):
@@ -61,9 +61,9 @@ def test_starting_changes_no_parameter(kit, plain_case):
     circuit = plain_case.circuit(families)
     parameters = kit.numbers(circuit)
     again = from_free(circuit, start(circuit, parameters).free)
-    close(again.leaves, parameters.leaves)
+    assert_near(again.leaves, parameters.leaves)
     for a, b in zip(again.sums, parameters.sums, strict=True):
-        close(a, b)
+        assert_near(a, b)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.5])
@@ -93,7 +93,7 @@ def test_absent_logits_stay_out(kit, plain_case):
         found = collect(circuit, state.parameters, x, weights).per_row(20.0)
         state = update(circuit, state, found, prior, 0.3, 20.0)
     for layer, w in zip(circuit.weighted, state.parameters.sums, strict=True):
-        close(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
+        assert_near(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
         if layer.mask is not None:
             assert (w[~layer.mask.expand_as(w)] == 0).all()
             assert (w[layer.mask.expand_as(w)] > 0).all()
@@ -125,4 +125,4 @@ def test_the_step_is_that_of_radam():
         second = BETA_2 * second + (1 - BETA_2) * gradient**2
         position = position + 0.1 * _direction(first, second, step)
         # The peer adds epsilon before it corrects the second moment's bias, we after.
-        close(position, moved.detach(), 1e-6)
+        assert_near(position, moved.detach(), 1e-6)

@@ -10,7 +10,7 @@ from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
 
 
-def close(a, b, tolerance=1e-10):
+def assert_near(a, b, tolerance=1e-10):
     torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
 
 
@@ -47,7 +47,7 @@ def test_folded_layers_equal_the_evaluation_node_by_node(kit, case, any_table):
     parameters = kit.numbers(circuit, seed=1)
     x = kit.table(families, 12, missing=0.3)
     slow = kit.naive(case.graph, circuit, families, parameters, x)
-    close(kit.log_density(circuit, parameters, x), slow.log())
+    assert_near(kit.log_density(circuit, parameters, x), slow.log())
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
@@ -68,7 +68,7 @@ def test_any_graph(kit, seed, n_variables, layer, n_sums, n_leaves, table, dtype
     log = kit.log_density(circuit, parameters, states, dtype)
     tolerance = 1e-10 if dtype == torch.float64 else 1e-4
     assert log.exp().sum().item() == pytest.approx(1, abs=tolerance)
-    close(log, kit.naive(graph, circuit, families, parameters, states).log(), tolerance)
+    assert_near(log, kit.naive(graph, circuit, families, parameters, states).log(), tolerance)
 
 
 def test_single_precision_follows_double(kit, case, any_table):
@@ -76,7 +76,7 @@ def test_single_precision_follows_double(kit, case, any_table):
     circuit = case.circuit(families)
     parameters, x = kit.numbers(circuit), kit.table(families, 30, missing=0.2)
     single = kit.log_density(circuit, parameters, x, torch.float32)
-    close(single, kit.log_density(circuit, parameters, x), 2e-5)
+    assert_near(single, kit.log_density(circuit, parameters, x), 2e-5)
 
 
 @pytest.mark.parametrize("layer", ["cp", "tucker"])
@@ -90,7 +90,7 @@ def test_gaussian_density_integrates_to_one(kit, layer):
     assert density.sum().item() == pytest.approx(1, abs=1e-9)
     margin = torch.stack([side, torch.full_like(side, torch.nan)], dim=1)
     found = kit.log_density(circuit, kit.numbers(circuit), margin).exp() * step
-    close(found, density.sum(dim=1), 1e-9)
+    assert_near(found, density.sum(dim=1), 1e-9)
 
 
 @pytest.mark.parametrize("layer", ["cp", "tucker"])
@@ -107,7 +107,7 @@ def test_mixed_columns_integrate_and_sum_to_one(kit, layer, structure_seed):
     observed = x.view(161, 2, 3, 161, 4)[40, 1, :, 0].clone()
     observed[:, 3] = torch.nan
     found = kit.log_density(circuit, kit.numbers(circuit), observed).exp()
-    close(found, density[40, 1].sum(dim=1) * step, 1e-9)
+    assert_near(found, density[40, 1].sum(dim=1) * step, 1e-9)
 
 
 @settings(deadline=None, derandomize=True, max_examples=30)
@@ -121,7 +121,7 @@ def test_rows_do_not_see_each_other(kit, seed, missing, n_rows):
     parameters, x = kit.numbers(circuit, seed), kit.table(families, n_rows, seed, missing)
     together = kit.log_density(circuit, parameters, x)
     alone = torch.cat([kit.log_density(circuit, parameters, row[None]) for row in x])
-    close(together, alone, 1e-12)
+    assert_near(together, alone, 1e-12)
 
 
 @pytest.mark.parametrize("value", [1e3, 1e6, 1e18, 1e25, 1e200])
@@ -139,7 +139,7 @@ def test_weights_add_to_one_and_absent_ones_are_zero(kit, case):
     circuit = case.circuit(case.families("bernoulli"))
     for layer, weights in zip(circuit.weighted, kit.numbers(circuit).sums, strict=True):
         assert tuple(weights.shape) == layer.shape
-        close(weights.sum(dim=2), torch.ones_like(weights[:, :, 0]))
+        assert_near(weights.sum(dim=2), torch.ones_like(weights[:, :, 0]))
         if layer.mask is not None:
             assert (weights[~layer.mask.expand_as(weights)] == 0).all()
 
@@ -180,7 +180,7 @@ def test_permuted_columns_with_a_permuted_graph_change_nothing(kit):
     parameters = kit.numbers(first)
     single = all(len(graph.regions[leaf]) == 1 for leaf in graph.leaves)
     assert single, "leaves of several columns would need their slots permuted too"
-    close(
+    assert_near(
         kit.log_density(first, parameters, states),
         kit.log_density(second, parameters, states[:, order]),
     )

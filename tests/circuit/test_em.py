@@ -16,15 +16,15 @@ from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
 from skpc.circuit.statistics import collect, merge
 
 
-def close(a, b, tolerance=1e-10):
+def assert_near(a, b, tolerance=1e-10):
     torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
 
 
-def all_close(first, second, tolerance=1e-10):
+def assert_all_near(first, second, tolerance=1e-10):
     """Parameters or statistics alike."""
-    close(first.leaves, second.leaves, tolerance)
+    assert_near(first.leaves, second.leaves, tolerance)
     for a, b in zip(first.sums, second.sums, strict=True):
-        close(a, b, tolerance)
+        assert_near(a, b, tolerance)
 
 
 def finite(parameters):
@@ -118,7 +118,7 @@ def test_single_precision_passes_stay_finite(kit, plain_case, dtype, smoothing):
         state = update(circuit, state, found.per_row(30.0), prior, 1.0, 30.0)
     assert finite(state.parameters)
     for w in state.parameters.sums:
-        close(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
+        assert_near(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
 
 
 def test_blocks_merge_into_the_whole(kit, plain_case):
@@ -132,9 +132,9 @@ def test_blocks_merge_into_the_whole(kit, plain_case):
     ]
     merged = merge(merge(parts[0], parts[1]), parts[2])
     whole = collect(circuit, parameters, x, weights)
-    all_close(merged, whole, 1e-12)
-    close(merged.log_likelihood, whole.log_likelihood, 1e-12)
-    close(merged.weight, whole.weight, 1e-12)
+    assert_all_near(merged, whole, 1e-12)
+    assert_near(merged.log_likelihood, whole.log_likelihood, 1e-12)
+    assert_near(merged.weight, whole.weight, 1e-12)
 
 
 def test_integer_weights_equal_repeated_rows(kit, plain_case):
@@ -144,7 +144,7 @@ def test_integer_weights_equal_repeated_rows(kit, plain_case):
     times = torch.arange(12) % 4
     weighted, _ = fit(kit, circuit, x, times.double())
     repeated, _ = fit(kit, circuit, x.repeat_interleave(times, dim=0))
-    all_close(weighted, repeated, 1e-8)
+    assert_all_near(weighted, repeated, 1e-8)
 
 
 def test_a_constant_factor_of_the_weights_changes_nothing_without_a_prior(kit, plain_case):
@@ -153,7 +153,7 @@ def test_a_constant_factor_of_the_weights_changes_nothing_without_a_prior(kit, p
     x, weights = kit.table(families, 15, missing=0.2), torch.linspace(0.2, 2, 15).double()
     first, _ = fit(kit, circuit, x, weights, smoothing=0)
     second, _ = fit(kit, circuit, x, 128 * weights, smoothing=0)
-    all_close(first, second, 1e-8)
+    assert_all_near(first, second, 1e-8)
 
 
 def test_the_order_of_rows_does_not_matter(kit, plain_case):
@@ -161,7 +161,7 @@ def test_the_order_of_rows_does_not_matter(kit, plain_case):
     circuit = plain_case.circuit(families)
     x = kit.table(families, 15, missing=0.2)
     order = torch.randperm(15, generator=torch.Generator().manual_seed(0))
-    all_close(fit(kit, circuit, x)[0], fit(kit, circuit, x[order])[0], 1e-8)
+    assert_all_near(fit(kit, circuit, x)[0], fit(kit, circuit, x[order])[0], 1e-8)
 
 
 def _spoil(kind, x):
@@ -201,9 +201,9 @@ def test_one_unit_fits_the_columns_in_one_step(kit):
         mu = group.family.expectation(group.unpack(parameters.leaves)[0])[:, :, 0]
         column = int(group.columns[group.column_of][0])
         if isinstance(group.family, Gaussian):
-            close(mu[0], torch.stack([mean[column], variance[column] + mean[column] ** 2]))
+            assert_near(mu[0], torch.stack([mean[column], variance[column] + mean[column] ** 2]))
         else:
-            close(mu[0], mean[1:2] if column == 1 else codes)
+            assert_near(mu[0], mean[1:2] if column == 1 else codes)
 
 
 @pytest.mark.parametrize("layer", ["cp", "tucker"])
@@ -214,14 +214,14 @@ def test_huge_smoothing_gives_the_columns_marginals(kit, layer):
     parameters, _ = fit(kit, circuit, x, smoothing=1e10, n_steps=2)
     for w, layer_of_w in zip(parameters.sums, circuit.weighted, strict=True):
         mask = torch.ones_like(w) if layer_of_w.mask is None else layer_of_w.mask.expand_as(w)
-        close(w, mask / mask.sum(dim=2, keepdim=True), 1e-6)
+        assert_near(w, mask / mask.sum(dim=2, keepdim=True), 1e-6)
     for group in circuit.inputs.groups:
         mu = group.family.expectation(group.unpack(parameters.leaves)[0])
         columns = x[:, group.columns[group.column_of]].T
         statistics = group.family.statistics(columns).sum(dim=2, keepdim=True)
         # The prior adds one row of the family's reference to the column's own.
         wanted = (statistics + group.family.reference()[:, None]) / 51
-        close(mu, wanted.expand_as(mu), 1e-6)
+        assert_near(mu, wanted.expand_as(mu), 1e-6)
 
 
 def test_rate_one_forgets_the_running_statistics(kit, plain_case):
@@ -233,7 +233,7 @@ def test_rate_one_forgets_the_running_statistics(kit, plain_case):
     fresh = EMState(used.parameters)
     by_used, _ = em_step(circuit, used, x, ones(x), prior, rate=1.0)
     by_fresh, _ = em_step(circuit, fresh, x, ones(x), prior, rate=1.0)
-    all_close(by_used.parameters, by_fresh.parameters)
+    assert_all_near(by_used.parameters, by_fresh.parameters)
 
 
 def test_running_statistics_move_by_the_rate(kit, plain_case):
@@ -242,12 +242,12 @@ def test_running_statistics_move_by_the_rate(kit, plain_case):
     x, other = kit.table(families, 15, seed=1), kit.table(families, 15, seed=2)
     parameters, prior = kit.start_em(circuit, x, ones(x), 0.1)
     first, _ = em_step(circuit, EMState(parameters), x, ones(x), prior, rate=0.25)
-    all_close(first, collect(circuit, parameters, x, ones(x)).per_row(15.0))
+    assert_all_near(first, collect(circuit, parameters, x, ones(x)).per_row(15.0))
     second, _ = em_step(circuit, first, other, ones(x), prior, rate=0.25)
     found = collect(circuit, first.parameters, other, ones(x)).per_row(15.0)
-    close(second.leaves, 0.75 * first.leaves + 0.25 * found.leaves)
+    assert_near(second.leaves, 0.75 * first.leaves + 0.25 * found.leaves)
     for new, old, block in zip(second.sums, first.sums, found.sums, strict=True):
-        close(new, 0.75 * old + 0.25 * block)
+        assert_near(new, 0.75 * old + 0.25 * block)
 
 
 def test_absent_mixing_weights_stay_zero(kit, plain_case):
@@ -255,6 +255,6 @@ def test_absent_mixing_weights_stay_zero(kit, plain_case):
     circuit = plain_case.circuit(families)
     parameters, _ = fit(kit, circuit, kit.table(families, 20), smoothing=1.0, n_steps=10)
     for layer, w in zip(circuit.weighted, parameters.sums, strict=True):
-        close(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
+        assert_near(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
         if layer.mask is not None:
             assert (w[~layer.mask.expand_as(w)] == 0).all()

@@ -13,7 +13,7 @@ from skpc.circuit.folding import fold
 from skpc.circuit.statistics import collect
 
 
-def close(a, b, tolerance=1e-9):
+def assert_near(a, b, tolerance=1e-9):
     torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
 
 
@@ -28,11 +28,11 @@ def check_by_autograd(kit, graph, circuit, families, seed):
     density = kit.naive(graph, circuit, families, Parameters(leaves, sums), x)
     log_likelihood = (weights * density.log()).sum()
     by_leaves, *by_sums = torch.autograd.grad(log_likelihood, (leaves, *sums))
-    close(found.log_likelihood, log_likelihood.detach())
-    close(found.weight, weights.sum())
-    close(found.leaves, by_leaves)
+    assert_near(found.log_likelihood, log_likelihood.detach())
+    assert_near(found.weight, weights.sum())
+    assert_near(found.leaves, by_leaves)
     for counts, w, gradient in zip(found.sums, parameters.sums, by_sums, strict=True):
-        close(counts, w * gradient)
+        assert_near(counts, w * gradient)
 
 
 def test_statistics_equal_autograd(kit, case, any_table):
@@ -66,7 +66,7 @@ def test_every_column_receives_the_weight_of_its_row(kit, case, any_table):
     scopes = [case.graph.regions[region] for region in fold(case.graph)[0].regions]
     for v in range(len(families)):
         mine = [i for i, scope in enumerate(scopes) if v in scope]
-        close(reaching[mine].sum(dim=0), weights)
+        assert_near(reaching[mine].sum(dim=0), weights)
     assert (flow.regions[0] >= 0).all()
 
 
@@ -84,7 +84,7 @@ def test_counts_add_to_the_number_of_rows(kit, plain_case, dtype):
         _, seen = group.unpack(found.leaves)
         per_incidence = seen.sum(dim=(1, 2))
         counts.index_add_(0, group.columns[group.column_of], per_incidence)
-    close(counts, torch.full_like(counts, 40), 1e-4)
+    assert_near(counts, torch.full_like(counts, 40), 1e-4)
 
 
 def test_absent_weights_count_nothing(kit, plain_case):

@@ -91,7 +91,7 @@ def mean_log_density(family, theta, mu):
     return (theta * mu).sum(dim=1) - family.log_partition(theta)
 
 
-def close(a, b, tolerance=1e-9):
+def assert_near(a, b, tolerance=1e-9):
     torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
 
 
@@ -114,7 +114,7 @@ def test_shapes(example, mu):
 
 def test_density_adds_to_one(example, mu):
     density = log_density(example.family, example.family.natural(mu), example.points).exp()
-    close(density.sum(dim=2) * example.step, torch.ones(N, K, dtype=torch.float64))
+    assert_near(density.sum(dim=2) * example.step, torch.ones(N, K, dtype=torch.float64))
 
 
 def test_log_density_equals_scipy(example, mu):
@@ -130,24 +130,24 @@ def test_expectation_is_the_mean_of_the_statistics(example, mu):
     family = example.family
     density = log_density(family, family.natural(mu), example.points).exp() * example.step
     means = torch.einsum("nkb,tb->ntk", density, family.statistics(example.points[None])[0])
-    close(means, family.expectation(family.natural(mu)))
+    assert_near(means, family.expectation(family.natural(mu)))
 
 
 def test_expectation_is_the_gradient_of_the_log_partition(example, mu):
     theta = example.family.natural(mu).requires_grad_()
     (gradient,) = torch.autograd.grad(example.family.log_partition(theta).sum(), theta)
-    close(gradient, example.family.expectation(theta.detach()))
+    assert_near(gradient, example.family.expectation(theta.detach()))
 
 
 def test_natural_and_expectation_are_inverse(example, mu):
     family = example.family
     theta = family.natural(mu)
-    close(family.expectation(theta), mu)
-    close(family.natural(family.expectation(theta)), theta)
+    assert_near(family.expectation(theta), mu)
+    assert_near(family.natural(family.expectation(theta)), theta)
 
 
 def test_project_keeps_what_is_allowed(example, mu):
-    close(example.family.project(mu), mu, 1e-14)
+    assert_near(example.family.project(mu), mu, 1e-14)
 
 
 def test_project_makes_single_values_possible_parameters(example):
@@ -155,7 +155,7 @@ def test_project_makes_single_values_possible_parameters(example):
     family = example.family
     x = example.points[:: max(1, len(example.points) // 7)]
     projected = family.project(family.statistics(x[None]).transpose(0, 2))
-    close(family.project(projected), projected, 1e-14)
+    assert_near(family.project(projected), projected, 1e-14)
     theta = family.natural(projected)
     assert torch.isfinite(theta).all()
     assert torch.isfinite(log_density(family, theta, example.points)).all()
@@ -174,12 +174,12 @@ def test_project_finds_the_most_likely_allowed_parameters(example, mu):
 def test_reference_and_spread_are_allowed(example, mu):
     family = example.family
     reference = family.reference()[None, :, None]
-    close(family.project(reference), reference, 1e-14)
+    assert_near(family.project(reference), reference, 1e-14)
     noise = torch.rand((N, mu.shape[1], K), generator=torch.Generator().manual_seed(0)).double()
     noise[0, :, 0], noise[0, :, 1] = 0.0, 1.0
     spread = family.spread(mu[:, :, :1], noise)
     assert torch.isfinite(family.natural(spread)).all()
-    close(family.project(spread), spread, 1e-12)
+    assert_near(family.project(spread), spread, 1e-12)
     assert len(torch.unique(spread[1], dim=1).T) == K, "units start apart"
 
 
@@ -230,14 +230,14 @@ def test_moments_by_quadrature(example, mu):
         return
     x = example.points
     density = log_density(example.family, theta, x).exp() * example.step
-    close(mean, density @ x)
-    close(variance, density @ (x * x) - (density @ x) ** 2)
+    assert_near(mean, density @ x)
+    assert_near(variance, density @ (x * x) - (density @ x) ** 2)
 
 
 def test_free_parameters_are_another_form_of_natural_ones(example, mu):
     family = example.family
     theta = family.natural(mu)
-    close(family.from_free(family.to_free(theta)), theta)
+    assert_near(family.from_free(family.to_free(theta)), theta)
 
 
 def test_any_free_parameters_are_allowed(example):
@@ -248,7 +248,7 @@ def test_any_free_parameters_are_allowed(example):
     assert torch.isfinite(theta).all()
     assert torch.isfinite(family.log_partition(theta)).all()
     # Where exp(60) meets exp(-60) the square takes the digits of the variance.
-    close(family.project(mu), mu, 1e-9)
+    assert_near(family.project(mu), mu, 1e-9)
 
 
 def test_free_gradient_equals_autograd(example):
@@ -261,7 +261,7 @@ def test_free_gradient_equals_autograd(example):
     value = (theta * sums).sum() - (count[:, 0] * family.log_partition(theta)).sum()
     (wanted,) = torch.autograd.grad(value, free)
     found = family.free_gradient(free.detach(), sums, count)
-    close(found, wanted)
+    assert_near(found, wanted)
     assert found.abs().max() > 0.1, "the point is not stationary by chance"
 
 

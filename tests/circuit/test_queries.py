@@ -9,7 +9,7 @@ import torch
 from skpc.circuit import queries
 
 
-def close(a, b, tolerance=1e-9):
+def assert_near(a, b, tolerance=1e-9):
     torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
@@ -32,7 +32,7 @@ def on_grid(kit, circuit, parameters, row, column, points):
 def test_log_density_is_that_of_the_circuit(kit, mixed):
     _, circuit, parameters, x = mixed
     wanted = kit.log_density(circuit, parameters, x)
-    close(queries.log_density(circuit, parameters, x, torch.float64), wanted)
+    assert_near(queries.log_density(circuit, parameters, x, torch.float64), wanted)
 
 
 def test_moments_equal_sums_and_integrals(kit, mixed):
@@ -51,8 +51,8 @@ def test_moments_equal_sums_and_integrals(kit, mixed):
             density = on_grid(kit, circuit, parameters, row, v, points) * (step if is_real else 1)
             assert density.sum().item() == pytest.approx(1, abs=1e-6)
             wanted = (density * points).sum()
-            close(mean[i, v], wanted, 1e-6)
-            close(variance[i, v], (density * (points - wanted) ** 2).sum(), 1e-6)
+            assert_near(mean[i, v], wanted, 1e-6)
+            assert_near(variance[i, v], (density * (points - wanted) ** 2).sum(), 1e-6)
 
 
 def test_an_observed_cell_is_its_own_mean(mixed):
