@@ -132,7 +132,7 @@ def main() -> None:
         "is the default, smoothing the best on the validation split of those tried.\n"
     )
     RESULTS.mkdir(exist_ok=True)
-    text = title + header(options.threads, options.data) + "\n\n" + table(rows) + note
+    text = title + header(options.threads) + "\n\n" + table(rows) + note
     (RESULTS / f"{options.output}.md").write_text(text)
     (RESULTS / f"{options.output}.json").write_text(json.dumps(rows, indent=1) + "\n")
 

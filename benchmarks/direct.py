@@ -10,20 +10,16 @@ FOLDER (or the variable SKPC_DATA) holds uci/<name>.npz with X, y and test_mask.
 
 import argparse
 import os
-import platform
 import resource
-import shlex
-import sys
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-import scipy
-import sklearn
 import torch
 from direct_published import published
 from joblib import Parallel, delayed
+from machine import header
 from scipy.spatial.distance import pdist
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import ARDRegression, BayesianRidge
@@ -58,18 +54,8 @@ def sampler(x, factor, n_features, seed):
 
 
 def write(name, title, lines):
-    info = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next((line.split(":")[1].strip() for line in info if "model name" in line), "?")
-    head = [
-        f"# {title}",
-        "",
-        f"Machine: {cpu}, {torch.get_num_threads()} thread a process. Python "
-        f"{platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, "
-        f"scikit-learn {sklearn.__version__}, torch {torch.__version__}.",
-        f"Command: `OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '')} python "
-        f"benchmarks/direct.py {shlex.quote(sys.argv[1])} --data FOLDER`",
-        "",
-    ]
+    """A results file, headed by what it was measured with."""
+    head = [f"# {title}", "", header(torch.get_num_threads()), ""]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"direct_{name}.md").write_text("\n".join([*head, *lines, ""]))
     print("\n".join(lines))

@@ -24,9 +24,10 @@ def processor() -> str:
     return f"{models[0]}, {len(models)} cores" if models else platform.processor()
 
 
-def header(threads: int, data: Path | None = None) -> str:
-    """Markdown lines: command, machine, versions, threads."""
-    words = ["DATA" if data is not None and w == str(data) else w for w in sys.argv[1:]]
+def header(threads: int) -> str:
+    """Markdown lines: command (its folder of tables as FOLDER), machine, versions, threads."""
+    pairs = zip(["", *sys.argv[1:]], sys.argv[1:], strict=False)
+    words = ["FOLDER" if before == "--data" else word for before, word in pairs]
     command = f"python benchmarks/{Path(sys.argv[0]).name} {shlex.join(words)}"
     versions = ", ".join(
         f"{module.__name__} {module.__version__}" for module in (torch, sklearn, numpy, scipy)

@@ -87,8 +87,8 @@ def check_unchanged(model: Any) -> None:
 
 def prepare(
     model: Any, X: Any, raws: list[RawColumn], weights: Floats, random: np.random.RandomState
-) -> None:
-    """Decide columns and structure, and store them."""
+) -> Encoded:
+    """Decide columns and structure, store them, and return the rows' numbers."""
     model._table = make_table(X, raws, weights, model.leaf, model.categorical_features)
     model._spec = {
         "layer": model.layer,
@@ -96,10 +96,11 @@ def prepare(
         "n_leaves": int(model.n_sums if model.n_leaves is None else model.n_leaves),
         "min_variance": float(model.min_variance),
     }
+    table = model._table.encode(raws)
     structure, depth = resolve_structure(model.structure, model.depth, model.layer)
     model.structure_ = make_structure(
         structure,
-        model._table.encode(raws).z,
+        table.z,
         [column.support == "real" for column in model._table.columns],
         weights,
         depth,
@@ -109,6 +110,13 @@ def prepare(
     )
     model._built_from = {name: repr(getattr(model, name)) for name in BUILT_FROM}
     model.leaf_families_ = [column.family for column in model._table.columns]
+    return table
+
+
+def go_on(model: Any, raws: list[RawColumn]) -> Encoded:
+    """The rows' numbers by the stored columns, for settings that have not changed."""
+    check_unchanged(model)
+    return model._table.encode(raws)
 
 
 def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) -> None:
@@ -116,12 +124,9 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     random = check_random_state(model.random_state)
     device = choose_device(model.device)
     learning_rate_of(model)
-    if warm:
-        check_unchanged(model)
-    else:
-        prepare(model, X, raws, weights, random)
+    table = go_on(model, raws) if warm else prepare(model, X, raws, weights, random)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
-    rows, validation = _split(model, circuit, model._table.encode(raws), weights, random)
+    rows, validation = _split(model, circuit, table, weights, random)
     options = _options(model, len(rows.x))
     sums = marginals(circuit, rows)
     prior = initial.make_prior(circuit, sums, model.smoothing)
@@ -130,7 +135,7 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     runs = []
     for _ in range(n_init):
         start = _start(model, circuit, sums, random, warm)
-        order = _seeded(random)
+        order = seeded(random)
         runs.append(
             _train(model, circuit, start, rows, validation, prior, options, order, reporter)
         )
@@ -149,12 +154,9 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     device = choose_device(model.device)
     learning_rate_of(model)
     first = not hasattr(model, "_arrays")
-    if first:
-        prepare(model, X, raws, weights, random)
-    else:
-        check_unchanged(model)
+    table = prepare(model, X, raws, weights, random) if first else go_on(model, raws)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
-    rows = _rows(model, circuit, model._table.encode(raws), weights)
+    rows = _rows(model, circuit, table, weights)
     past: dict[str, Any] = {"marginals": 0.0, "rows": 0.0, "steps": 0}
     past = past if first else model._stream
     sums = marginals(circuit, rows)
@@ -212,13 +214,13 @@ def _start(
         if model._arrays["solver"] == solver:
             return state
         return training.begin(circuit, state.parameters, solver)
-    parameters = initial.random_parameters(circuit, sums, _seeded(random))
+    parameters = initial.random_parameters(circuit, sums, seeded(random))
     return training.begin(circuit, parameters, solver)
 
 
-def _seeded(random: np.random.RandomState) -> torch.Generator:
-    """A generator on the CPU, so that a seed means the same on every device."""
-    return torch.Generator().manual_seed(int(random.randint(np.iinfo(np.int32).max)))
+def seeded(random: np.random.RandomState, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator of torch; fits take it on the CPU, so that a seed means the same everywhere."""
+    return torch.Generator(device).manual_seed(int(random.randint(np.iinfo(np.int32).max)))
 
 
 def _rows(model: Any, circuit: Circuit, table: Encoded, weights: Floats) -> Rows:

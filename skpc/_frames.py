@@ -258,9 +258,6 @@ def _replaced(series: Any, mask: NDArray[np.bool_], values: Any) -> Any:
     return series
 
 
-def repeat_rows(X: Any, times: int) -> Any:
-    """Every row `times` times in a row."""
-    if times == 1:
-        return X
-    index = np.repeat(np.arange(len(X)), times)
+def take_rows(X: Any, index: NDArray[np.intp]) -> Any:
+    """Rows of a frame or array by position, repeats included."""
     return X.iloc[index] if container(X) == "pandas" else X[index]

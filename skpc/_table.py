@@ -229,13 +229,9 @@ class Table:
         """Values of column j: whole or true and false where the training column was so."""
         values = self.decode_column(j, z)
         kind = self.columns[j].raw.kind
-        return (
-            np.rint(values)
-            if kind == "integer"
-            else values.astype(bool)
-            if kind == "bool"
-            else values
-        )
+        if kind == "integer":
+            return np.rint(values)
+        return values.astype(bool) if kind == "bool" else values
 
 
 def numbers(raw: RawColumn) -> Floats:
@@ -288,13 +284,13 @@ def _digits(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
 def _codes(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
     """Codes, NaN where missing or unseen, and where unseen."""
     position = {value: float(i) for i, value in enumerate(column.categories)}
-    values = numbers(raw) if raw.kind in ("number", "integer", "bool") else raw.values
-    codes = np.array(
-        [
-            np.nan if lost else position.get(value, np.nan)
-            for value, lost in zip(values.tolist(), raw.missing, strict=True)
-        ]
-    )
+    if raw.kind in ("number", "integer", "bool"):
+        # Numbers are looked up once each, and not once a row.
+        distinct, index = np.unique(numbers(raw), return_inverse=True)
+        codes = np.array([position.get(value, np.nan) for value in distinct.tolist()])[index]
+    else:
+        cells = zip(raw.values.tolist(), raw.missing, strict=True)
+        codes = np.array([np.nan if lost else position.get(v, np.nan) for v, lost in cells])
     return codes, np.isnan(codes) & ~raw.missing
 
 

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from . import _fitting as fitting
-from ._frames import RawColumn, read_columns, repeat_rows
+from ._frames import RawColumn, read_columns, take_rows
 from ._setup import choose_device, column_mask, make_circuit
 from ._sklearn import (
     CallbackSupportMixin,
@@ -389,11 +389,10 @@ default="from_dtype"
             Like the training table, with its column names and types.
         """
         check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"n_samples is {n_samples!r}; a positive integer is accepted.")
+        n = _check_count(n_samples)
         circuit, parameters = self._model()
-        generator = _generator(random_state, circuit.device)
-        z = queries.sample(circuit, parameters, int(n_samples), generator)
+        generator = fitting.seeded(check_random_state(random_state), circuit.device)
+        z = queries.sample(circuit, parameters, n, generator)
         return self._table.rows(z.cpu().numpy())
 
     def sample_conditional(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Any:
@@ -413,16 +412,15 @@ default="from_dtype"
             The draws for row i are the rows i * n_samples to (i + 1) * n_samples - 1;
             observed cells are those of X to the bit.
         """
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"n_samples is {n_samples!r}; a positive integer is accepted.")
+        times = _check_count(n_samples)
         X, raws = self._read(X)
-        X = repeat_rows(X, int(n_samples))
-        raws = raws if n_samples == 1 else read_columns(X)
-        table = self._table.encode(raws)
+        index = np.repeat(np.arange(X.shape[0]), times)
+        evidence = torch.from_numpy(self._table.encode(raws).z[index])
         circuit, parameters = self._model()
-        generator = _generator(random_state, circuit.device)
-        z = queries.sample_conditional(circuit, parameters, torch.from_numpy(table.z), generator)
-        return self._table.fill(X, raws, z.cpu().numpy())
+        generator = fitting.seeded(check_random_state(random_state), circuit.device)
+        z = queries.sample_conditional(circuit, parameters, evidence, generator)
+        repeated = [raw.rows(index) for raw in raws]
+        return self._table.fill(take_rows(X, index), repeated, z.cpu().numpy())
 
     def moments(self, X: Any = None) -> tuple[Floats, Floats]:
         """Exact means and variances of every column, given the observed cells of a row.
@@ -525,7 +523,8 @@ default="from_dtype"
         return tags
 
 
-def _generator(random_state: Any, device: torch.device) -> torch.Generator:
-    """A generator of torch seeded by scikit-learn's conventions."""
-    seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-    return torch.Generator(device).manual_seed(seed)
+def _check_count(n_samples: Any) -> int:
+    """A number of draws as an int."""
+    if not isinstance(n_samples, Integral) or n_samples < 1:
+        raise ValueError(f"n_samples is {n_samples!r}; a positive integer is accepted.")
+    return int(n_samples)

@@ -389,6 +389,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         X = check_numbers(self, X, reset=False)
 
         def both(features: Floats) -> Floats:
+            """Means and variances of a block of features (rows, B), (rows, 2)."""
             moments = linear_moments(
                 features, self._centre, self.coef_, self.coef_std_**2, self._level
             )

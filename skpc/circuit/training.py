@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from . import adam, em
+from . import adam, em, queries
 from .circuit import Circuit, Parameters
 from .statistics import Prior, Statistics, collect, merge
 
@@ -142,11 +142,8 @@ def mean_log_density(
     circuit: Circuit, parameters: Parameters, rows: Rows, dtype: torch.dtype
 ) -> float:
     """Weighted mean log density of rows, in the units of the table."""
-    typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
-    total = 0.0
-    for x, weights in blocks(circuit, rows, None):
-        total += float((weights * circuit.log_density(typed, x, dtype).double()).sum())
-    return total / rows.total + rows.constant
+    scores = queries.log_density(circuit, parameters, rows.x, dtype).double()
+    return float(rows.weights @ scores) / rows.total + rows.constant
 
 
 def train(

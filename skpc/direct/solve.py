@@ -211,6 +211,7 @@ def climb(problem: Problem, theta: Floats, tau: float, max_iter: int) -> tuple[S
     precision = np.array([tau])
 
     def negative(flat_theta: Floats) -> tuple[float, Floats]:
+        """Minus the ELBO at tau and its gradient by theta (B,)."""
         q = factors(problem, flat_theta[None], precision)
         mean = q.mean[0]
         cross = problem.off_diagonal @ mean
