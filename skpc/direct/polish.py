@@ -56,11 +56,10 @@ def _newton(
             factor, fresh = _factorise(problem, now, tau), True
             if factor is None:
                 break
-        mean = now.posterior.mean[0]
-        gap = tau * (problem.moment - mean @ problem.off_diagonal) - now.theta[0]
+        gap = tau * (problem.moment - problem.cross(now.posterior.mean)[0]) - now.theta[0]
         root, cholesky = factor
         inner = root * cho_solve(cholesky, root * gap)
-        move = gap - tau * (problem.off_diagonal @ inner)
+        move = gap - tau * problem.cross(inner[None])[0]
         size = float(np.max(np.abs(move) * problem.step, initial=0.0))
         if not size < 0.5 * last:
             if fresh or size < 1e-9:

@@ -25,6 +25,9 @@ EASINGS = 2.0 ** np.arange(0.0, 3.5, 0.5)
 # Shares of the weights' root mean square that even the smallest step shall reach: a small one
 # cancels finer, and takes more different steps.
 FLOORS = (0.04, 0.08, 0.16)
+# Posterior standard deviations that a step reaches beyond its weight, so that the grid's edge
+# does not cut the posterior off: the best of 0, 1 and 2 on held-out training rows.
+REACH = 1.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def best_ridge(data: Standardised) -> Ridge:
 
 
 def feed_back(
-    root: Floats, target: Floats, largest: float, smallest: float
+    root: Floats, target: Floats, largest: float, smallest: float, deviation: float = 0.0
 ) -> tuple[Floats, Floats]:
     """Integer codes (B,) and steps (B,) with weights near a target in the metric of root'root.
 
@@ -102,6 +105,8 @@ def feed_back(
         Largest code.
     smallest : float
         Weight that the smallest step reaches at least.
+    deviation : float
+        What a step reaches beyond the wanted weight, so that its posterior is not cut off.
 
     Examples
     --------
@@ -114,7 +119,8 @@ def feed_back(
     rest = root @ target
     for j in range(len(target) - 1, -1, -1):
         wanted = rest[j] / root[j, j]
-        step[j] = 2.0 ** np.ceil(np.log2(max(abs(wanted), smallest) / largest))
+        reach = max(abs(wanted) + deviation, smallest)
+        step[j] = 2.0 ** np.ceil(np.log2(reach / largest))
         codes[j] = np.round(wanted / step[j])
         rest[: j + 1] -= columns[j, : j + 1] * (codes[j] * step[j])
     return codes, step
@@ -131,9 +137,7 @@ def round_ridge(data: Standardised, largest: float) -> Rounded:
     """
     ridge = best_ridge(data)
     found = [
-        rounded
-        for easing in EASINGS
-        for rounded in _roundings(data, float(easing) * ridge.penalty, largest)
+        rounded for easing in EASINGS for rounded in _roundings(data, ridge, float(easing), largest)
     ]
     errors = [_squared_error(data, weights) for weights, _ in found]
     losses = [
@@ -146,9 +150,11 @@ def round_ridge(data: Standardised, largest: float) -> Rounded:
 
 
 def _roundings(
-    data: Standardised, penalty: float, largest: float
+    data: Standardised, ridge: Ridge, easing: float, largest: float
 ) -> Iterator[tuple[Floats, Floats]]:
     """Weights (B,) and steps (B,), for each floor, near the ridge regression of one penalty."""
+    penalty = easing * ridge.penalty
+    deviation = REACH * np.sqrt(ridge.noise / (data.weight + ridge.penalty))
     penalised = data.gram.copy()
     penalised[np.diag_indices_from(penalised)] += penalty
     target = cho_solve(cho_factor(penalised), data.moment)
@@ -158,7 +164,7 @@ def _roundings(
     typical = max(float(np.sqrt(np.mean(target**2))), 1e-8)
     for floor in FLOORS:
         weights, step = np.empty_like(target), np.empty_like(target)
-        codes, step[order] = feed_back(root, target[order], largest, floor * typical)
+        codes, step[order] = feed_back(root, target[order], largest, floor * typical, deviation)
         weights[order] = codes * step[order]
         yield weights, step
 

@@ -131,7 +131,7 @@ class _Run:
         tau = small if start is None else max(small, float(start.tau[0]) / 16)
         state = flat(self.problem, tau) if start is None else start
         for _ in range(300):
-            state, n = climb(self.problem, state.theta, tau, min(30, self.max_iter))
+            state, n = climb(self.problem, state.theta, tau, min(10, self.max_iter))
             self.n_iter += n
             target = float(state.noise.precision[0])
             if target <= 1.01 * tau:
@@ -147,7 +147,7 @@ class _Run:
         codes[::2] *= random.random_sample(len(codes[::2]))[:, None]
         tau = np.full(n_starts, float(self.state.noise.precision[0]))
         mean = codes * problem.step
-        theta = tau[:, None] * (problem.moment - mean @ problem.off_diagonal)
+        theta = tau[:, None] * (problem.moment - problem.cross(mean))
         many = _join(evaluate(problem, theta, tau), self.state, problem)
         for _ in range(min(30, self.max_iter)):
             before, many = many, sweep(problem, many)
@@ -214,7 +214,7 @@ def climb(problem: Problem, theta: Floats, tau: float, max_iter: int) -> tuple[S
         """Minus the ELBO at tau and its gradient by theta (B,)."""
         q = factors(problem, flat_theta[None], precision)
         mean = q.mean[0]
-        cross = problem.off_diagonal @ mean
+        cross = problem.cross(q.mean)[0]
         value = tau * mean @ (problem.moment - 0.5 * cross) - flat_theta @ mean
         gradient = q.variance[0] * (tau * (problem.moment - cross) - flat_theta)
         return -(value + q.log_normaliser.sum()), -gradient
@@ -231,7 +231,7 @@ def sweep(problem: Problem, state: State) -> State:
     """
     tau = state.noise.precision
     theta, mean = state.theta.copy(), state.posterior.mean.copy()
-    cross = mean @ problem.off_diagonal
+    cross = problem.cross(mean)
     codes, squares = problem.codes, problem.codes**2
     sharpness = -0.5 * tau[:, None] * (problem.diagonal * problem.step**2)
     for j, step in enumerate(problem.step):
