@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from ._frames import RawColumn
 from ._setup import (
+    LEARNED_POWER,
     choose_batch_size,
     choose_device,
     choose_max_iter,
@@ -89,15 +90,17 @@ def prepare(
     model: Any, X: Any, raws: list[RawColumn], weights: Floats, random: np.random.RandomState
 ) -> Encoded:
     """Decide columns and structure, store them, and return the rows' numbers."""
+    structure, depth = resolve_structure(model.structure, model.depth, model.layer)
+    learned = isinstance(structure, str) and structure == "chow_liu"
     model._table = make_table(X, raws, weights, model.leaf, model.categorical_features)
     model._spec = {
         "layer": model.layer,
         "n_sums": int(model.n_sums),
         "n_leaves": int(model.n_sums if model.n_leaves is None else model.n_leaves),
         "min_variance": float(model.min_variance),
+        "power": LEARNED_POWER if learned else 1.0,
     }
     table = model._table.encode(raws)
-    structure, depth = resolve_structure(model.structure, model.depth, model.layer)
     model.structure_ = make_structure(
         structure,
         table.z,

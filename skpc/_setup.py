@@ -25,6 +25,10 @@ AUTO_DEPTH = 3
 LEARNED_TREES = 4
 RANDOM_TREES = 10
 
+# How learned trees share a row in training, see `circuit.layers.root`: 1 lets each specialise
+# on rows of its own, near 0 all learn the same.
+LEARNED_POWER = 0.5
+
 
 def make_table(
     X: Any, raws: list[RawColumn], weights: NDArray[np.float64], leaf: Any, categorical: Any
@@ -250,4 +254,6 @@ def make_circuit(
 ) -> Circuit:
     """The circuit of a fitted model."""
     leaves = make_leaves(table, spec["min_variance"])
-    return Circuit(graph, leaves, spec["layer"], spec["n_sums"], spec["n_leaves"], device)
+    return Circuit(
+        graph, leaves, spec["layer"], spec["n_sums"], spec["n_leaves"], device, spec["power"]
+    )

@@ -3,15 +3,24 @@
 K_leaf units a leaf region, K units a sum region. The root region has one unit.
 """
 
+from collections import Counter
+from collections.abc import Sequence, Set
+
 import torch
 
 from .folding import Level, fold
 from .layers import EdgeSums, Layer, Mixing, Products, Root, Single, Tucker
+from .leaves import Leaf
 from .region_graph import RegionGraph
 
 
 def build_layers(
-    graph: RegionGraph, layer: str, n_leaves: int, n_sums: int, device: torch.device
+    graph: RegionGraph,
+    layer: str,
+    n_leaves: int,
+    n_sums: int,
+    device: torch.device,
+    direct: Set[int] = frozenset(),
 ) -> tuple[list[Level], list[Layer]]:
     """Levels of the graph and the layers over them, leaves first.
 
@@ -22,16 +31,21 @@ def build_layers(
     n_leaves, n_sums : int
         Units of a leaf region and of a sum region.
     device : torch.device
+    direct : set of int
+        Leaf regions that CP layers read without a sum, from `direct_leaves`.
 
     Raises
     ------
     ValueError
         For Tucker layers over a partition with other than two children.
     """
-    levels = fold(graph)
+    levels = fold(graph, direct)
     units = [n_leaves] + [n_sums] * (len(levels) - 1)
-    builder = _cp_layers if layer == "cp" else _tucker_layers
-    layers: list[Layer] = builder(graph, levels, units, device)
+    layers: list[Layer] = (
+        _cp_layers(graph, levels, units, len(direct), device)
+        if layer == "cp"
+        else _tucker_layers(graph, levels, units, device)
+    )
     top = levels[-1]
     n_nodes = max(1, len(top.partitions))
     n_units = 1 if layer == "tucker" and top.partitions else units[-1]
@@ -45,16 +59,42 @@ def _mixing(graph: RegionGraph, level: Level, n_units: int, device: torch.device
     return Mixing(level.height, counts, n_units, device)
 
 
+def direct_leaves(
+    graph: RegionGraph, families: Sequence[Leaf], layer: str, n_leaves: int, n_sums: int
+) -> frozenset[int]:
+    """Leaf regions whose units CP layers multiply as they are, without a sum on the edge.
+
+    Where a mixture of a column's leaves is such a leaf again and nobody else uses the region,
+    the sum would only write the same functions with more parameters. In a hidden tree the
+    leaves are then p(column | state), as they are usually drawn.
+    """
+    if layer != "cp" or n_leaves != n_sums or not graph.partitions:
+        return frozenset()
+    uses = Counter(child for _, children in graph.partitions for child in children)
+    return frozenset(
+        region
+        for region, scope in enumerate(graph.regions)
+        if len(scope) == 1 and uses[region] == 1 and families[scope[0]].closed
+    )
+
+
 def _cp_layers(
-    graph: RegionGraph, levels: list[Level], units: list[int], device: torch.device
+    graph: RegionGraph,
+    levels: list[Level],
+    units: list[int],
+    n_direct: int,
+    device: torch.device,
 ) -> list[Layer]:
-    """Sums on all edges out of a level, then products and mixtures of the next."""
+    """Sums on all edges out of a level, then products and mixtures of the next.
+
+    The first n_direct regions of level 0, and the edges into them, stay out of sums.
+    """
     edges: dict[tuple[int, int], int] = {}
     for level in levels:
         for edge in level.edges:
             edges[edge.partition, edge.slot] = len(edges)
     layers: list[Layer] = []
-    first = 0
+    first = n_direct
     for level in levels:
         if level.height:
             layers.append(Products(level.height, level.partitions, edges, device))
@@ -62,10 +102,13 @@ def _cp_layers(
             break
         if level.height:
             layers.append(_mixing(graph, level, units[-1], device))
-        position = {region: i for i, region in enumerate(level.regions)}
-        children = [position[edge.child] for edge in level.edges]
+        skipped = 0 if level.height else n_direct
+        position = {region: i for i, region in enumerate(level.regions[skipped:])}
+        children = [position[edge.child] for edge in level.edges[skipped:]]
+        if not children:
+            continue
         shape = (len(children), units[-1], units[level.height])
-        layers.append(EdgeSums(level.height, children, len(level.regions), first, shape, device))
+        layers.append(EdgeSums(level.height, children, len(position), first, shape, device))
         first += len(children)
     return layers
 

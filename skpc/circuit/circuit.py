@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .build import build_layers
+from .build import build_layers, direct_leaves
 from .inputs import InputLayer
 from .leaves import Leaf
 from .region_graph import RegionGraph
@@ -51,6 +51,8 @@ class Circuit:
     n_sums, n_leaves : int
         Units of a sum region and of a leaf region.
     device : torch.device
+    power : float, default=1.0
+        By which training shares a row among the root's partitions, see `layers.root`.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Circuit:
         n_sums: int,
         n_leaves: int,
         device: torch.device,
+        power: float = 1.0,
     ) -> None:
         if graph.n_variables != len(families):
             raise ValueError(
@@ -68,11 +71,14 @@ class Circuit:
                 f"the table has {len(families)}."
             )
         self.device = device
-        levels, self.layers = build_layers(graph, layer, n_leaves, n_sums, device)
-        scopes = [graph.regions[region] for region in levels[0].regions]
+        self.power = power
+        direct = direct_leaves(graph, families, layer, n_leaves, n_sums)
+        self.n_direct = len(direct)
+        self.levels, self.layers = build_layers(graph, layer, n_leaves, n_sums, device, direct)
+        scopes = [graph.regions[region] for region in self.levels[0].regions]
         self.inputs = InputLayer(scopes, families, n_leaves, device)
         self.n_sums = n_sums
-        self.n_edges = sum(len(level.edges) for level in levels) if layer == "cp" else 0
+        self.n_edges = sum(len(level.edges) for level in self.levels) if layer == "cp" else 0
         self.weighted = [layer for layer in self.layers if layer.shape is not None]
 
     @property
@@ -97,8 +103,8 @@ class Circuit:
 
     @property
     def block_rows(self) -> int:
-        """Rows of a block whose passes hold some 16 MB in float64, about a cache's worth."""
-        return max(16, min(4096, 2_000_000 // self.floats_per_row))
+        """Rows of a block whose passes hold some 32 MB in float32: about a cache's worth."""
+        return max(16, min(4096, 8_000_000 // self.floats_per_row))
 
     @property
     def draw_rows(self) -> int:
@@ -139,7 +145,11 @@ class Circuit:
         """
         h = self.inputs.forward(parameters.leaves, slots).clamp_min(LOWEST).to(dtype)
         trace = Trace(edges=h.new_empty((self.n_edges, self.n_sums, h.shape[2])))
-        trace.set_regions(0, h)
+        # Direct leaves come first among the regions, and so do the edges into them.
+        if self.n_direct:
+            trace.edges[: self.n_direct] = h[: self.n_direct]
+        if self.n_direct < len(h):
+            trace.set_regions(0, h[self.n_direct :])
         for layer, weights in self._weights(parameters):
             layer.forward(weights, trace)
         return trace
@@ -149,23 +159,28 @@ class Circuit:
         trace = self.forward(parameters, self.gather(x, dtype), dtype)
         return trace.root + self.inputs.log_base(x.to(dtype))
 
-    def flows(self, parameters: Parameters, trace: Trace, root: Tensor) -> tuple[Flow, list]:
+    def flows(
+        self, parameters: Parameters, trace: Trace, root: Tensor, power: float = 1.0
+    ) -> tuple[Tensor, list, Tensor]:
         """Flows of all units, root to leaves, for rows of weight root (B,).
 
         Returns
         -------
-        flow : Flow
-            `flow.regions[0]`, (F, K, B), is what reaches the leaf regions.
+        flow : Tensor (F, K, B)
+            What reaches the leaf regions.
         counts : list of Tensor (F, O, I)
             Expected counts of the weights, leaves first.
+        objective : Tensor (B,)
+            What the flows are the gradient of: the log density without log h for power 1.
         """
-        flow = Flow(root=root, edges=torch.empty_like(trace.edges))
+        flow = Flow(root=root, edges=torch.empty_like(trace.edges), power=power)
         counts = []
         for layer, weights in reversed(self._weights(parameters)):
             found = layer.flows(weights, trace, flow)
             if found is not None:
                 counts.append(found)
-        return flow, counts[::-1]
+        objective = trace.root if flow.objective is None else flow.objective
+        return _joined(flow.edges[: self.n_direct], flow.regions.get(0)), counts[::-1], objective
 
     def choose(
         self, parameters: Parameters, trace: Trace, n_rows: int, generator: torch.Generator
@@ -186,4 +201,11 @@ class Circuit:
         choice = Choice(edges=edges)
         for layer, weights in reversed(self._weights(parameters)):
             layer.choose(weights, trace, choice, generator)
-        return choice.regions[0]
+        return _joined(choice.edges[: self.n_direct], choice.regions.get(0))
+
+
+def _joined(direct: Tensor, others: Tensor | None) -> Tensor:
+    """What belongs to direct leaf regions and to the others, in the order of the regions."""
+    if others is None:
+        return direct
+    return others if not len(direct) else torch.cat([direct, others])

@@ -3,7 +3,7 @@
 Axes: F leaf regions, S slots, K units; sums (F, O, I) a layer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -43,7 +43,7 @@ def update(
     """The M-step, damped: running statistics move towards the block's by `rate`.
 
     With rate 1 and the statistics of all rows it is an EM step and never lowers the
-    penalised log-likelihood, log-likelihood + `Prior.log_density`.
+    penalised objective, `Statistics.objective` + `Prior.log_density`.
 
     Parameters
     ----------
@@ -74,8 +74,7 @@ def update(
         sums = tuple(
             torch.lerp(old, new, rate) for old, new in zip(state.sums, mean.sums, strict=True)
         )
-    running = Statistics(leaves, sums, mean.log_likelihood, mean.weight)
-    smoothed = prior.add(circuit, running, evidence)
+    smoothed = prior.add(circuit, replace(mean, leaves=leaves, sums=sums), evidence)
     return EMState(_maximise(circuit, state.parameters, smoothed), leaves, sums)
 
 

@@ -6,6 +6,8 @@ down, so that in a tree a layer reads its inputs as they lie: the children of al
 partitions in slot 0, then those in slot 1, and so on.
 """
 
+from collections.abc import Set
+
 from dataclasses import dataclass
 
 from .region_graph import RegionGraph
@@ -39,13 +41,21 @@ class Level:
     edges: tuple[Edge, ...]
 
 
-def fold(graph: RegionGraph) -> list[Level]:
-    """Levels of a region graph from the leaves (height 0) up to the root."""
+def fold(graph: RegionGraph, first: Set[int] = frozenset()) -> list[Level]:
+    """Levels of a region graph from the leaves (height 0) up to the root.
+
+    Parameters
+    ----------
+    graph : RegionGraph
+    first : set of int
+        Leaf regions that stand before all others.
+    """
     heights = graph.levels
     top = heights[graph.root]
     edges: list[list[Edge]] = [[] for _ in range(top + 1)]
     levels = []
     for height in range(top, -1, -1):
+        edges[height].sort(key=lambda edge: edge.child not in first)
         regions = (
             (graph.root,)
             if height == top

@@ -106,12 +106,12 @@ def _block_moments(circuit: Circuit, parameters: Parameters, rows: Tensor) -> tu
     rows = rows.to(circuit.device)
     trace = circuit.forward(parameters, circuit.gather(rows, torch.float64), torch.float64)
     # With rows of weight one, flows are the posterior probabilities of units.
-    flow, _ = circuit.flows(parameters, trace, torch.ones_like(trace.root))
+    flow, _, _ = circuit.flows(parameters, trace, torch.ones_like(trace.root))
     mean, square = torch.empty_like(rows), torch.empty_like(rows)
     for group in circuit.inputs.groups:
         theta, _ = group.unpack(parameters.leaves)
         unit_mean, unit_variance = group.family.moments(theta)
-        posterior = flow.regions[0][group.region_of]
+        posterior = flow[group.region_of]
         for out, value in ((mean, unit_mean), (square, unit_variance + unit_mean**2)):
             expected = torch.einsum("nkb,nk->nb", posterior, value)
             columns = expected.new_zeros((len(group.columns), len(rows)))

@@ -3,7 +3,7 @@
 Axes: B rows, D columns, F leaf regions, S slots, K units; sums (F, O, I) a layer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,6 +24,9 @@ class Statistics:
         Expected uses of every weight.
     log_likelihood : Tensor ()
         Weighted sum of the rows' log densities, in the units of the circuit's columns.
+    objective : Tensor ()
+        Weighted sum of what training raises: the log densities, or their power mean over the
+        root's partitions (see `layers.root`).
     weight : Tensor ()
         Sum of the rows' weights.
     """
@@ -31,6 +34,7 @@ class Statistics:
     leaves: Tensor
     sums: tuple[Tensor, ...]
     log_likelihood: Tensor
+    objective: Tensor
     weight: Tensor
 
     def per_row(self, weight: float) -> "Statistics":
@@ -39,6 +43,7 @@ class Statistics:
             leaves=self.leaves / weight,
             sums=tuple(counts / weight for counts in self.sums),
             log_likelihood=self.log_likelihood / weight,
+            objective=self.objective / weight,
             weight=self.weight / weight,
         )
 
@@ -71,12 +76,14 @@ def collect(circuit: Circuit, parameters: Parameters, x: Tensor, weights: Tensor
     trace = circuit.forward(parameters, slots, dtype)
     # Shares of the heaviest row: weights may be out of float32's range.
     heaviest = weights.max().clamp_min(torch.finfo(torch.float64).tiny)
-    flow, counts = circuit.flows(parameters, trace, (weights / heaviest).to(dtype))
-    log_density = trace.root.double() + circuit.inputs.log_base(x).double()
+    shares = (weights / heaviest).to(dtype)
+    flow, counts, objective = circuit.flows(parameters, trace, shares, circuit.power)
+    log_base = circuit.inputs.log_base(x).double()
     return Statistics(
-        leaves=circuit.inputs.expected_statistics(flow.regions[0], slots).double() * heaviest,
+        leaves=circuit.inputs.expected_statistics(flow, slots).double() * heaviest,
         sums=tuple(count.double() * heaviest for count in counts),
-        log_likelihood=(weights * log_density).sum(),
+        log_likelihood=(weights * (trace.root + log_base)).sum(),
+        objective=(weights * (objective + log_base)).sum(),
         weight=weights.sum(),
     )
 
@@ -87,6 +94,7 @@ def merge(a: Statistics, b: Statistics) -> Statistics:
         leaves=a.leaves + b.leaves,
         sums=tuple(s + t for s, t in zip(a.sums, b.sums, strict=True)),
         log_likelihood=a.log_likelihood + b.log_likelihood,
+        objective=a.objective + b.objective,
         weight=a.weight + b.weight,
     )
 
@@ -130,7 +138,7 @@ class Prior:
             for layer, counts in zip(circuit.weighted, mean.sums, strict=True)
         )
         leaves = mean.leaves + share * self.leaves
-        return Statistics(leaves, sums, mean.log_likelihood, mean.weight)
+        return replace(mean, leaves=leaves, sums=sums)
 
 
 def _uniform(layer: Layer, like: Tensor) -> Tensor:

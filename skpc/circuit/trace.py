@@ -49,6 +49,10 @@ class Flow:
     ----------
     root : Tensor (B,)
         Weights of the rows.
+    power : float
+        By which the root shares a row among its partitions, see `layers.root`; 1 is exact.
+    objective : Tensor (B,) or None
+        What flows of another power are the gradient of, in place of the log density.
     regions, partitions : dict of Tensor (F, K, B) and (P, K, B)
         By level.
     edges : Tensor (Q, K, B)
@@ -56,6 +60,8 @@ class Flow:
 
     root: Tensor
     edges: Tensor
+    power: float = 1.0
+    objective: Tensor | None = None
     regions: dict[int, Tensor] = field(default_factory=dict)
     partitions: dict[int, Tensor] = field(default_factory=dict)
 

@@ -254,7 +254,7 @@ def _one_pass(
     iteration: int,
     generator: torch.Generator,
 ) -> tuple[State, float, float]:
-    """One pass: new state, mean log-likelihood met, and that plus the log prior (full batch)."""
+    """One pass: new state, mean log-likelihood met, and objective plus log prior (full batch)."""
     n = len(rows.x)
     batches: list[Tensor | None] = [None]
     if options.batch_size < n:
@@ -263,10 +263,11 @@ def _one_pass(
     penalty = 0.0
     if len(batches) == 1:
         penalty = float(prior.log_density(circuit, state.parameters)) / rows.evidence
-    likelihood = torch.zeros((), dtype=torch.float64, device=circuit.device)
+    likelihood, objective = torch.zeros((2, 1), dtype=torch.float64, device=circuit.device)
     for i, batch in enumerate(batches):
         statistics = collect_all(circuit, state.parameters, rows, batch, options.dtype)
         likelihood += statistics.log_likelihood
+        objective += statistics.objective
         # The expected weight of a batch, not its own: heavy rows must not be damped.
         share = 1.0 if batch is None else len(batch) / n
         fraction = (iteration + i / len(batches)) / options.max_iter
@@ -274,7 +275,7 @@ def _one_pass(
         mean = statistics.per_row(rows.total * share)
         state = step(circuit, state, mean, prior, rate, rows.evidence)
     mean_likelihood = float(likelihood) / rows.total + rows.constant
-    return state, mean_likelihood, mean_likelihood + penalty
+    return state, mean_likelihood, float(objective) / rows.total + rows.constant + penalty
 
 
 def _rate(options: Options, full: bool, fraction: float) -> float:

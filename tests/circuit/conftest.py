@@ -17,7 +17,6 @@ import torch
 
 from skpc.circuit import RegionGraph, poon_domingos, random_binary_trees
 from skpc.circuit.circuit import Circuit, Parameters
-from skpc.circuit.folding import fold
 from skpc.circuit.initial import make_prior, marginals, random_parameters
 from skpc.circuit.layers import EdgeSums, Mixing, Tucker
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian, Leaf
@@ -170,11 +169,12 @@ def start_em(circuit: Circuit, x, weights, smoothing: float, seed: int = 0):
 
 def node_weights(graph: RegionGraph, circuit: Circuit, sums) -> dict:
     """Weights by node: of an edge (O, I), a mixture (K, P), a Tucker partition (O, I J)."""
-    levels, found = fold(graph), {}
+    levels, found = circuit.levels, {}
     for layer, weights in zip(circuit.weighted, sums, strict=True):
         level = levels[layer.level]
         if isinstance(layer, EdgeSums):
-            keys = [("edge", edge.partition, edge.slot) for edge in level.edges]
+            direct = 0 if level.height else circuit.n_direct
+            keys = [("edge", edge.partition, edge.slot) for edge in level.edges[direct:]]
         elif isinstance(layer, Mixing):
             keys = [("mixture", region) for region in level.regions]
         elif isinstance(layer, Tucker):
@@ -186,9 +186,12 @@ def node_weights(graph: RegionGraph, circuit: Circuit, sums) -> dict:
 
 
 def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters, x):
-    """Density of rows (B, D), node by node in the linear domain; differentiable, (B,)."""
+    """Density of rows (B, D), node by node in the linear domain; differentiable, (B,).
+
+    With another power than 1, what training raises in its place.
+    """
     weights = node_weights(graph, circuit, parameters.sums)
-    levels = fold(graph)
+    levels = circuit.levels
 
     @cache
     def region(index: int):
@@ -209,12 +212,15 @@ def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters
             return weights["pairs", index] @ torch.cat([unit * right for unit in left])
         value = torch.ones(())
         for slot, child in enumerate(children):
-            value = value * (weights["edge", index, slot] @ child)
+            known = ("edge", index, slot) in weights
+            value = value * (weights["edge", index, slot] @ child if known else child)
         return value
 
     top = levels[-1].partitions
     below = torch.cat([partition(p) for p in top]) if top else region(graph.root)
-    return (weights[("root",)] @ below)[0]
+    shares = weights[("root",)][0, :, None] * below
+    parts = shares.view(max(1, len(top)), -1, len(x)).sum(dim=1)
+    return (parts**circuit.power).sum(dim=0) ** (1 / circuit.power)
 
 
 def leaf_region(packed, scope, families: list[Leaf], x):
@@ -263,13 +269,13 @@ def _cases(units: list[tuple[int, int]]) -> Iterator:
                 yield pytest.param(case, id=f"{name}-{layer}-{n_sums}-{n_leaves}")
 
 
-@pytest.fixture(params=_cases([(1, 3), (3, 2)]), scope="session")
+@pytest.fixture(params=_cases([(1, 3), (3, 2), (2, 2)]), scope="session")
 def case(request) -> Case:
     """Every structure with every layer and several numbers of units."""
     return request.param
 
 
-@pytest.fixture(params=_cases([(3, 2)]), scope="session")
+@pytest.fixture(params=_cases([(3, 2), (2, 2)]), scope="session")
 def plain_case(request) -> Case:
     """Every structure with every layer, once."""
     return request.param

@@ -39,7 +39,7 @@ def em_step(circuit, state, x, weights, prior, rate=1.0):
     """One update from all rows; also the objective before it."""
     found = collect(circuit, state.parameters, x, weights)
     total = float(weights.sum())
-    objective = found.log_likelihood + prior.log_density(circuit, state.parameters)
+    objective = found.objective + prior.log_density(circuit, state.parameters)
     return update(circuit, state, found.per_row(total), prior, rate, total), objective.item()
 
 
@@ -60,9 +60,10 @@ def check_never_falls(path):
         assert after >= before - 1e-9 * (1 + abs(before))
 
 
-def check_objective(kit, plain_case, table, smoothing):
+def check_objective(kit, plain_case, table, smoothing, power=1.0):
     families = plain_case.families(table)
     circuit = plain_case.circuit(families)
+    circuit.power = power
     x = kit.table(families, 24, missing=0.2)
     weights = torch.linspace(0.1, 3, 24, dtype=torch.float64)
     _, path = fit(kit, circuit, x, weights, smoothing, n_steps=31)
@@ -73,6 +74,11 @@ def check_objective(kit, plain_case, table, smoothing):
 @pytest.mark.parametrize("smoothing", [0, 0.1, 10])
 def test_the_objective_never_falls(kit, plain_case, smoothing):
     check_objective(kit, plain_case, "mixed", smoothing)
+
+
+@pytest.mark.parametrize("power", [0.1, 0.5])
+def test_the_objective_of_other_powers_never_falls(kit, plain_case, power):
+    check_objective(kit, plain_case, "mixed", 0.1, power)
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ import torch
 from scipy import stats
 
 from skpc.circuit.circuit import Parameters
-from skpc.circuit.folding import fold
 
 
 @pytest.fixture(scope="module", params=[torch.float32, torch.float64], ids=["single", "double"])
@@ -53,10 +52,10 @@ def test_log_density_is_the_sum_over_columns(kit, far):
 def test_flows_are_kept(far):
     graph, circuit, parameters, dtype, x = far
     typed, trace = passes(circuit, parameters, dtype, x)
-    flow, _ = circuit.flows(typed, trace, torch.ones(len(x), dtype=dtype))
-    reaching = flow.regions[0].sum(dim=1)
+    flow, _, _ = circuit.flows(typed, trace, torch.ones(len(x), dtype=dtype))
+    reaching = flow.sum(dim=1)
     for v in range(graph.n_variables):
-        mine = [i for i, r in enumerate(fold(graph)[0].regions) if v in graph.regions[r]]
+        mine = [i for i, r in enumerate(circuit.levels[0].regions) if v in graph.regions[r]]
         torch.testing.assert_close(
             reaching[mine].sum(dim=0), torch.ones(len(x), dtype=dtype), atol=1e-4, rtol=0
         )
@@ -67,5 +66,5 @@ def test_chosen_leaves_cover_every_column_once(far):
     typed, trace = passes(circuit, parameters, dtype, x)
     units = circuit.choose(typed, trace, len(x), torch.Generator().manual_seed(0))
     for v in range(graph.n_variables):
-        mine = [i for i, r in enumerate(fold(graph)[0].regions) if v in graph.regions[r]]
+        mine = [i for i, r in enumerate(circuit.levels[0].regions) if v in graph.regions[r]]
         assert ((units[mine] >= 0).sum(dim=0) == 1).all()

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skpc.circuit.circuit import Parameters
-from skpc.circuit.folding import fold
 from skpc.circuit.statistics import collect
 
 
@@ -18,7 +17,7 @@ def assert_near(a, b, tolerance=1e-9):
 
 
 def check_by_autograd(kit, graph, circuit, families, seed):
-    """Counts are w d/dw, expected statistics d/dtheta, of the weighted log-likelihood."""
+    """Counts are w d/dw, expected statistics d/dtheta, of the weighted objective."""
     parameters = kit.numbers(circuit, seed)
     x = kit.table(families, 10, seed, missing=0.3)
     weights = torch.linspace(0, 2, 10, dtype=torch.float64)
@@ -26,9 +25,9 @@ def check_by_autograd(kit, graph, circuit, families, seed):
     leaves = parameters.leaves.clone().requires_grad_()
     sums = tuple(w.clone().requires_grad_() for w in parameters.sums)
     density = kit.naive(graph, circuit, families, Parameters(leaves, sums), x)
-    log_likelihood = (weights * density.log()).sum()
-    by_leaves, *by_sums = torch.autograd.grad(log_likelihood, (leaves, *sums))
-    assert_near(found.log_likelihood, log_likelihood.detach())
+    objective = (weights * density.log()).sum()
+    by_leaves, *by_sums = torch.autograd.grad(objective, (leaves, *sums))
+    assert_near(found.objective, objective.detach())
     assert_near(found.weight, weights.sum())
     assert_near(found.leaves, by_leaves)
     for counts, w, gradient in zip(found.sums, parameters.sums, by_sums, strict=True):
@@ -38,6 +37,27 @@ def check_by_autograd(kit, graph, circuit, families, seed):
 def test_statistics_equal_autograd(kit, case, any_table):
     families = case.families(any_table)
     check_by_autograd(kit, case.graph, case.circuit(families), families, seed=2)
+
+
+@pytest.mark.parametrize("power", [0.2, 0.5, 2.0])
+def test_statistics_of_other_powers_equal_autograd(kit, plain_case, power):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    circuit.power = power
+    check_by_autograd(kit, plain_case.graph, circuit, families, seed=2)
+
+
+def test_the_log_likelihood_does_not_depend_on_the_power(kit, plain_case):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    parameters, x = kit.numbers(circuit), kit.table(families, 9, missing=0.4)
+    exact = collect(circuit, parameters, x, torch.ones(9, dtype=torch.float64))
+    assert exact.objective == exact.log_likelihood
+    circuit.power = 0.5
+    other = collect(circuit, parameters, x, torch.ones(9, dtype=torch.float64))
+    assert_near(other.log_likelihood, exact.log_likelihood)
+    # A power mean of smaller exponent, times a power of the number of partitions.
+    assert other.objective >= exact.objective - 1e-9
 
 
 @settings(deadline=None, derandomize=True, max_examples=30)
@@ -61,13 +81,13 @@ def test_every_column_receives_the_weight_of_its_row(kit, case, any_table):
     parameters, x = kit.numbers(circuit), kit.table(families, 9, missing=0.4)
     trace = circuit.forward(parameters, circuit.gather(x, torch.float64), torch.float64)
     weights = torch.linspace(0, 3, 9, dtype=torch.float64)
-    flow, _ = circuit.flows(parameters, trace, weights)
-    reaching = flow.regions[0].sum(dim=1)
-    scopes = [case.graph.regions[region] for region in fold(case.graph)[0].regions]
+    flow, _, _ = circuit.flows(parameters, trace, weights)
+    reaching = flow.sum(dim=1)
+    scopes = [case.graph.regions[region] for region in circuit.levels[0].regions]
     for v in range(len(families)):
         mine = [i for i, scope in enumerate(scopes) if v in scope]
         assert_near(reaching[mine].sum(dim=0), weights)
-    assert (flow.regions[0] >= 0).all()
+    assert (flow >= 0).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

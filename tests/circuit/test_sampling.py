@@ -9,8 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from skpc.circuit.folding import fold
-
 
 def choose(circuit, parameters, x, n_rows, seed=0, dtype=torch.float64):
     """Units of the leaf regions (F, n_rows) given rows x, or one row for all."""
@@ -99,7 +97,7 @@ def test_chosen_units_follow_the_flows(kit, plain_case):
     parameters = kit.numbers(circuit, seed=5)
     x = kit.table(families, 1, missing=0.3)
     trace = circuit.forward(parameters, circuit.gather(x, torch.float64), torch.float64)
-    posterior = circuit.flows(parameters, trace, torch.ones(1).double())[0].regions[0][:, :, 0]
+    posterior = circuit.flows(parameters, trace, torch.ones(1).double())[0][:, :, 0]
     n_draws = 3000
     units = choose(circuit, parameters, x, n_draws)
     for region, shares in enumerate(posterior):
@@ -109,9 +107,9 @@ def test_chosen_units_follow_the_flows(kit, plain_case):
         assert chi_square(counts.double(), expected) > 1e-4
 
 
-def check_cover(graph, units):
+def check_cover(graph, circuit, units):
     """Every column lies in exactly one chosen leaf region of each row."""
-    scopes = [graph.regions[region] for region in fold(graph)[0].regions]
+    scopes = [graph.regions[region] for region in circuit.levels[0].regions]
     for v in range(graph.n_variables):
         mine = [i for i, scope in enumerate(scopes) if v in scope]
         assert ((units[mine] >= 0).sum(dim=0) == 1).all()
@@ -121,7 +119,7 @@ def check_cover(graph, units):
 def test_chosen_leaves_cover_every_column_once(kit, case, dtype):
     circuit = case.circuit(case.families("bernoulli"))
     units = choose(circuit, kit.numbers(circuit), nothing(case.graph.n_variables), 50, dtype=dtype)
-    check_cover(case.graph, units)
+    check_cover(case.graph, circuit, units)
     assert units.max() < case.n_leaves
 
 
@@ -138,7 +136,7 @@ def test_chosen_leaves_of_any_graph(kit, seed, n_variables, layer, n_rows, missi
     families = kit.tables["codes"](n_variables)
     circuit = kit.build(graph, families, layer)
     x = kit.table(families, n_rows, seed, missing)
-    check_cover(graph, choose(circuit, kit.numbers(circuit, seed), x, n_rows))
+    check_cover(graph, circuit, choose(circuit, kit.numbers(circuit, seed), x, n_rows))
 
 
 def test_one_trace_serves_all_rows_as_many_do(kit, plain_case):

@@ -1,6 +1,16 @@
 """The root: one weighted sum over everything below it.
 
-Axes: I input units, B rows.
+With a_p the log of what partition p adds to the density of a row, the density is
+sum over p of exp(a_p), and a row's flow is shared in proportion to exp(a_p). In training the
+shares may be those of exp(power a_p) instead: then every partition learns from more rows
+than those that it explains best, down to all rows alike at power 0, as an ensemble would.
+These flows are the gradient of
+
+    (1 / power) log(sum over p of exp(power a_p)),
+
+which EM with them never lowers: it is convex in a, so a line through a point is below it.
+
+Axes: P partitions, K units, I = P K input units, B rows.
 """
 
 import torch
@@ -44,12 +54,26 @@ class Root(Layer):
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
         """The rows' weights flow into the partitions."""
+        if flow.power != 1.0 and self.n_nodes > 1:
+            return self._power_flows(weights, trace, flow)
         scaled, _ = self._inputs(trace)
         root = flow.root.view(1, 1, -1)
         counts, into = sum_flows(weights, scaled, trace.sums[id(self)], root)
         into = into.view(self.n_nodes, self.n_units, -1)
         (flow.partitions if self.level else flow.regions)[self.level] = into
         return counts
+
+    def _power_flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
+        """Flows by another power, and the objective that they raise."""
+        shape = (self.n_nodes, self.n_units, 1)
+        tiny = torch.finfo(weights.dtype).tiny
+        parts = trace.partitions[self.level] + torch.log(weights.clamp_min(tiny)).view(shape)
+        a = torch.logsumexp(parts, dim=1, keepdim=True)  # (P, 1, B)
+        shares = torch.softmax(flow.power * a, dim=0)
+        flow.objective = torch.logsumexp(flow.power * a, dim=0).flatten() / flow.power
+        into = flow.root * shares * torch.exp(parts - a)
+        flow.partitions[self.level] = into
+        return into.sum(dim=2).view(self.shape)
 
     def choose(
         self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator

@@ -28,6 +28,8 @@ class Leaf(ABC):
         Whether h is not 1 everywhere.
     precise : bool
         Whether the product <theta, T(x)> cancels digits and needs float64.
+    closed : bool
+        Whether a mixture of members of the family is a member.
     support : str
         Values that the family models: "binary" (0 and 1), "codes" (0 to C - 1) or
         "real" (standardised).
@@ -38,6 +40,7 @@ class Leaf(ABC):
     fill: ClassVar[float] = 0.0
     has_base: ClassVar[bool] = False
     precise: ClassVar[bool] = False
+    closed: ClassVar[bool] = False
 
     @classmethod
     def for_column(cls, n_categories: int, min_variance: float) -> Self:

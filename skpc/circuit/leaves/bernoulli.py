@@ -19,6 +19,7 @@ class Bernoulli(Leaf):
 
     name: ClassVar[str] = "bernoulli"
     support: ClassVar[str] = "binary"
+    closed: ClassVar[bool] = True
 
     @property
     def n_statistics(self) -> int:

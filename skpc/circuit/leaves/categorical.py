@@ -23,6 +23,7 @@ class Categorical(Leaf):
 
     name: ClassVar[str] = "categorical"
     support: ClassVar[str] = "codes"
+    closed: ClassVar[bool] = True
 
     def __init__(self, n_categories: int) -> None:
         self.n_categories = n_categories
