@@ -124,8 +124,15 @@ def families(leaf: Any, raws: list[RawColumn], mask: NDArray[np.bool_]) -> list[
         _check_family(raw, family)
     return [
         _auto_family(raw, bool(codes)) if isinstance(family, str) and family == "auto" else family
-        for raw, family, codes in zip(raws, wanted, mask, strict=True)
+        for raw, family, codes in zip(raws, map(_by_name, wanted), mask, strict=True)
     ]
+
+
+def _by_name(family: Any) -> Any:
+    """The name instead of the class where it is one of skpc's own."""
+    if isinstance(family, type) and FAMILIES.get(getattr(family, "name", "")) is family:
+        return family.name
+    return family
 
 
 def _check_family(raw: RawColumn, family: Any) -> None:
