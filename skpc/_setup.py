@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ._frames import RawColumn, container
+from ._supports import SUPPORTS
 from ._table import Column, Table, describe, numbers
 from .circuit import RegionGraph, chow_liu_tree, poon_domingos, random_binary_trees
 from .circuit.circuit import Circuit
@@ -130,9 +131,7 @@ def families(leaf: Any, raws: list[RawColumn], mask: NDArray[np.bool_]) -> list[
 
 def _by_name(family: Any) -> Any:
     """The name instead of the class where it is one of skpc's own."""
-    if isinstance(family, type) and FAMILIES.get(getattr(family, "name", "")) is family:
-        return family.name
-    return family
+    return next((name for name, known in FAMILIES.items() if known is family), family)
 
 
 def _check_family(raw: RawColumn, family: Any) -> None:
@@ -142,6 +141,12 @@ def _check_family(raw: RawColumn, family: Any) -> None:
         if isabstract(family):
             missing = ", ".join(sorted(family.__abstractmethods__))
             raise ValueError(f"leaf is {family!r} for {raw.name}; it lacks {missing}.")
+        supports = ["binary", "codes", "real", *sorted(SUPPORTS)]
+        if family.support not in supports:
+            raise ValueError(
+                f"leaf is {family!r} for {raw.name}, with the support {family.support!r}; "
+                f"{supports} are accepted."
+            )
     elif not isinstance(family, str) or family not in known:
         raise ValueError(
             f"leaf is {family!r} for {raw.name}; {known} and subclasses of "

@@ -62,7 +62,7 @@ def check(raw: RawColumn, values: Floats, name: str, support: str, largest: int 
     name, support : str
         Of the family.
     largest : int or None
-        N of a column of trials, if it is known.
+        N of a column of trials, if larger ones are refused.
 
     Raises
     ------
@@ -75,10 +75,7 @@ def check(raw: RawColumn, values: Floats, name: str, support: str, largest: int 
     accepted, words = known.accepts(values), known.words
     if support == "trials" and largest is not None:
         accepted &= values <= largest
-        words = (
-            f"whole numbers from 0 to {largest} (a subclass of Binomial with another n_trials "
-            "changes the largest)"
-        )
+        words = f"whole numbers from 0 to {largest}"
     wrong = np.flatnonzero(~(accepted | np.isnan(values)))
     if len(wrong):
         raise ValueError(

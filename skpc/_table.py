@@ -7,8 +7,9 @@ standardised to mean 0 and variance 1, as a positive number divided by the mean,
 number between 0 and 1. Densities stay in the units of the table: a real
 cell brings -log(scale), its log |det J|. A value never seen in a column of codes has a
 share of its own, independent of everything else (see `unseen_share`); known codes share
-the rest. So it is in columns that were found to hold zeros and ones only; columns that
-were declared so refuse other values.
+the rest. So it is in columns that were found to hold zeros and ones only, and with values
+above the largest count where it was found; columns that were declared so refuse other
+values.
 """
 
 from collections.abc import Hashable
@@ -47,8 +48,8 @@ class Column:
     categories : tuple
         Of a column of codes, in the order of the codes.
     unseen : float
-        Of a column of codes or of digits: probability that a value is none of those that
-        training showed; 0 where such values are refused.
+        Of a column of codes, digits or trials: probability that a value is none of those
+        that training showed, or above them; 0 where such values are refused.
     """
 
     raw: RawColumn
@@ -174,8 +175,7 @@ class Table:
             elif column.support == "binary":
                 z[:, j], unseen[:, j] = _digits(column, raw)
             else:
-                values = numbers(raw)
-                check(raw, values, column.family_name, column.support, column.largest)
+                values, unseen[:, j] = _numbers_within(column, raw)
                 z[:, j] = (values - column.shift) / column.scale
         return Encoded(z, missing, unseen)
 
@@ -294,10 +294,19 @@ def _digits(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
     wrong = np.flatnonzero(other)
     if len(wrong) and not column.unseen:
         raise ValueError(
-            f"{raw.title} is modelled as bernoulli and contains "
+            f"{raw.title} is modelled as {column.family_name} and contains "
             f"{values[wrong[0]]:g} (row {wrong[0]}); 0 and 1 are accepted."
         )
     return np.where(other, np.nan, values), other
+
+
+def _numbers_within(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
+    """Numbers, NaN where missing or above the largest that training showed, and where above."""
+    values = numbers(raw)
+    largest = None if column.unseen else column.largest
+    check(raw, values, column.family_name, column.support, largest)
+    above = values > column.largest if column.unseen else np.zeros(len(values), dtype=bool)
+    return np.where(above, np.nan, values), above
 
 
 def _codes(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
@@ -349,6 +358,8 @@ def describe(
         return Column(bare, family, support, shift=shift, scale=scale)
     column = Column(bare, family, support)
     check(raw, values, column.family_name, support, n_trials)
+    if support == "trials" and n_trials is None:
+        column = replace(column, unseen=unseen_share(rows, 2))
     return replace(column, **scales(values[~raw.missing], observed, support, n_trials))
 
 

@@ -67,10 +67,10 @@ default="auto"
         in which the others are "auto". "auto": categorical for the columns of
         `categorical_features`, bernoulli for booleans and for columns that hold zeros and
         ones, else gaussian. Values that a named family does not model are refused: "poisson"
-        and "binomial" take counts (the latter up to the largest in training), "exponential"
-        zero and positive numbers, "gamma" and "lognormal" positive numbers, "beta" numbers
-        above 0 and below 1. A family of your own is a subclass of
-        `skpc.circuit.leaves.Leaf`.
+        takes counts, "binomial" counts up to the largest in training, or up to the
+        `n_trials` of a subclass of it, "exponential" zero and positive numbers, "gamma" and
+        "lognormal" positive numbers, "beta" numbers above 0 and below 1. A family of your own
+        is a subclass of `skpc.circuit.leaves.Leaf`.
     grid_shape : tuple of int or None, default=None
         For "poon_domingos": sides of the grid whose cells, in C order, are the columns.
         None: one row of columns.
@@ -147,9 +147,10 @@ default="from_dtype"
     Weights count rows: a weight of 2 is a repeated row. `smoothing` is weighed against the
     sum of the weights, or the number of rows if that is larger. Densities are in the units
     of X, so that scores compare across scalers. A value that training never showed gets a
-    share of its own in a column of categories, and in one that was found to hold zeros and
-    ones only: about t (t + 1) / n^2 after n rows with t different values. A column that is
-    constant is modelled as a Gaussian around its value.
+    share of its own in a column of categories, in one that was found to hold zeros and ones
+    only, and, above the largest count, in a binomial one: about t (t + 1) / n^2 after n rows
+    with t different values (t = 2 for binomial). A column that is constant is modelled as a
+    Gaussian around its value.
 
     References
     ----------

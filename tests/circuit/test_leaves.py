@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from helpers.own_family import Rayleigh
 from scipy import optimize, special, stats
 
 from skpc.circuit.leaves import (
@@ -112,6 +113,10 @@ EXAMPLES = {
     "beta": Example(
         Beta(0.01), lambda rng, n: rng.beta(3, 4, size=n), beta_peer, LOGITS.sigmoid(),
     ),
+    "a user's own": Example(
+        Rayleigh(), lambda rng, n: rng.rayleigh(size=n),
+        lambda mu: stats.rayleigh(scale=np.sqrt(mu[0] / 2)), LOGARITHMS.exp(),
+    ),
     "gaussian": Example(
         Gaussian(0.01), lambda rng, n: rng.normal(1, 1, n),
         lambda mu: stats.norm(mu[0], np.sqrt(mu[1] - mu[0] ** 2)), REALS,
@@ -155,7 +160,7 @@ def assert_near(a, b, tolerance=1e-9):
 
 
 def test_every_family_has_an_example():
-    assert set(EXAMPLES) == set(FAMILIES)
+    assert set(EXAMPLES) == {*FAMILIES, "a user's own"}
     assert all(type(EXAMPLES[name].family) is family for name, family in FAMILIES.items())
 
 
@@ -344,6 +349,8 @@ def test_free_gradient_equals_autograd(example):
 
 
 def test_families_are_made_for_columns():
+    assert Binomial.for_column(5, 0.1).n == 4
+    assert Gamma.for_column(0, 0.1).highest == 10
     assert Categorical.for_column(5, 0.1).n_statistics == 5
     assert Gaussian.for_column(5, 0.1).min_variance == 0.1
     assert Bernoulli.for_column(2, 0.1).n_statistics == 1
