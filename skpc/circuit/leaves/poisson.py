@@ -13,7 +13,8 @@ from .base import Leaf
 
 # Keeps every count possible where all are zero.
 SMALLEST_MEAN = 1e-12
-LARGEST_MEAN = 1e30
+# Draws of larger means are no longer whole numbers that floats tell apart.
+LARGEST_MEAN = 2.0**52
 
 
 class Poisson(Leaf):

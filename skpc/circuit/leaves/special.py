@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-# Newton steps of the solvers. Each start is so near that fewer than these reach the digits
-# of float64 everywhere between the bounds of the leaves; a fixed number needs no look at the
-# values, which would make a GPU wait.
+# Newton steps of the solvers, at most. Each start is so near that fewer than these reach the
+# digits of float64 everywhere between the bounds of the leaves. Steps are quadratic: after one
+# that moved nothing by more than ENOUGH the next would move nothing at all.
 STEPS = 16
+ENOUGH = 1e-7
 
 # Positive numbers are kept between these: their logarithms, and products with any shape that
 # a leaf may have, are numbers.
@@ -35,7 +36,10 @@ def shape_of(gap: Tensor) -> Tensor:
     a = (3 - gap + torch.sqrt((gap - 3) ** 2 + 24 * gap)) / (12 * gap)
     for _ in range(STEPS):
         slope = a * (a * torch.polygamma(1, a) - 1)
-        a = 1 / (1 / a + (gap - log_minus_digamma(a)) / slope)
+        step = a * (gap - log_minus_digamma(a)) / slope
+        a = a / (1 + step)
+        if _is_small(step):
+            break
     return a
 
 
@@ -61,15 +65,21 @@ def beta_shapes(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         miss_a, miss_b = torch.digamma(a) - psi - first, torch.digamma(b) - psi - second
         # The Hessian is diagonal less a constant: its inverse is at hand.
         shared = (miss_a / slope_a + miss_b / slope_b) / (1 / slope - 1 / slope_a - 1 / slope_b)
-        a = _moved(a, -(miss_a + shared) / slope_a)
-        b = _moved(b, -(miss_b + shared) / slope_b)
+        step_a, step_b = -(miss_a + shared) / slope_a / a, -(miss_b + shared) / slope_b / b
+        a, b = _moved(a, step_a), _moved(b, step_b)
+        if _is_small(step_a) and _is_small(step_b):
+            break
     return a, b
 
 
+def _is_small(step: Tensor) -> bool:
+    """Whether no step was larger than ENOUGH."""
+    return bool((step.abs() < ENOUGH).all())
+
+
 def _moved(shape: Tensor, step: Tensor) -> Tensor:
-    """Shape + step, kept positive and within a factor of ten upwards."""
-    share = step / shape
-    return shape * torch.where(share < 0, 1 / (1 - share), 1 + share.clamp_max(9.0))
+    """Shape (1 + step), kept positive and within a factor of ten upwards."""
+    return shape * torch.where(step < 0, 1 / (1 - step), 1 + step.clamp_max(9.0))
 
 
 def beta_shapes_of_sum(difference: Tensor, total: float) -> tuple[Tensor, Tensor]:
@@ -80,8 +90,10 @@ def beta_shapes_of_sum(difference: Tensor, total: float) -> tuple[Tensor, Tensor
     for _ in range(STEPS):
         a, b = total * torch.sigmoid(logit), total * torch.sigmoid(-logit)
         slope = (torch.polygamma(1, a) + torch.polygamma(1, b)) * a * b / total
-        miss = torch.digamma(a) - torch.digamma(b) - difference
-        logit = logit - (miss / slope).clamp(-4.0, 4.0)
+        step = (torch.digamma(a) - torch.digamma(b) - difference) / slope
+        logit = logit - step.clamp(-4.0, 4.0)
+        if _is_small(step):
+            break
     return total * torch.sigmoid(logit), total * torch.sigmoid(-logit)
 
 
