@@ -142,9 +142,10 @@ def _check_family(raw: RawColumn, family: Any) -> None:
             missing = ", ".join(sorted(family.__abstractmethods__))
             raise ValueError(f"leaf is {family!r} for {raw.name}; it lacks {missing}.")
         supports = ["binary", "codes", "real", *sorted(SUPPORTS)]
-        if family.support not in supports:
+        support = getattr(family, "support", None)
+        if support not in supports:
             raise ValueError(
-                f"leaf is {family!r} for {raw.name}, with the support {family.support!r}; "
+                f"leaf is {family!r} for {raw.name}, with the support {support!r}; "
                 f"{supports} are accepted."
             )
     elif not isinstance(family, str) or family not in known:

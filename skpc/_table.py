@@ -65,7 +65,9 @@ class Column:
     @property
     def family_name(self) -> str:
         """Name of the leaf family."""
-        return self.family if isinstance(self.family, str) else self.family.name
+        if isinstance(self.family, str):
+            return self.family
+        return getattr(self.family, "name", self.family.__name__)
 
     @property
     def n_values(self) -> int:

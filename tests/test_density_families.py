@@ -119,6 +119,13 @@ def test_large_counts_keep_their_digits_in_single_precision(family, top):
     assert_allclose(paths[0], paths[1], rtol=1e-4)
 
 
+def test_adam_reaches_em_on_large_counts():
+    rng = np.random.RandomState(0)
+    X = rng.poisson(1e5 * (1 + rng.randint(2, size=(200, 2))))
+    em, adam = (tiny(leaf="poisson", solver=s, max_iter=300).fit(X) for s in ("em", "adam"))
+    assert adam.score(X) > em.score(X) - 0.5
+
+
 @pytest.mark.parametrize("family", ["poisson", "binomial", *POSITIVE])
 @pytest.mark.parametrize("dtype", ["int16", "float32", "float64"])
 def test_draws_are_of_the_columns_type_and_accepted(family, dtype):
