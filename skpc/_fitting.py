@@ -104,7 +104,7 @@ def prepare(
     model.structure_ = make_structure(
         structure,
         table.z,
-        [column.support == "real" for column in model._table.columns],
+        [column.support not in ("binary", "codes") for column in model._table.columns],
         weights,
         depth,
         model.n_replicas,
@@ -112,7 +112,7 @@ def prepare(
         random,
     )
     model._built_from = {name: repr(getattr(model, name)) for name in BUILT_FROM}
-    model.leaf_families_ = [column.family for column in model._table.columns]
+    model.leaf_families_ = [column.family_name for column in model._table.columns]
     return table
 
 

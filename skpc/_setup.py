@@ -3,7 +3,8 @@
 Axes: n rows, D columns.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from inspect import isabstract
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ._frames import RawColumn, container
+from ._supports import SUPPORTS
 from ._table import Column, Table, describe, numbers
 from .circuit import RegionGraph, chow_liu_tree, poon_domingos, random_binary_trees
 from .circuit.circuit import Circuit
@@ -36,12 +38,13 @@ def make_table(
     """Columns of a training table with their families and scales."""
     names = list(X.columns) if container(X) != "array" else None
     mask = categorical_mask(categorical, raws, names)
-    chosen = families(leaf, raws, mask)
-    wanted = [leaf] * len(raws) if isinstance(leaf, str) else list(leaf)
-    columns: list[Column] = [
-        describe(raw, family, FAMILIES[family].support, weights, name == "auto")
-        for raw, family, name in zip(raws, chosen, wanted, strict=True)
-    ]
+    wanted = one_per_column(leaf, len(raws), names)
+    chosen = families(wanted, raws, mask)
+    columns: list[Column] = []
+    for raw, family, name in zip(raws, chosen, wanted, strict=True):
+        made = family_class(family)
+        found, n_trials = isinstance(name, str) and name == "auto", getattr(made, "n_trials", None)
+        columns.append(describe(raw, family, made.support, weights, found, n_trials))
     return Table(columns, container(X), names)
 
 
@@ -93,26 +96,72 @@ def _position(item: Any, names: list[str] | None, d: int, argument: str) -> int:
     return int(item)
 
 
-def families(leaf: Any, raws: list[RawColumn], mask: NDArray[np.bool_]) -> list[str]:
-    """Name of every column's leaf family.
+def one_per_column(leaf: Any, d: int, names: list[str] | None) -> list[Any]:
+    """The wanted family of every column: one for all, a list, or a dict; else "auto".
 
     Raises
     ------
     ValueError
-        For an unknown family or a list of the wrong length.
+        For a list of the wrong length, or a column that does not exist.
     """
-    d = len(raws)
-    wanted = [leaf] * d if isinstance(leaf, str) else list(leaf)
-    if len(wanted) != d:
-        raise ValueError(f"leaf names {len(wanted)} families; X has {d} columns.")
-    known = ["auto", *sorted(FAMILIES)]
-    for raw, name in zip(raws, wanted, strict=True):
-        if name not in known:
-            raise ValueError(f"leaf is {name!r} for {raw.name}; {known} are accepted.")
+    if isinstance(leaf, str | type):
+        return [leaf] * d
+    if isinstance(leaf, Mapping):
+        wanted: list[Any] = ["auto"] * d
+        for column, family in leaf.items():
+            wanted[_position(column, names, d, "leaf")] = family
+        return wanted
+    if len(leaf) != d:
+        raise ValueError(f"leaf names {len(leaf)} families; X has {d} columns.")
+    return list(leaf)
+
+
+def families(leaf: Any, raws: list[RawColumn], mask: NDArray[np.bool_]) -> list[Any]:
+    """Every column's leaf family: its name, or the class of a user's own.
+
+    Raises
+    ------
+    ValueError
+        For an unknown or unfinished family or a list of the wrong length.
+    """
+    wanted = one_per_column(leaf, len(raws), None)
+    for raw, family in zip(raws, wanted, strict=True):
+        _check_family(raw, family)
     return [
-        _auto_family(raw, bool(codes)) if name == "auto" else name
-        for raw, name, codes in zip(raws, wanted, mask, strict=True)
+        _auto_family(raw, bool(codes)) if isinstance(family, str) and family == "auto" else family
+        for raw, family, codes in zip(raws, map(_by_name, wanted), mask, strict=True)
     ]
+
+
+def _by_name(family: Any) -> Any:
+    """The name instead of the class where it is one of skpc's own."""
+    return next((name for name, known in FAMILIES.items() if known is family), family)
+
+
+def _check_family(raw: RawColumn, family: Any) -> None:
+    """Refuse what is neither a known name nor a complete family."""
+    known = ["auto", *sorted(FAMILIES)]
+    if isinstance(family, type) and issubclass(family, Leaf):
+        if isabstract(family):
+            missing = ", ".join(sorted(family.__abstractmethods__))
+            raise ValueError(f"leaf is {family!r} for {raw.name}; it lacks {missing}.")
+        supports = ["binary", "codes", "real", *sorted(SUPPORTS)]
+        support = getattr(family, "support", None)
+        if support not in supports:
+            raise ValueError(
+                f"leaf is {family!r} for {raw.name}, with the support {support!r}; "
+                f"{supports} are accepted."
+            )
+    elif not isinstance(family, str) or family not in known:
+        raise ValueError(
+            f"leaf is {family!r} for {raw.name}; {known} and subclasses of "
+            "skpc.circuit.leaves.Leaf are accepted."
+        )
+
+
+def family_class(family: Any) -> type[Leaf]:
+    """The class of a family that is given by its name or as it is."""
+    return FAMILIES[family] if isinstance(family, str) else family
 
 
 def _auto_family(raw: RawColumn, codes: bool) -> str:
@@ -137,12 +186,13 @@ def _auto_family(raw: RawColumn, codes: bool) -> str:
 
 def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
     """A family object a column; columns of one kind share one object."""
-    made: dict[tuple[str, int], Leaf] = {}
+    made: dict[tuple[Any, int, float], Leaf] = {}
     leaves = []
     for column in table.columns:
-        key = (column.family, len(column.categories))
+        key = (column.family, column.n_values, column.variance)
         if key not in made:
-            made[key] = FAMILIES[column.family].for_column(key[1], min_variance)
+            floor = min_variance * column.variance
+            made[key] = family_class(column.family).for_column(column.n_values, floor)
         leaves.append(made[key])
     return leaves
 

@@ -2,12 +2,14 @@
 
 Axes: n rows, D columns.
 
-A column is modelled as a binary digit, as a code 0 to C - 1 or as a real number
-standardised to mean 0 and variance 1. Densities stay in the units of the table: a real
+A column is modelled as a binary digit, as a code 0 to C - 1, as a count, as a real number
+standardised to mean 0 and variance 1, as a positive number divided by the mean, or as a
+number between 0 and 1. Densities stay in the units of the table: a real
 cell brings -log(scale), its log |det J|. A value never seen in a column of codes has a
 share of its own, independent of everything else (see `unseen_share`); known codes share
-the rest. So it is in columns that were found to hold zeros and ones only; columns that
-were declared so refuse other values.
+the rest. So it is in columns that were found to hold zeros and ones only, and with values
+above the largest count where it was found; columns that were declared so refuse other
+values.
 """
 
 from collections.abc import Hashable
@@ -19,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._frames import RawColumn, build, column_like, container, refusal, with_cells
+from ._supports import check, scales, within
 
 Floats = NDArray[np.float64]
 DATES = (date, time, timedelta)
@@ -32,26 +35,44 @@ class Column:
     ----------
     raw : RawColumn
         Name and type of the training column, without its values.
-    family : str
-        Name of its leaf family.
-    support : {"binary", "codes", "real"}
-        Values that the family models.
+    family : str or type
+        Name of its leaf family, or the class of a user's own.
+    support : str
+        Values that the family models, see `circuit.leaves.Leaf`.
     shift, scale : float
-        Of a real column: x = shift + scale * z.
+        Of a column of numbers: x = shift + scale * z.
+    variance : float
+        What the floor of a leaf's variance is a share of.
+    largest : int
+        Of a column of trials: their number N.
     categories : tuple
         Of a column of codes, in the order of the codes.
     unseen : float
-        Of a column of codes or of digits: probability that a value is none of those that
-        training showed; 0 where such values are refused.
+        Of a column of codes, digits or trials: probability that a value is none of those
+        that training showed, or above them; 0 where such values are refused.
     """
 
     raw: RawColumn
-    family: str
+    family: Any
     support: str
     shift: float = 0.0
     scale: float = 1.0
+    variance: float = 1.0
+    largest: int = 0
     categories: tuple[Any, ...] = ()
     unseen: float = 0.0
+
+    @property
+    def family_name(self) -> str:
+        """Name of the leaf family."""
+        if isinstance(self.family, str):
+            return self.family
+        return getattr(self.family, "name", self.family.__name__)
+
+    @property
+    def n_values(self) -> int:
+        """Codes, or values 0 to N of trials; 0 for other columns."""
+        return self.largest + 1 if self.support == "trials" else len(self.categories)
 
 
 @dataclass(frozen=True)
@@ -142,8 +163,8 @@ class Table:
         Raises
         ------
         ValueError
-            For infinities, text in a column of numbers, or a value outside a binary
-            column's 0 and 1; the message names the column.
+            For infinities, text in a column of numbers, or a value that the family does not
+            model, such as 2 in a binary column; the message names the column.
         """
         n, d = len(raws[0].values), len(raws)
         z = np.empty((n, d))
@@ -156,7 +177,8 @@ class Table:
             elif column.support == "binary":
                 z[:, j], unseen[:, j] = _digits(column, raw)
             else:
-                z[:, j] = (numbers(raw) - column.shift) / column.scale
+                values, unseen[:, j] = _numbers_within(column, raw)
+                z[:, j] = (values - column.shift) / column.scale
         return Encoded(z, missing, unseen)
 
     def log_jacobian(self, table: Encoded) -> Floats:
@@ -164,9 +186,8 @@ class Table:
         total = np.zeros(len(table.z))
         for j, column in enumerate(self.columns):
             known = ~(table.missing[:, j] | table.unseen[:, j])
-            if column.support == "real":
-                total -= np.log(column.scale) * known
-            elif column.unseen > 0:
+            total -= np.log(column.scale) * known
+            if column.unseen > 0:
                 total += np.log1p(-column.unseen) * known
                 total += np.log(column.unseen) * table.unseen[:, j]
         return total
@@ -178,7 +199,7 @@ class Table:
             values = np.empty(len(column.categories), dtype=object)
             values[:] = column.categories
             return values[z.astype(np.intp)]
-        return z * column.scale + column.shift
+        return within(z * column.scale + column.shift, column.raw, column.support)
 
     def moments(
         self, mean: Floats, variance: Floats, raws: list[RawColumn] | None
@@ -275,10 +296,19 @@ def _digits(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
     wrong = np.flatnonzero(other)
     if len(wrong) and not column.unseen:
         raise ValueError(
-            f"{raw.title} is modelled as bernoulli and contains "
+            f"{raw.title} is modelled as {column.family_name} and contains "
             f"{values[wrong[0]]:g} (row {wrong[0]}); 0 and 1 are accepted."
         )
     return np.where(other, np.nan, values), other
+
+
+def _numbers_within(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
+    """Numbers, NaN where missing or above the largest that training showed, and where above."""
+    values = numbers(raw)
+    largest = None if column.unseen else column.largest
+    check(raw, values, column.family_name, column.support, largest)
+    above = values > column.largest if column.unseen else np.zeros(len(values), dtype=bool)
+    return np.where(above, np.nan, values), above
 
 
 def _codes(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
@@ -294,16 +324,26 @@ def _codes(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
     return codes, np.isnan(codes) & ~raw.missing
 
 
-def describe(raw: RawColumn, family: str, support: str, weights: Floats, found: bool) -> Column:
+def describe(
+    raw: RawColumn,
+    family: Any,
+    support: str,
+    weights: Floats,
+    found: bool,
+    n_trials: int | None = None,
+) -> Column:
     """A training column: categories or scale from its observed cells and their weights.
 
     Parameters
     ----------
     raw : RawColumn
-    family, support : str
+    family : str or type
+    support : str
     weights : ndarray (n,)
     found : bool
         Whether the family was chosen by looking at the values.
+    n_trials : int or None
+        Of a column of trials: their number, if the family knows it.
     """
     bare = raw.rows(np.arange(0))
     observed = weights[~raw.missing]
@@ -314,8 +354,15 @@ def describe(raw: RawColumn, family: str, support: str, weights: Floats, found: 
     if support == "binary":
         open_ended = found and raw.kind != "bool"
         return Column(bare, family, support, unseen=unseen_share(rows, 2) if open_ended else 0.0)
-    shift, scale = _scale(numbers(raw)[~raw.missing], weights[~raw.missing])
-    return Column(bare, family, support, shift=shift, scale=scale)
+    values = numbers(raw)
+    if support == "real":
+        shift, scale = _scale(values[~raw.missing], observed)
+        return Column(bare, family, support, shift=shift, scale=scale)
+    column = Column(bare, family, support)
+    check(raw, values, column.family_name, support, n_trials)
+    if support == "trials" and n_trials is None:
+        column = replace(column, unseen=unseen_share(rows, 2))
+    return replace(column, **scales(values[~raw.missing], observed, support, n_trials))
 
 
 def _describe_codes(raw: RawColumn, bare: RawColumn, family: str, rows: float) -> Column:

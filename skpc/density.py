@@ -61,10 +61,16 @@ default="auto"
     layer : {"cp", "tucker"}, default="cp"
         How two children are combined: unit by unit after a sum each (CP), or by all pairs
         of units (Tucker, the Einsum layer of the paper; needs partitions in two).
-    leaf : {"auto", "bernoulli", "categorical", "gaussian"} or one per column, \
-default="auto"
-        Leaf families. "auto": categorical for the columns of `categorical_features`,
-        bernoulli for booleans and for columns that hold zeros and ones, else gaussian.
+    leaf : {"auto", "bernoulli", "beta", "binomial", "categorical", "exponential", "gamma", \
+"gaussian", "lognormal", "poisson"}, subclass of Leaf, or one per column, default="auto"
+        Leaf families: one for all columns, a list, or a dict by name or position of columns,
+        in which the others are "auto". "auto": categorical for the columns of
+        `categorical_features`, bernoulli for booleans and for columns that hold zeros and
+        ones, else gaussian. Values that a named family does not model are refused: "poisson"
+        takes counts, "binomial" counts up to the largest in training, or up to the
+        `n_trials` of a subclass of it, "exponential" zero and positive numbers, "gamma" and
+        "lognormal" positive numbers, "beta" numbers above 0 and below 1. A family of your own
+        is a subclass of `skpc.circuit.leaves.Leaf`.
     grid_shape : tuple of int or None, default=None
         For "poon_domingos": sides of the grid whose cells, in C order, are the columns.
         None: one row of columns.
@@ -100,7 +106,8 @@ default="from_dtype"
         Pseudo-rows that every unit has seen besides the data: for a leaf, rows
         distributed as its column is; for a sum, equal use of its inputs.
     min_variance : float, default=1e-3
-        Floor of a Gaussian leaf's variance, as a share of its column's.
+        Floor of a leaf's variance, as a share of its column's; of the relative variance for
+        families of positive numbers and of numbers between 0 and 1.
     warm_start : bool, default=False
         Whether `fit` goes on from the fitted parameters, with the same columns,
         structure and scales.
@@ -140,9 +147,10 @@ default="from_dtype"
     Weights count rows: a weight of 2 is a repeated row. `smoothing` is weighed against the
     sum of the weights, or the number of rows if that is larger. Densities are in the units
     of X, so that scores compare across scalers. A value that training never showed gets a
-    share of its own in a column of categories, and in one that was found to hold zeros and
-    ones only: about t (t + 1) / n^2 after n rows with t different values. A column that is
-    constant is modelled as a Gaussian around its value.
+    share of its own in a column of categories, in one that was found to hold zeros and ones
+    only, and, above the largest count, in a binomial one: about t (t + 1) / n^2 after n rows
+    with t different values (t = 2 for binomial). A column that is constant is modelled as a
+    Gaussian around its value.
 
     References
     ----------
@@ -172,7 +180,7 @@ default="from_dtype"
         "n_sums": [Interval(Integral, 1, None, closed="left")],
         "n_leaves": [Interval(Integral, 1, None, closed="left"), None],
         "layer": [StrOptions({"cp", "tucker"})],
-        "leaf": [str, "array-like"],
+        "leaf": [str, type, dict, "array-like"],
         "grid_shape": ["array-like", None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "solver": [StrOptions({"auto", "em", "adam"})],

@@ -7,6 +7,7 @@ import pytest
 from helpers.cases import EXPLICIT, Case, tiny
 
 from skpc.circuit import RegionGraph
+from skpc.circuit.leaves import Leaf
 
 
 @pytest.fixture(name="X")
@@ -35,8 +36,13 @@ def fit_model():
         ({"layer": "einsum"}, r"'layer'.*cp.*tucker|'layer'.*tucker.*cp"),
         ({"solver": "sgd"}, r"'solver'.*adam"),
         ({"dtype": "float16"}, r"'dtype'.*float32.*float64|'dtype'.*float64.*float32"),
-        ({"leaf": "poisson"}, r"leaf is 'poisson' for column 0; .*'bernoulli'.*'gaussian'"),
-        ({"leaf": ["gaussian"] * 3 + ["beta"]}, r"leaf is 'beta' for column 3"),
+        ({"leaf": "cauchy"}, r"leaf is 'cauchy' for column 0; .*'bernoulli'.*'gaussian'.*Leaf"),
+        ({"leaf": ["gaussian"] * 3 + ["cauchy"]}, r"leaf is 'cauchy' for column 3"),
+        ({"leaf": {3: "cauchy"}}, r"leaf is 'cauchy' for column 3"),
+        ({"leaf": {4: "gaussian"}}, r"leaf holds 4; .*from -4 to 3"),
+        ({"leaf": {"a": "gaussian"}}, r"leaf names the column 'a'; X has no column names"),
+        ({"leaf": dict}, r"leaf is <class 'dict'> for column 0"),
+        ({"leaf": Leaf}, r"leaf is <class .*Leaf'> for column 0; it lacks expectation, from_free"),
         ({"leaf": ["gaussian"] * 3}, r"leaf names 3 families; X has 4 columns"),
         ({"device": "warp"}, r"device is 'warp'; 'auto', 'cpu'"),
         ({"learning_rate": 1.5}, r"learning_rate is 1.5; EM accepts steps above 0 and up to 1"),

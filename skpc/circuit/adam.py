@@ -87,7 +87,7 @@ def update(
     References
     ----------
     Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020,
-    algorithm 2.
+    algorithm 2; its steps without adaptation are bounded here.
     """
     smoothed = prior.add(circuit, mean, evidence)
     gradients = _gradients(circuit, state, smoothed)
@@ -120,12 +120,16 @@ def _gradients(circuit: Circuit, state: AdamState, statistics: Statistics) -> tu
 
 
 def _direction(first: Tensor, second: Tensor, step: int) -> Tensor:
-    """The rectified step: plain momentum until the second moment can be trusted."""
+    """The rectified step: plain momentum until the second moment can be trusted.
+
+    Plain momentum is cut to what later steps can be, about 1: the gradient of a leaf of large
+    counts, or of a narrow one, is large, and one such step would leave the data behind.
+    """
     mean = first / (1 - BETA_1**step)
     longest = 2 / (1 - BETA_2) - 1
     length = longest - 2 * step * BETA_2**step / (1 - BETA_2**step)
     if length <= 5:
-        return mean
+        return mean.clamp(-1.0, 1.0)
     rectifier = sqrt(
         (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
     )

@@ -124,8 +124,8 @@ class Circuit:
         return [(layer, next(sums) if layer.shape else None) for layer in self.layers]
 
     def gather(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """Slots of the leaf regions for rows x (B, D), (F, S, B)."""
-        return self.inputs.gather(self.inputs.phi(x.to(self.leaf_dtype(dtype))))
+        """Slots of the leaf regions for rows x (B, D), from `InputLayer.gather`."""
+        return self.inputs.gather(x.to(self.leaf_dtype(dtype)))
 
     def forward(self, parameters: Parameters, slots: Tensor, dtype: torch.dtype) -> Trace:
         """Values of all units, leaves to root.
@@ -135,13 +135,14 @@ class Circuit:
         parameters : Parameters
             In the types of `Parameters.to(dtype, self.leaf_dtype(dtype))`.
         slots : Tensor (F, S, B)
+            From `gather`.
         dtype : torch.dtype
             Of the layers above the leaves.
 
         Returns
         -------
         Trace
-            Its root holds log densities without log h, (B,).
+            Its root holds log densities without `InputLayer.log_base`, (B,).
         """
         h = self.inputs.forward(parameters.leaves, slots).clamp_min(LOWEST).to(dtype)
         trace = Trace(edges=h.new_empty((self.n_edges, self.n_sums, h.shape[2])))

@@ -7,7 +7,8 @@ region), t statistics of a family.
 With Phi the slots of a block, (slots, B), and theta the packed parameters, (F, S, K), in
 which the slot of a count holds -A(theta), the log densities of all units are
 theta' Phi[slots of region], and the expected statistics of flows are the transposed
-product. A missing cell is a zero in all slots of its column.
+product. A missing cell is a zero in all slots of its column. Where families have a log h
+that cancels against the rest, one more slot a region holds the sum of log h of its columns.
 """
 
 from collections.abc import Sequence
@@ -155,28 +156,37 @@ class InputLayer:
         return counts
 
     def log_base(self, x: Tensor) -> Tensor:
-        """Sum over observed cells of log h, (B, D) to (B,): equal for all units."""
+        """Sum over observed cells of log h, (B, D) to (B,): equal for all units.
+
+        Without the families that have it inside their leaves.
+        """
         total = x.new_zeros(x.shape[0])
         for group in self.groups:
-            if not group.family.has_base:
-                continue
-            values = x[:, group.columns].T
-            seen = ~torch.isnan(values)
-            base = group.family.log_base(torch.where(seen, values, group.family.fill))
-            total += (base * seen).sum(dim=0)
+            if group.family.has_base and not group.family.base_inside:
+                total += _log_base(group, x).sum(dim=0)
         return total
 
-    def gather(self, phi: Tensor) -> Tensor:
-        """Slots of each region, (slots + 1, B) to (F, S, B)."""
-        return self.index.take(phi).view(self.shape[0], self.shape[1], -1)
+    def gather(self, x: Tensor) -> Tensor:
+        """Slots of each region for rows x (B, D), (F, S, B), or (F, S + 1, B) with bases."""
+        slots = self.index.take(self.phi(x)).view(self.shape[0], self.shape[1], -1)
+        inside = [group for group in self.groups if group.family.base_inside]
+        if not inside:
+            return slots
+        base = slots.new_zeros((self.shape[0], slots.shape[2]))
+        for group in inside:
+            base.index_add_(0, group.region_of, _log_base(group, x)[group.column_of])
+        return torch.cat([slots, base.unsqueeze(1)], dim=1)
 
     def forward(self, packed: Tensor, gathered: Tensor) -> Tensor:
-        """Log densities without log h: packed (F, S, K), slots (F, S, B) to (F, K, B)."""
-        return torch.bmm(packed.transpose(1, 2), gathered)
+        """Log densities, with those log h that are inside: (F, S, K) to (F, K, B)."""
+        slots, base = gathered[:, : self.shape[1]], gathered[:, self.shape[1] :]
+        h = torch.bmm(packed.transpose(1, 2), slots)
+        return h + base if base.shape[1] else h
 
     def expected_statistics(self, flow: Tensor, gathered: Tensor) -> Tensor:
-        """Flow-weighted sums: flow (F, K, B), slots (F, S, B) to (F, S, K)."""
-        return torch.bmm(gathered, flow.to(gathered.dtype).transpose(1, 2))
+        """Flow-weighted sums: flow (F, K, B), slots from `gather` to (F, S, K)."""
+        slots = gathered[:, : self.shape[1]]
+        return torch.bmm(slots, flow.to(slots.dtype).transpose(1, 2))
 
     def from_expectation(self, sums: Tensor, template: Tensor) -> Tensor:
         """Packed parameters whose expectations are sums / counts.
@@ -202,6 +212,13 @@ class InputLayer:
             new_base = -group.family.log_partition(new).unsqueeze(1)
             group.pack(packed, torch.where(alive, new, theta), torch.where(alive, new_base, base))
         return packed
+
+
+def _log_base(group: LeafGroup, x: Tensor) -> Tensor:
+    """Log h of a group's columns, zero where missing, (B, D) to (n_columns, B)."""
+    values = x[:, group.columns].T
+    seen = ~torch.isnan(values)
+    return group.family.log_base(torch.where(seen, values, group.family.fill)) * seen
 
 
 def _members(families: Sequence[Leaf]) -> list[list[int]]:

@@ -19,7 +19,18 @@ from skpc.circuit import RegionGraph, poon_domingos, random_binary_trees
 from skpc.circuit.circuit import Circuit, Parameters
 from skpc.circuit.initial import make_prior, marginals, random_parameters
 from skpc.circuit.layers import EdgeSums, Mixing, Tucker
-from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian, Leaf
+from skpc.circuit.leaves import (
+    Bernoulli,
+    Beta,
+    Binomial,
+    Categorical,
+    Exponential,
+    Gamma,
+    Gaussian,
+    Leaf,
+    LogNormal,
+    Poisson,
+)
 
 CPU = torch.device("cpu")
 
@@ -84,6 +95,8 @@ TABLES: dict[str, Callable[[int], list[Leaf]]] = {
     "codes": _cycle([Bernoulli(), Categorical(3), Categorical(2)]),
     "gaussian": _cycle([Gaussian(1e-3)]),
     "mixed": _cycle([Gaussian(1e-3), Bernoulli(), Categorical(3)]),
+    "counts": _cycle([Poisson(), Binomial(3), Gaussian(1e-3)]),
+    "positive": _cycle([Gamma(1e-3), Beta(1e-3), LogNormal(1e-3), Exponential(1e-3)]),
 }
 
 
@@ -125,6 +138,14 @@ def numbers(circuit: Circuit, seed: int = 0) -> Parameters:
     return Parameters(drawn.leaves, tuple(w / w.sum(dim=2, keepdim=True) for w in powers))
 
 
+# Numbers of these supports, made of normal ones.
+CONTINUOUS = {
+    "positive": np.exp,
+    "nonnegative": np.exp,
+    "unit": lambda z: 1 / (1 + np.exp(-z)),
+}
+
+
 def table(families: list[Leaf], n_rows: int, seed: int = 0, missing: float = 0.0):
     """Random rows (B, D) with related columns; a share of the cells is NaN."""
     rng = np.random.RandomState(seed)
@@ -134,6 +155,10 @@ def table(families: list[Leaf], n_rows: int, seed: int = 0, missing: float = 0.0
         shift = hidden * (-1) ** v
         if family.support == "real":
             columns.append(rng.normal(shift, 0.5))
+        elif family.support in CONTINUOUS:
+            columns.append(CONTINUOUS[family.support](rng.normal(shift, 0.5)))
+        elif family.support == "counts":
+            columns.append(rng.poisson(3 + shift))
         else:
             n = sizes(family)
             columns.append((rng.randint(n, size=n_rows) * rng.randint(2, size=n_rows) + shift) % n)
@@ -144,6 +169,8 @@ def table(families: list[Leaf], n_rows: int, seed: int = 0, missing: float = 0.0
 
 def sizes(family: Leaf) -> int:
     """Number of values of a discrete family."""
+    if isinstance(family, Binomial):
+        return family.n + 1
     return 2 if family.support == "binary" else family.n_categories
 
 

@@ -113,7 +113,8 @@ def test_parameters_stay_allowed_after_huge_steps(kit, any_table):
 
 
 def test_the_step_is_that_of_radam():
-    gradient_of = torch.randn((20, 3, 4), generator=torch.Generator().manual_seed(0)).double()
+    # Small enough for the bound on the first steps.
+    gradient_of = 0.2 * torch.randn((20, 3, 4), generator=torch.Generator().manual_seed(0)).double()
     moved = torch.nn.Parameter(torch.zeros((3, 4), dtype=torch.float64))
     peer = torch.optim.RAdam([moved], lr=0.1, betas=(BETA_1, BETA_2), eps=EPSILON)
     first, second = torch.zeros(3, 4).double(), torch.zeros(3, 4).double()
@@ -126,3 +127,11 @@ def test_the_step_is_that_of_radam():
         position = position + 0.1 * _direction(first, second, step)
         # The peer adds epsilon before it corrects the second moment's bias, we after.
         assert_near(position, moved.detach(), 1e-6)
+
+
+def test_first_steps_are_bounded():
+    gradient = torch.tensor([1e9, -1e9, 0.5]).double()
+    for step in range(1, 5):
+        mean = (1 - BETA_1**step) * gradient
+        found = _direction(mean, mean, step)
+        assert_near(found, torch.tensor([1.0, -1.0, 0.5]).double())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from skpc import EinetDensityEstimator
 from skpc.circuit import RegionGraph
+from skpc.circuit.leaves import Binomial
 
 N_COLUMNS = 4
 
@@ -65,6 +66,26 @@ def _gaussian(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
     return z * [1.0, 20.0, 0.01, 3.0] + [0.0, 100.0, 5.0, -2.0]
 
 
+def _counts(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
+    """Columns with and without a largest count."""
+    classes = _classes(rng, n)
+    few = rng.binomial(5, 0.2 + 0.5 * classes[:, [1, 3]])
+    return np.insert(few.astype(float), [0, 1], rng.poisson(1 + 9 * classes[:, [0, 2]]), axis=1)
+
+
+def _positive(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
+    """Columns on very different scales, the last one between 0 and 1."""
+    classes = _classes(rng, n).T
+    return np.column_stack(
+        [
+            rng.gamma(2 + 5 * classes[0]),
+            1000 * np.exp(rng.normal(classes[1], 0.5)),
+            0.01 * rng.exponential(1 + 4 * classes[2]),
+            rng.beta(2 + 6 * classes[3], 4),
+        ]
+    )
+
+
 def _mixed(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
     classes = _classes(rng, n)
     noise = rng.normal(size=(n, 2))
@@ -72,6 +93,16 @@ def _mixed(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
     return np.column_stack(
         [classes[:, 0] + 0.3 * noise[:, 0], classes[:, 1], 5 * classes[:, 2] + noise[:, 1], code]
     )
+
+
+class OutOfFive(Binomial):
+    """Counts of five trials, whatever the largest one in training is."""
+
+    n_trials = 5
+
+
+# What the estimator is told instead of a family's name: two it finds by itself.
+TOLD = {"categorical": "auto", "gaussian": "auto", "binomial": OutOfFive}
 
 
 @dataclass(frozen=True)
@@ -86,7 +117,7 @@ class Kind:
         # Digits are declared: where they are found, a third value keeps a share of its own.
         return {
             "categorical_features": [f == "categorical" for f in self.families],
-            "leaf": [f if f == "bernoulli" else "auto" for f in self.families],
+            "leaf": [TOLD.get(f, f) for f in self.families],
         }
 
 
@@ -95,6 +126,8 @@ TABLES: dict[str, Kind] = {
     "categorical": Kind(_codes, ("categorical",) * 4),
     "gaussian": Kind(_gaussian, ("gaussian",) * 4),
     "mixed": Kind(_mixed, ("gaussian", "bernoulli", "gaussian", "categorical")),
+    "counts": Kind(_counts, ("poisson", "binomial", "poisson", "binomial")),
+    "positive": Kind(_positive, ("gamma", "lognormal", "exponential", "beta")),
 }
 
 DISCRETE = ("bernoulli", "categorical")

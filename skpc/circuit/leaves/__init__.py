@@ -2,11 +2,40 @@
 
 from .base import Leaf
 from .bernoulli import Bernoulli
+from .beta import Beta
+from .binomial import Binomial
 from .categorical import Categorical
+from .exponential import Exponential
+from .gamma import Gamma
 from .gaussian import Gaussian
+from .lognormal import LogNormal
+from .poisson import Poisson
 
 FAMILIES: dict[str, type[Leaf]] = {
-    family.name: family for family in (Bernoulli, Categorical, Gaussian)
+    family.name: family
+    for family in (
+        Bernoulli,
+        Beta,
+        Binomial,
+        Categorical,
+        Exponential,
+        Gamma,
+        Gaussian,
+        LogNormal,
+        Poisson,
+    )
 }
 
-__all__ = ["FAMILIES", "Bernoulli", "Categorical", "Gaussian", "Leaf"]
+__all__ = [
+    "FAMILIES",
+    "Bernoulli",
+    "Beta",
+    "Binomial",
+    "Categorical",
+    "Exponential",
+    "Gamma",
+    "Gaussian",
+    "Leaf",
+    "LogNormal",
+    "Poisson",
+]

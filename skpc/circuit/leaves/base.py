@@ -26,25 +26,45 @@ class Leaf(ABC):
         then set to zero.
     has_base : bool
         Whether h is not 1 everywhere.
+    base_inside : bool
+        Whether log h may be large and cancels against the rest: it is then added to it in the
+        leaves, in float64, and not to the density of the row.
     precise : bool
         Whether the product <theta, T(x)> cancels digits and needs float64.
     closed : bool
         Whether a mixture of members of the family is a member.
     support : str
-        Values that the family models: "binary" (0 and 1), "codes" (0 to C - 1) or
-        "real" (standardised).
+        Values that the family models, and what is done to the column before: "binary" (0 and
+        1), "codes" (0 to C - 1), "counts" (0, 1, 2, ...), "trials" (0 to a largest N), "real"
+        (mean 0, variance 1), "positive" and "nonnegative" (mean 1), "unit" (as it is,
+        between 0 and 1, ends excluded).
+
+    Notes
+    -----
+    A family of your own is a subclass that any worker can import; the estimator's `leaf`
+    takes the class. `examples/plot_own_family.py` shows one.
     """
 
     name: ClassVar[str]
     support: ClassVar[str]
     fill: ClassVar[float] = 0.0
     has_base: ClassVar[bool] = False
+    base_inside: ClassVar[bool] = False
     precise: ClassVar[bool] = False
     closed: ClassVar[bool] = False
 
     @classmethod
     def for_column(cls, n_categories: int, min_variance: float) -> Self:
-        """The family for a column of so many codes, with this variance floor."""
+        """The family for a column.
+
+        Parameters
+        ----------
+        n_categories : int
+            Codes of a column of codes, values 0 to N of a column of trials; else 0.
+        min_variance : float
+            Floor of the variance: of a standardised column; of a positive column of mean 1;
+            of a column between 0 and 1 as a share of m (1 - m), m its mean.
+        """
         return cls()
 
     @property
@@ -75,11 +95,15 @@ class Leaf(ABC):
 
     @abstractmethod
     def project(self, mu: Tensor) -> Tensor:
-        """The point of the allowed set with the same evidence: floors, (n, t, K)."""
+        """The most likely allowed parameters for mean statistics mu, (n, t, K).
+
+        Where mu is allowed it comes back; elsewhere, as where all values are one, the allowed
+        point with the largest <theta, mu> - A(theta), so that EM never falls.
+        """
 
     @abstractmethod
     def reference(self) -> Tensor:
-        """E[T] under a broad distribution of a standardised column, (t,)."""
+        """E[T] under a broad distribution of a standardised column, (t,); float64."""
 
     @abstractmethod
     def spread(self, mu: Tensor, noise: Tensor) -> Tensor:
@@ -103,15 +127,21 @@ class Leaf(ABC):
     def from_free(self, free: Tensor) -> Tensor:
         """Free to natural parameters, both (n, t, K), inside the allowed set."""
 
-    @abstractmethod
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
         """Gradient of <theta, sums> - count A(theta) by the free parameters.
+
+        By automatic differentiation unless the family has a formula.
 
         Parameters
         ----------
         free, sums : Tensor (n, t, K)
         count : Tensor (n, 1, K)
         """
+        with torch.enable_grad():
+            moving = free.detach().requires_grad_()
+            theta = self.from_free(moving)
+            value = (theta * sums).sum() - (count[:, 0] * self.log_partition(theta)).sum()
+        return torch.autograd.grad(value, moving)[0]
 
     @abstractmethod
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:

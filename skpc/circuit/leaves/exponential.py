@@ -1,0 +1,96 @@
+"""Exponential leaves: columns of numbers from zero on, divided by their mean.
+
+Axes: n columns or incidences, t = 1 statistic, B rows, K units.
+"""
+
+from math import log, sqrt
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from .base import Leaf
+from .special import LARGEST, log_uniform
+
+
+class Exponential(Leaf):
+    """p(x) = e^(-x / m) / m: T = x, theta = -1 / m, A = log m, h = 1, mean m.
+
+    The free parameter is log m.
+
+    Parameters
+    ----------
+    min_variance : float
+        Floor of m^2, for a column of mean 1.
+    """
+
+    name: ClassVar[str] = "exponential"
+    support: ClassVar[str] = "nonnegative"
+    fill: ClassVar[float] = 1.0
+    precise: ClassVar[bool] = True
+
+    def __init__(self, min_variance: float) -> None:
+        self.lowest = min(sqrt(min_variance), 1.0)
+
+    @classmethod
+    def for_column(cls, n_categories: int, min_variance: float) -> Self:
+        """A family with that variance floor."""
+        return cls(min_variance)
+
+    @property
+    def n_statistics(self) -> int:
+        """One: x itself."""
+        return 1
+
+    def statistics(self, x: Tensor) -> Tensor:
+        """(n, B) to (n, 1, B), at most LARGEST."""
+        return x.clamp_max(LARGEST).unsqueeze(1)
+
+    def log_partition(self, theta: Tensor) -> Tensor:
+        """Log m, (n, 1, K) to (n, K)."""
+        return -torch.log(-theta[:, 0])
+
+    def natural(self, mu: Tensor) -> Tensor:
+        """-1 / m."""
+        return -1 / mu
+
+    def expectation(self, theta: Tensor) -> Tensor:
+        """M."""
+        return -1 / theta
+
+    def project(self, mu: Tensor) -> Tensor:
+        """Raise the mean to its floor."""
+        return mu.clamp(self.lowest, LARGEST)
+
+    def reference(self) -> Tensor:
+        """Mean 1."""
+        return torch.tensor([1.0], dtype=torch.float64)
+
+    def spread(self, mu: Tensor, noise: Tensor) -> Tensor:
+        """Means within a factor of 5 of the column's."""
+        return self.project(mu * torch.exp(log(5) * (2 * noise - 1)))
+
+    def to_free(self, theta: Tensor) -> Tensor:
+        """Log m."""
+        return -torch.log(-theta)
+
+    def from_free(self, free: Tensor) -> Tensor:
+        """Log m, bounded as `project` bounds m, to -1 / m."""
+        return -torch.exp(-free.clamp(log(self.lowest), log(LARGEST)))
+
+    def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
+        """Sums / m - count."""
+        return sums * torch.exp(-free) - count
+
+    def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
+        """-m log u, (n, 1, B) to (n, B)."""
+        return log_uniform(theta[:, 0], generator) / theta[:, 0]
+
+    def mode(self, theta: Tensor) -> Tensor:
+        """Zero."""
+        return torch.zeros_like(theta[:, 0])
+
+    def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """M and m^2."""
+        mean = -1 / theta[:, 0]
+        return mean, mean * mean

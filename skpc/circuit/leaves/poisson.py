@@ -1,0 +1,90 @@
+"""Poisson leaves: columns of counts without a largest one.
+
+Axes: n columns or incidences, t = 1 statistic, B rows, K units.
+"""
+
+from math import log
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from .base import Leaf
+
+# Keeps every count possible where all are zero.
+SMALLEST_MEAN = 1e-12
+# Draws of larger means are no longer whole numbers that floats tell apart.
+LARGEST_MEAN = 2.0**52
+
+
+class Poisson(Leaf):
+    """p(x) = m^x e^-m / x!: T = x, theta = log m, A = e^theta, h = 1 / x!, mean m."""
+
+    name: ClassVar[str] = "poisson"
+    support: ClassVar[str] = "counts"
+    has_base: ClassVar[bool] = True
+    base_inside: ClassVar[bool] = True
+    precise: ClassVar[bool] = True
+
+    @property
+    def n_statistics(self) -> int:
+        """One: x itself."""
+        return 1
+
+    def statistics(self, x: Tensor) -> Tensor:
+        """(n, B) to (n, 1, B)."""
+        return x.unsqueeze(1)
+
+    def log_base(self, x: Tensor) -> Tensor:
+        """-log x!."""
+        return -torch.lgamma(x + 1)
+
+    def log_partition(self, theta: Tensor) -> Tensor:
+        """M, (n, 1, K) to (n, K)."""
+        return torch.exp(theta[:, 0])
+
+    def natural(self, mu: Tensor) -> Tensor:
+        """log(m)."""
+        return torch.log(mu)
+
+    def expectation(self, theta: Tensor) -> Tensor:
+        """M."""
+        return torch.exp(theta)
+
+    def project(self, mu: Tensor) -> Tensor:
+        """Keep every count possible."""
+        return mu.clamp(SMALLEST_MEAN, LARGEST_MEAN)
+
+    def reference(self) -> Tensor:
+        """One event."""
+        return torch.tensor([1.0], dtype=torch.float64)
+
+    def spread(self, mu: Tensor, noise: Tensor) -> Tensor:
+        """Half the column's mean, half an exponential draw around it."""
+        return self.project(mu * (0.5 - 0.5 * torch.log(noise.clamp(1e-12, 1 - 1e-12))))
+
+    def to_free(self, theta: Tensor) -> Tensor:
+        """Log m is free already."""
+        return theta
+
+    def from_free(self, free: Tensor) -> Tensor:
+        """Log m is free already; bounded as `project` bounds m."""
+        return free.clamp(log(SMALLEST_MEAN), log(LARGEST_MEAN))
+
+    def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
+        """Sums - count m."""
+        return sums - count * torch.exp(free)
+
+    def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
+        """Counts, (n, 1, B) to (n, B)."""
+        return torch.poisson(torch.exp(theta[:, 0]), generator=generator)
+
+    def mode(self, theta: Tensor) -> Tensor:
+        """The whole part of m."""
+        # A hair more: exp(log m) of a whole m may be below it, and both counts are modes then.
+        return torch.floor(torch.exp(theta[:, 0]) * (1 + 1e-14))
+
+    def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """M and m."""
+        mean = torch.exp(theta[:, 0])
+        return mean, mean
