@@ -7,7 +7,6 @@ partitions in slot 0, then those in slot 1, and so on.
 """
 
 from collections.abc import Set
-
 from dataclasses import dataclass
 
 from .region_graph import RegionGraph

@@ -26,8 +26,8 @@ EASINGS = 2.0 ** np.arange(0.0, 3.5, 0.5)
 # cancels finer, and takes more different steps.
 FLOORS = (0.04, 0.08, 0.16)
 # Posterior standard deviations that a step reaches beyond its weight, so that the grid's edge
-# does not cut the posterior off: the best of 0, 1 and 2 on held-out training rows.
-REACH = 1.0
+# does not cut the posterior off: the best of 0, 1/2, 1 and 3/2 on held-out training rows.
+REACH = 0.5
 
 
 @dataclass(frozen=True)

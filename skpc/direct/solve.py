@@ -131,7 +131,7 @@ class _Run:
         tau = small if start is None else max(small, float(start.tau[0]) / 16)
         state = flat(self.problem, tau) if start is None else start
         for _ in range(300):
-            state, n = climb(self.problem, state.theta, tau, min(10, self.max_iter))
+            state, n = climb(self.problem, state.theta, tau, min(20, self.max_iter))
             self.n_iter += n
             target = float(state.noise.precision[0])
             if target <= 1.01 * tau:

@@ -73,7 +73,7 @@ class Root(Layer):
         flow.objective = torch.logsumexp(flow.power * a, dim=0).flatten() / flow.power
         into = flow.root * shares * torch.exp(parts - a)
         flow.partitions[self.level] = into
-        return into.sum(dim=2).view(self.shape)
+        return into.sum(dim=2).view(1, 1, -1)
 
     def choose(
         self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
