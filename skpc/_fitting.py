@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 
 from ._frames import RawColumn
 from ._setup import (
-    LEARNED_POWER,
+    LEARNED_POWERS,
     choose_batch_size,
     choose_device,
     choose_max_iter,
@@ -98,7 +98,7 @@ def prepare(
         "n_sums": int(model.n_sums),
         "n_leaves": int(model.n_sums if model.n_leaves is None else model.n_leaves),
         "min_variance": float(model.min_variance),
-        "power": LEARNED_POWER if learned else 1.0,
+        "powers": LEARNED_POWERS if learned else (1.0, 1.0),
     }
     table = model._table.encode(raws)
     model.structure_ = make_structure(
@@ -130,7 +130,7 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     table = go_on(model, raws) if warm else prepare(model, X, raws, weights, random)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
     rows, validation = _split(model, circuit, table, weights, random)
-    options = _options(model, len(rows.x))
+    options = _options(model, len(rows.x), warm)
     sums = marginals(circuit, rows)
     prior = initial.make_prior(circuit, sums, model.smoothing)
     n_init = 1 if warm else model.n_init
@@ -167,7 +167,7 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     sums = sums + torch.tensor(past["marginals"], dtype=sums.dtype, device=sums.device)
     prior = initial.make_prior(circuit, sums, model.smoothing)
     start = _start(model, circuit, sums, random, not first)
-    options = _options(model, len(rows.x))
+    options = _options(model, len(rows.x), True)
     seen = past["rows"] + rows.evidence
     state, progress = training.stream(circuit, start, rows, prior, options, past["steps"], seen)
     steps = past["steps"] + training.n_batches(len(rows.x), options.batch_size)
@@ -176,18 +176,20 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     _store(model, circuit, state, progress)
 
 
-def _options(model: Any, n: int) -> Options:
+def _options(model: Any, n: int, warm: bool) -> Options:
     """Settings of the training loop for n rows."""
+    first, last = model._spec["powers"]
     solver = solver_of(model)
     batch_size = choose_batch_size(model.batch_size, n, solver)
     return Options(
         solver,
         learning_rate_of(model),
         batch_size,
-        choose_max_iter(model.max_iter, n, batch_size, solver),
+        choose_max_iter(model.max_iter, n, batch_size, solver, first != last),
         model.tol,
         model.n_iter_no_change,
         DTYPES[model.dtype],
+        (last if warm else first, last),
     )
 
 

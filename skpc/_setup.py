@@ -23,13 +23,14 @@ from .circuit.structures import grid_steps
 # depth reached -39.0 nats a test row, depth 3 reached -35.5 in a tenth of the time.
 AUTO_DEPTH = 3
 
-# Replicas where none are asked for. Learned trees are alike, and each is deep: few pay.
-LEARNED_TREES = 4
+# Replicas where none are asked for. On the tables of benchmarks/density.py more and smaller
+# learned trees were better than fewer and wider ones at equal cost.
+LEARNED_TREES = 24
 RANDOM_TREES = 10
 
-# How learned trees share a row in training, see `circuit.layers.root`: 1 lets each specialise
-# on rows of its own, near 0 all learn the same.
-LEARNED_POWER = 0.5
+# How learned trees share a row in the first and in the last pass, see `circuit.layers.root`: 1
+# lets each specialise on rows of its own, near 0 all learn the same.
+LEARNED_POWERS = (0.2, 0.6)
 
 
 def make_table(
@@ -269,12 +270,18 @@ def choose_batch_size(batch_size: Any, n: int, solver: str) -> int:
     return int(min(batch_size, n))
 
 
-def choose_max_iter(max_iter: Any, n: int, batch_size: int, solver: str) -> int:
-    """Passes: 100 over full batches of EM, else 5,000 steps' worth between 5 and 50 (Adam: 500)."""
+def choose_max_iter(max_iter: Any, n: int, batch_size: int, solver: str, learned: bool) -> int:
+    """Passes: 100 over full batches of EM, else 5,000 steps' worth between 5 and 50 (Adam: 500).
+
+    EM over mini-batches fits learned trees in 12 passes at most, or in as many as make 300
+    steps; more overfit.
+    """
     if max_iter != "auto":
         return int(max_iter)
     if batch_size >= n and solver == "em":
         return 100
+    if learned and solver == "em":
+        return int(max(300 * batch_size // n, np.clip(5000 * batch_size // n, 5, 12)))
     return int(np.clip(5000 * batch_size // n, 5, 50 if solver == "em" else 500))
 
 
@@ -304,6 +311,4 @@ def make_circuit(
 ) -> Circuit:
     """The circuit of a fitted model."""
     leaves = make_leaves(table, spec["min_variance"])
-    return Circuit(
-        graph, leaves, spec["layer"], spec["n_sums"], spec["n_leaves"], device, spec["power"]
-    )
+    return Circuit(graph, leaves, spec["layer"], spec["n_sums"], spec["n_leaves"], device)

@@ -54,7 +54,7 @@ default="auto"
         2**depth pieces. None, or more than the columns allow: as deep as they allow.
     n_replicas : int or None, default=None
         Number of trees R. None: 4 learned or 10 random ones.
-    n_sums : int, default=20
+    n_sums : int, default=12
         Number of units K of a sum region.
     n_leaves : int or None, default=None
         Number of units of a leaf region; None: `n_sums`.
@@ -207,7 +207,7 @@ default="from_dtype"
         *,
         depth: int | None = None,
         n_replicas: int | None = None,
-        n_sums: int = 20,
+        n_sums: int = 12,
         n_leaves: int | None = None,
         layer: str = "cp",
         leaf: Any = "auto",

@@ -124,12 +124,26 @@ def test_batches_of_small_tables(n, em, adam):
     ],
 )
 def test_passes(told, n, batch, expected):
-    assert choose_max_iter(told, n, batch, "em") == expected
+    assert choose_max_iter(told, n, batch, "em", False) == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "n", "batch", "expected"),
+    [
+        ("auto", 500, 500, 100),
+        ("auto", 20_000, 156, 12),
+        ("auto", 10**6, 512, 5),
+        ("auto", 640, 64, 30),
+        (7, 10**6, 512, 7),
+    ],
+)
+def test_passes_over_learned_trees(told, n, batch, expected):
+    assert choose_max_iter(told, n, batch, "em", True) == expected
 
 
 def test_passes_of_adam_make_five_thousand_steps_of_small_tables():
-    assert choose_max_iter("auto", 1280, 128, "adam") == 500
-    assert choose_max_iter("auto", 50, 50, "adam") == 500
+    assert choose_max_iter("auto", 1280, 128, "adam", True) == 500
+    assert choose_max_iter("auto", 50, 50, "adam", False) == 500
 
 
 def structure(name, d, depth=None, n_replicas=3, grid_shape=None, seed=0):
@@ -166,7 +180,7 @@ def test_auto_learns_trees_where_it_can(depth, layer, expected):
     assert resolve_structure("poon_domingos", depth, layer) == ("poon_domingos", depth)
 
 
-@pytest.mark.parametrize(("name", "n_trees"), [("chow_liu", 4), ("random_trees", 10)])
+@pytest.mark.parametrize(("name", "n_trees"), [("chow_liu", 24), ("random_trees", 10)])
 def test_default_number_of_trees(name, n_trees):
     graph = structure(name, 6, n_replicas=None)
     assert len(graph.partitions_of[graph.root]) == n_trees

@@ -51,8 +51,6 @@ class Circuit:
     n_sums, n_leaves : int
         Units of a sum region and of a leaf region.
     device : torch.device
-    power : float, default=1.0
-        By which training shares a row among the root's partitions, see `layers.root`.
     """
 
     def __init__(
@@ -63,7 +61,6 @@ class Circuit:
         n_sums: int,
         n_leaves: int,
         device: torch.device,
-        power: float = 1.0,
     ) -> None:
         if graph.n_variables != len(families):
             raise ValueError(
@@ -71,7 +68,6 @@ class Circuit:
                 f"the table has {len(families)}."
             )
         self.device = device
-        self.power = power
         direct = direct_leaves(graph, families, layer, n_leaves, n_sums)
         self.n_direct = len(direct)
         self.levels, self.layers = build_layers(graph, layer, n_leaves, n_sums, device, direct)
@@ -164,6 +160,8 @@ class Circuit:
         self, parameters: Parameters, trace: Trace, root: Tensor, power: float = 1.0
     ) -> tuple[Tensor, list, Tensor]:
         """Flows of all units, root to leaves, for rows of weight root (B,).
+
+        With another power than 1 the root shares rows as `layers.root` says.
 
         Returns
         -------

@@ -48,7 +48,9 @@ class Statistics:
         )
 
 
-def collect(circuit: Circuit, parameters: Parameters, x: Tensor, weights: Tensor) -> Statistics:
+def collect(
+    circuit: Circuit, parameters: Parameters, x: Tensor, weights: Tensor, power: float = 1.0
+) -> Statistics:
     """The E-step on one block: state is read, nothing is kept.
 
     Parameters
@@ -60,6 +62,8 @@ def collect(circuit: Circuit, parameters: Parameters, x: Tensor, weights: Tensor
         NaN where missing.
     weights : Tensor (B,)
         float64.
+    power : float, default=1.0
+        By which the root shares a row among its partitions, see `layers.root`.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def collect(circuit: Circuit, parameters: Parameters, x: Tensor, weights: Tensor
     # Shares of the heaviest row: weights may be out of float32's range.
     heaviest = weights.max().clamp_min(torch.finfo(torch.float64).tiny)
     shares = (weights / heaviest).to(dtype)
-    flow, counts, objective = circuit.flows(parameters, trace, shares, circuit.power)
+    flow, counts, objective = circuit.flows(parameters, trace, shares, power)
     log_base = circuit.inputs.log_base(x).double()
     return Statistics(
         leaves=circuit.inputs.expected_statistics(flow, slots).double() * heaviest,

@@ -16,6 +16,9 @@ from .statistics import Prior, Statistics, collect, merge
 
 State = em.EMState | adam.AdamState
 
+# Passes of full-batch EM over which the root's power rises.
+RISING = 20
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -69,6 +72,9 @@ class Options:
         Passes without such a rise after which training stops.
     dtype : torch.dtype
         Of the passes; statistics and parameters are float64.
+    powers : tuple of float
+        By which the root shares a row among its partitions (see `layers.root`), in the first
+        and in the last pass; it rises linearly.
     """
 
     solver: str
@@ -78,6 +84,13 @@ class Options:
     tol: float
     n_iter_no_change: int
     dtype: torch.dtype
+    powers: tuple[float, float] = (1.0, 1.0)
+
+    def power(self, iteration: int, full: bool) -> float:
+        """Of a pass; full-batch EM, which may stop at any pass, has the last one soon."""
+        first, last = self.powers
+        n = RISING if full else self.max_iter
+        return first + (last - first) * min(1.0, iteration / (n - 1) if n > 1 else 1.0)
 
 
 @dataclass
@@ -117,11 +130,16 @@ def step(
 
 
 def collect_all(
-    circuit: Circuit, parameters: Parameters, rows: Rows, index: Tensor | None, dtype: torch.dtype
+    circuit: Circuit,
+    parameters: Parameters,
+    rows: Rows,
+    index: Tensor | None,
+    dtype: torch.dtype,
+    power: float,
 ) -> Statistics:
     """Statistics of some rows (all with index None), in blocks of bounded memory."""
     typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
-    parts = (collect(circuit, typed, x, weights) for x, weights in blocks(circuit, rows, index))
+    parts = (collect(circuit, typed, x, w, power) for x, w in blocks(circuit, rows, index))
     total = next(parts)
     for part in parts:
         total = merge(total, part)
@@ -184,14 +202,18 @@ def train(
     # Full-batch EM takes full steps until they no longer rise.
     climbs = options.batch_size >= len(rows.x) and options.solver == "em"
     for iteration in range(options.max_iter):
+        power = options.power(iteration, climbs)
         state, likelihood, objective = _one_pass(
-            circuit, state, rows, prior, options, iteration, generator
+            circuit, state, rows, prior, options, iteration, power, generator
         )
         progress.log_likelihood.append(likelihood)
         if validation is not None:
             objective = mean_log_density(circuit, state.parameters, validation, options.dtype)
             progress.validation.append(objective)
         progress.seconds.append(time.perf_counter() - started)
+        if validation is None and power < options.powers[1]:
+            # Objectives of different powers do not compare.
+            best = -float("inf")
         stalls = 0 if objective > best + options.tol else stalls + 1
         if objective > best:
             best, best_state = objective, state
@@ -230,7 +252,8 @@ def stream(
     likelihood = 0.0
     index = torch.arange(len(rows.x), device=rows.x.device)
     for batch in index.tensor_split(n_batches(len(index), options.batch_size)):
-        statistics = collect_all(circuit, state.parameters, rows, batch, options.dtype)
+        power = options.powers[1]
+        statistics = collect_all(circuit, state.parameters, rows, batch, options.dtype, power)
         likelihood += float(statistics.log_likelihood)
         decay = (1 + steps / 10) ** -0.6 if options.solver == "em" else 1.0
         mean = statistics.per_row(rows.total * len(batch) / len(index))
@@ -252,6 +275,7 @@ def _one_pass(
     prior: Prior,
     options: Options,
     iteration: int,
+    power: float,
     generator: torch.Generator,
 ) -> tuple[State, float, float]:
     """One pass: new state, mean log-likelihood met, and objective plus log prior (full batch)."""
@@ -265,7 +289,7 @@ def _one_pass(
         penalty = float(prior.log_density(circuit, state.parameters)) / rows.evidence
     likelihood, objective = torch.zeros((2, 1), dtype=torch.float64, device=circuit.device)
     for i, batch in enumerate(batches):
-        statistics = collect_all(circuit, state.parameters, rows, batch, options.dtype)
+        statistics = collect_all(circuit, state.parameters, rows, batch, options.dtype, power)
         likelihood += statistics.log_likelihood
         objective += statistics.objective
         # The expected weight of a batch, not its own: heavy rows must not be damped.

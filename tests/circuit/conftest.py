@@ -212,7 +212,7 @@ def node_weights(graph: RegionGraph, circuit: Circuit, sums) -> dict:
     return found
 
 
-def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters, x):
+def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters, x, power=1.0):
     """Density of rows (B, D), node by node in the linear domain; differentiable, (B,).
 
     With another power than 1, what training raises in its place.
@@ -247,7 +247,7 @@ def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters
     below = torch.cat([partition(p) for p in top]) if top else region(graph.root)
     shares = weights[("root",)][0, :, None] * below
     parts = shares.view(max(1, len(top)), -1, len(x)).sum(dim=1)
-    return (parts**circuit.power).sum(dim=0) ** (1 / circuit.power)
+    return (parts**power).sum(dim=0) ** (1 / power)
 
 
 def leaf_region(packed, scope, families: list[Leaf], x):
