@@ -100,7 +100,7 @@ def prepare(
     structure, depth = resolve_structure(model.structure, model.depth, model.layer)
     model.structure_ = make_structure(
         structure,
-        table.z,
+        model._table.ordered(table.z),
         [column.support == "real" for column in model._table.columns],
         weights,
         depth,

@@ -112,9 +112,9 @@ def families(leaf: Any, raws: list[RawColumn], mask: NDArray[np.bool_]) -> list[
 
 
 def _auto_family(raw: RawColumn, codes: bool) -> str:
-    """Categorical where told, Bernoulli for zeros and ones, else Gaussian.
+    """Categorical where told, Bernoulli for zeros and ones, else numeric.
 
-    A float column that is constant stays Gaussian: whether it is a digit or a number
+    A float column that is constant stays numeric: whether it is a digit or a number
     that happens not to vary cannot be told.
     """
     if codes:
@@ -124,21 +124,24 @@ def _auto_family(raw: RawColumn, codes: bool) -> str:
     values = numbers(raw)
     seen = set(np.unique(values[~raw.missing][:1000]).tolist())
     if not seen <= {0.0, 1.0}:
-        return "gaussian"
+        return "numeric"
     seen = set(np.unique(values[~raw.missing]).tolist())
     if seen == {0.0, 1.0} or (seen and seen <= {0.0, 1.0} and raw.kind == "integer"):
         return "bernoulli"
-    return "gaussian"
+    return "numeric"
 
 
 def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
     """A family object a column; columns of one kind share one object."""
-    made: dict[tuple[str, int], Leaf] = {}
+    made: dict[tuple[str, int, float], Leaf] = {}
     leaves = []
     for column in table.columns:
-        key = (column.family, len(column.categories))
+        # Without atoms a numeric leaf is a Gaussian one, which has a statistic less.
+        plain = column.family == "numeric" and not column.n_codes
+        name = "gaussian" if plain else column.family
+        key = (name, column.n_codes, max(min_variance, column.least_variance))
         if key not in made:
-            made[key] = FAMILIES[column.family].for_column(key[1], min_variance)
+            made[key] = FAMILIES[name].for_column(*key[1:])
         leaves.append(made[key])
     return leaves
 

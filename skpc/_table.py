@@ -16,9 +16,13 @@ from datetime import date, time, timedelta
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ._frames import RawColumn, build, column_like, container, refusal, with_cells
+from ._maps import Shape
+from ._shapes import find_shape
+from .circuit.mapped import Pieces
 
 Floats = NDArray[np.float64]
 DATES = (date, time, timedelta)
@@ -40,6 +44,8 @@ class Column:
         Of a real column: x = shift + scale * z.
     categories : tuple
         Of a column of codes, in the order of the codes.
+    shape : Shape or None
+        Of a real column: how z becomes atoms and roughly normal numbers; None: not at all.
     unseen : float
         Of a column of codes or of digits: probability that a value is none of those that
         training showed; 0 where such values are refused.
@@ -52,6 +58,21 @@ class Column:
     scale: float = 1.0
     categories: tuple[Any, ...] = ()
     unseen: float = 0.0
+    shape: Shape | None = None
+
+    @property
+    def n_codes(self) -> int:
+        """Categories, or atoms of a column of numbers."""
+        return len(self.shape.atoms) if self.shape else len(self.categories)
+
+    @property
+    def least_variance(self) -> float:
+        """Of a leaf's numbers: half the distance of values on a grid, squared.
+
+        Narrower ones would rise on the values themselves and fall between them, and their
+        density would be more than the probability of a value over the step.
+        """
+        return (0.5 * self.shape.resolution) ** 2 if self.shape else 0.0
 
 
 @dataclass(frozen=True)
@@ -66,20 +87,25 @@ class Encoded:
         Where the table has no value.
     unseen : ndarray (n, D) of bool
         Where it has a value that training never showed.
+    log_slope : ndarray (n, D)
+        Log of the slope of z along a real column's values: its part of log |det J|.
     """
 
     z: Floats
     missing: NDArray[np.bool_]
     unseen: NDArray[np.bool_]
+    log_slope: Floats
 
     def rows(self, index: NDArray[np.intp]) -> "Encoded":
         """Some rows of the table."""
-        return Encoded(self.z[index], self.missing[index], self.unseen[index])
+        parts = (self.z, self.missing, self.unseen, self.log_slope)
+        return Encoded(*(part[index] for part in parts))
 
     def only(self, keep: NDArray[np.bool_]) -> "Encoded":
         """The same table with all columns but those of the mask (D,) missing."""
         missing = self.missing | ~keep
-        return Encoded(np.where(missing, np.nan, self.z), missing, self.unseen & keep)
+        z = np.where(missing, np.nan, self.z)
+        return Encoded(z, missing, self.unseen & keep, np.where(keep, self.log_slope, 0.0))
 
 
 class Table:
@@ -105,6 +131,7 @@ class Table:
             {
                 **{f.name: getattr(column, f.name) for f in fields(column) if f.name != "raw"},
                 "categories": list(column.categories),
+                "shape": column.shape and column.shape.state(),
                 "raw": column.raw.state(),
             }
             for column in self.columns
@@ -119,6 +146,7 @@ class Table:
                 **{
                     **column,
                     "categories": tuple(column["categories"]),
+                    "shape": column["shape"] and Shape.from_state(column["shape"]),
                     "raw": RawColumn.from_state(column["raw"]),
                 }
             )
@@ -149,6 +177,7 @@ class Table:
         z = np.empty((n, d))
         missing = np.empty((n, d), dtype=bool)
         unseen = np.zeros((n, d), dtype=bool)
+        log_slope = np.zeros((n, d))
         for j, (column, raw) in enumerate(zip(self.columns, raws, strict=True)):
             missing[:, j] = raw.missing
             if column.support == "codes":
@@ -156,17 +185,15 @@ class Table:
             elif column.support == "binary":
                 z[:, j], unseen[:, j] = _digits(column, raw)
             else:
-                z[:, j] = (numbers(raw) - column.shift) / column.scale
-        return Encoded(z, missing, unseen)
+                z[:, j], log_slope[:, j] = _reals(column, raw)
+        return Encoded(z, missing, unseen, log_slope)
 
     def log_jacobian(self, table: Encoded) -> Floats:
         """What the change of units adds to a row's log density, (n,)."""
-        total = np.zeros(len(table.z))
+        total = table.log_slope.sum(axis=1)
         for j, column in enumerate(self.columns):
             known = ~(table.missing[:, j] | table.unseen[:, j])
-            if column.support == "real":
-                total -= np.log(column.scale) * known
-            elif column.unseen > 0:
+            if column.unseen > 0:
                 total += np.log1p(-column.unseen) * known
                 total += np.log(column.unseen) * table.unseen[:, j]
         return total
@@ -178,7 +205,28 @@ class Table:
             values = np.empty(len(column.categories), dtype=object)
             values[:] = column.categories
             return values[z.astype(np.intp)]
-        return z * column.scale + column.shift
+        if column.shape is None:
+            return z * column.scale + column.shift
+        atom, u = column.shape.decode(z)
+        x = u * column.scale + column.shift
+        x[atom >= 0] = np.array(column.shape.values)[atom[atom >= 0]]
+        return x
+
+    def ordered(self, z: Floats) -> Floats:
+        """Numbers (n, D) with real columns in the order of their values, atoms included."""
+        z = z.copy()
+        for j, column in enumerate(self.columns):
+            if column.shape and column.shape.atoms:
+                z[:, j] = column.shape.decode(z[:, j])[1]
+        return z
+
+    def pieces(self) -> list[Pieces | None]:
+        """Standardised values of mapped columns as functions of their numbers, (D,)."""
+        shapes = [column.shape for column in self.columns]
+        return [
+            shape and Pieces(*map(torch.from_numpy, (*shape.inverse(), np.array(shape.atoms))))
+            for shape in shapes
+        ]
 
     def moments(
         self, mean: Floats, variance: Floats, raws: list[RawColumn] | None
@@ -268,6 +316,15 @@ def _number(raw: RawColumn, value: Any, missing: bool) -> float:
         raise TypeError(f"{raw.title} contains {value!r}: {error}.") from None
 
 
+def _reals(column: Column, raw: RawColumn) -> tuple[Floats, Floats]:
+    """Standardised and mapped numbers, NaN where missing, and the log slope, 0 there."""
+    z = (numbers(raw) - column.shift) / column.scale
+    slope = np.zeros(len(z))
+    if column.shape is not None:
+        z, slope = column.shape.encode(z)
+    return z, np.where(raw.missing, 0.0, slope - np.log(column.scale))
+
+
 def _digits(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
     """Zeros and ones, NaN where missing or another value, and where another value."""
     values = numbers(raw)
@@ -314,8 +371,10 @@ def describe(raw: RawColumn, family: str, support: str, weights: Floats, found: 
     if support == "binary":
         open_ended = found and raw.kind != "bool"
         return Column(bare, family, support, unseen=unseen_share(rows, 2) if open_ended else 0.0)
-    shift, scale = _scale(numbers(raw)[~raw.missing], weights[~raw.missing])
-    return Column(bare, family, support, shift=shift, scale=scale)
+    x = numbers(raw)[~raw.missing]
+    shift, scale = _scale(x, observed)
+    shape = find_shape((x - shift) / scale, x, observed) if family == "numeric" else None
+    return Column(bare, family, support, shift=shift, scale=scale, shape=shape)
 
 
 def _describe_codes(raw: RawColumn, bare: RawColumn, family: str, rows: float) -> Column:

@@ -450,7 +450,8 @@ default="from_dtype"
         raws = None if X is None else self._read(X)[1]
         nothing = np.full((1, self.n_features_in_), np.nan)
         z = nothing if raws is None else self._table.encode(raws).z
-        found = queries.moments(circuit, parameters, torch.from_numpy(z))
+        pieces = self._table.pieces()
+        found = queries.moments(circuit, parameters, torch.from_numpy(z), pieces)
         mean, variance = self._table.moments(*(f.cpu().numpy() for f in found), raws)
         return (mean[0], variance[0]) if raws is None else (mean, variance)
 

@@ -4,9 +4,10 @@ from .base import Leaf
 from .bernoulli import Bernoulli
 from .categorical import Categorical
 from .gaussian import Gaussian
+from .numeric import Numeric
 
 FAMILIES: dict[str, type[Leaf]] = {
-    family.name: family for family in (Bernoulli, Categorical, Gaussian)
+    family.name: family for family in (Bernoulli, Categorical, Gaussian, Numeric)
 }
 
-__all__ = ["FAMILIES", "Bernoulli", "Categorical", "Gaussian", "Leaf"]
+__all__ = ["FAMILIES", "Bernoulli", "Categorical", "Gaussian", "Leaf", "Numeric"]
