@@ -13,9 +13,9 @@ from ._maps import Shape
 
 Floats = NDArray[np.float64]
 
-# A value can be an atom if it holds this share of the rows, and so many of them.
-ATOM_SHARE = 0.01
+# A value can be an atom if it holds so many rows; those with the most rows come first.
 ATOM_ROWS = 10
+MAX_ATOMS = 64
 
 # It is one where its rows are so many times as dense as those around it, or if the column has
 # so few places.
@@ -77,9 +77,11 @@ def _stand_out(u: Floats, rows: Floats, step: float, width: float) -> NDArray[np
     """Which distinct values are atoms, (d,)."""
     if step and u[-1] - u[0] < (FEW_PLACES - 0.5) * step and rows.sum() >= ATOM_ROWS * len(u):
         return np.ones(len(u), dtype=bool)
-    chosen = (rows >= ATOM_SHARE * rows.sum()) & (rows >= ATOM_ROWS)
-    for i in np.flatnonzero(chosen):
-        chosen[i] = _excess(u, rows, i, width) >= ATOM_EXCESS
+    often = np.flatnonzero(rows >= ATOM_ROWS)
+    often = often[np.argsort(-rows[often], kind="stable")][: 4 * MAX_ATOMS]
+    found = [i for i in often if _excess(u, rows, i, width) >= ATOM_EXCESS]
+    chosen = np.zeros(len(u), dtype=bool)
+    chosen[found[:MAX_ATOMS]] = True
     return chosen
 
 
