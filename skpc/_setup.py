@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ._frames import RawColumn, container
+from ._shapes import row_weight
 from ._table import Column, Table, describe, numbers
 from .circuit import RegionGraph, chow_liu_tree, poon_domingos, random_binary_trees
 from .circuit.circuit import Circuit
@@ -34,8 +35,9 @@ def make_table(
     mask = categorical_mask(categorical, raws, names)
     chosen = families(leaf, raws, mask)
     wanted = [leaf] * len(raws) if isinstance(leaf, str) else list(leaf)
+    row = row_weight(raws, weights) if "numeric" in chosen else 1.0
     columns: list[Column] = [
-        describe(raw, family, FAMILIES[family].support, weights, name == "auto")
+        describe(raw, family, FAMILIES[family].support, weights, name == "auto", row)
         for raw, family, name in zip(raws, chosen, wanted, strict=True)
     ]
     return Table(columns, container(X), names)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from ._frames import RawColumn
 from ._maps import Shape
 
 Floats = NDArray[np.float64]
@@ -33,9 +34,31 @@ PRICE = 2.0
 # Gaps between values that are whole multiples of one step, up to this error, are a grid.
 GRID_ERROR = 1e-2
 
-# Width of a cell off any grid, and least distance of knots, as shares of the middle 80 % of rows.
-CELL = 1e-3
+# Width of a cell off any grid, as a share of the middle 80 % of rows: an atom is then no denser than a
+# Gaussian leaf at the default floor of its variance. Least distance of knots, likewise.
+CELL = 0.03
 KNOT_DISTANCE = 1e-4
+
+
+def row_weight(raws: list[RawColumn], weights: Floats) -> float:
+    """The weight that counts as one row: the lower quartile of those of different rows.
+
+    Weights count rows, and their unit does not matter: so a table that is given twice, or
+    with weights of 2 or 1/2, must get the shapes of the table itself.
+    """
+    key = np.zeros(len(weights), dtype=np.uint64)
+    for raw in raws:
+        if raw.values.dtype == object:
+            cells = np.array([hash(v) for v in raw.values.tolist()], dtype=np.int64)
+        else:
+            # Adding 0 makes -0 and 0 alike.
+            cells = (raw.values + 0.0).view(np.int64)
+        cells = np.where(raw.missing, 1, cells).view(np.uint64)
+        # Wraps around: a hash, in which different rows hardly ever meet.
+        key = (key ^ cells) * np.uint64(0x9E3779B97F4A7C15)
+        key ^= key >> np.uint64(29)
+    _, index = np.unique(key, return_inverse=True)
+    return float(np.quantile(np.bincount(index, weights), 0.25, method="lower"))
 
 
 def find_shape(u: Floats, x: Floats, weights: Floats) -> Shape:
@@ -46,7 +69,7 @@ def find_shape(u: Floats, x: Floats, weights: Floats) -> Shape:
     u, x : ndarray (n,)
         Observed cells, standardised and in the units of the table.
     weights : ndarray (n,)
-        A weight of 2 is a repeated row.
+        In rows, see `row_weight`.
 
     Returns
     -------
@@ -57,8 +80,6 @@ def find_shape(u: Floats, x: Floats, weights: Floats) -> Shape:
         return Shape()
     u, first, index = np.unique(u, return_index=True, return_inverse=True)
     rows = np.bincount(index, weights)
-    # As for the prior, weights that add up to little do not make rows fewer.
-    rows *= max(1.0, len(weights) / rows.sum())
     step = grid_step(u)
     width = step or CELL * _spread(u, rows)
     chosen = _stand_out(u, rows, step, width)

@@ -72,7 +72,7 @@ class Column:
         Narrower ones would rise on the values themselves and fall between them, and their
         density would be more than the probability of a value over the step.
         """
-        return (0.5 * self.shape.resolution) ** 2 if self.shape else 0.0
+        return min(0.1, (0.5 * self.shape.resolution) ** 2) if self.shape else 0.0
 
 
 @dataclass(frozen=True)
@@ -351,7 +351,9 @@ def _codes(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
     return codes, np.isnan(codes) & ~raw.missing
 
 
-def describe(raw: RawColumn, family: str, support: str, weights: Floats, found: bool) -> Column:
+def describe(
+    raw: RawColumn, family: str, support: str, weights: Floats, found: bool, row: float = 1.0
+) -> Column:
     """A training column: categories or scale from its observed cells and their weights.
 
     Parameters
@@ -361,6 +363,8 @@ def describe(raw: RawColumn, family: str, support: str, weights: Floats, found: 
     weights : ndarray (n,)
     found : bool
         Whether the family was chosen by looking at the values.
+    row : float, default=1.0
+        Weight that counts as one row where the shape of numbers is looked for.
     """
     bare = raw.rows(np.arange(0))
     observed = weights[~raw.missing]
@@ -373,7 +377,7 @@ def describe(raw: RawColumn, family: str, support: str, weights: Floats, found: 
         return Column(bare, family, support, unseen=unseen_share(rows, 2) if open_ended else 0.0)
     x = numbers(raw)[~raw.missing]
     shift, scale = _scale(x, observed)
-    shape = find_shape((x - shift) / scale, x, observed) if family == "numeric" else None
+    shape = find_shape((x - shift) / scale, x, observed / row) if family == "numeric" else None
     return Column(bare, family, support, shift=shift, scale=scale, shape=shape)
 
 

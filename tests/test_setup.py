@@ -85,7 +85,7 @@ def test_families_told():
 
 def test_columns_of_one_kind_share_a_family_object():
     X = pd.DataFrame({"a": ["x", "y"], "b": ["u", "v"], "c": ["p", "p"], "d": [1.5, 2.5]})
-    table = make_table(X, read_columns(X), np.ones(2), "auto", "from_dtype")
+    table = make_table(X, read_columns(X), np.ones(2), ["auto"] * 3 + ["gaussian"], "from_dtype")
     leaves = make_leaves(table, 0.01)
     assert leaves[0] is leaves[1]
     assert leaves[0] is not leaves[2]

@@ -42,7 +42,9 @@ class Pieces:
         zeroth, first, second = partial_moments(mean, variance, self.breaks)
         a, b = self.intercepts, self.slopes
         of_numbers = zeroth @ a + first @ b, zeroth @ a**2 + first @ (2 * a * b) + second @ b**2
-        of_atoms = (torch.einsum("nmk,m->nk", shares[:, 1:], v) for v in (self.atoms, self.atoms**2))
+        of_atoms = (
+            torch.einsum("nmk,m->nk", shares[:, 1:], v) for v in (self.atoms, self.atoms**2)
+        )
         number, square = (shares[:, 0] * x + y for x, y in zip(of_numbers, of_atoms, strict=True))
         return number, square
 
@@ -67,7 +69,9 @@ def partial_moments(
     # Tails from the nearer side, so that far pieces keep their digits.
     below = _between(torch.special.ndtr(w), 0.0, 1.0)
     above = _between(torch.special.ndtr(-w), 1.0, 0.0)
-    zeroth = torch.where(above[..., :-1] < 0.5, above[..., :-1] - above[..., 1:], below[..., 1:] - below[..., :-1])
+    zeroth = torch.where(
+        above[..., :-1] < 0.5, above[..., :-1] - above[..., 1:], below[..., 1:] - below[..., :-1]
+    )
     flat = _between(density, 0.0, 0.0)
     tilted = _between(w * density, 0.0, 0.0)
     first = flat[..., :-1] - flat[..., 1:]

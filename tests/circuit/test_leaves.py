@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy import stats
 
-from skpc.circuit.leaves import FAMILIES, Bernoulli, Categorical, Gaussian, Leaf
+from skpc.circuit.leaves import FAMILIES, Bernoulli, Categorical, Gaussian, Leaf, Numeric
 
 N, K = 3, 4
 VALUES = torch.arange(4, dtype=torch.float64)
@@ -55,6 +55,10 @@ EXAMPLES = {
     ),
     "gaussian": Example(
         Gaussian(0.01), lambda rng, n: rng.normal(1, 1, n),
+        lambda mu: stats.norm(mu[0], np.sqrt(mu[1] - mu[0] ** 2)), REALS,
+    ),
+    "numeric": Example(
+        Numeric(0, 0.01), lambda rng, n: rng.normal(1, 1, n),
         lambda mu: stats.norm(mu[0], np.sqrt(mu[1] - mu[0] ** 2)), REALS,
     ),
 }  # fmt: skip
