@@ -55,7 +55,10 @@ class Shape:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """The shape that `state` was made of."""
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in state.items()})
+        found: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in state.items()
+        }
+        return cls(**found)
 
     @property
     def edges(self) -> Floats:

@@ -4,6 +4,7 @@ Axes: d distinct values, k knots.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +35,8 @@ PRICE = 2.0
 # Gaps between values that are whole multiples of one step, up to this error, are a grid.
 GRID_ERROR = 1e-2
 
-# Width of a cell off any grid, as a share of the middle 80 % of rows: an atom is then no denser than a
-# Gaussian leaf at the default floor of its variance. Least distance of knots, likewise.
+# Width of a cell off any grid, as a share of the middle 80 % of rows: an atom is then no denser
+# than a Gaussian leaf at the default floor of its variance. Least distance of knots, likewise.
 CELL = 0.03
 KNOT_DISTANCE = 1e-4
 
@@ -49,13 +50,13 @@ def row_weight(raws: list[RawColumn], weights: Floats) -> float:
     key = np.zeros(len(weights), dtype=np.uint64)
     for raw in raws:
         if raw.values.dtype == object:
-            cells = np.array([hash(v) for v in raw.values.tolist()], dtype=np.int64)
+            cells: NDArray[Any] = np.array([hash(v) for v in raw.values.tolist()], dtype=np.int64)
         else:
             # Adding 0 makes -0 and 0 alike.
             cells = (raw.values + 0.0).view(np.int64)
-        cells = np.where(raw.missing, 1, cells).view(np.uint64)
+        bits = np.where(raw.missing, 1, cells).view(np.uint64)
         # Wraps around: a hash, in which different rows hardly ever meet.
-        key = (key ^ cells) * np.uint64(0x9E3779B97F4A7C15)
+        key = (key ^ bits) * np.uint64(0x9E3779B97F4A7C15)
         key ^= key >> np.uint64(29)
     _, index = np.unique(key, return_inverse=True)
     return float(np.quantile(np.bincount(index, weights), 0.25, method="lower"))
@@ -79,7 +80,7 @@ def find_shape(u: Floats, x: Floats, weights: Floats) -> Shape:
     if len(u) < 2:
         return Shape()
     u, first, index = np.unique(u, return_index=True, return_inverse=True)
-    rows = np.bincount(index, weights)
+    rows = np.bincount(index, weights).astype(np.float64)
     step = grid_step(u)
     width = step or CELL * _spread(u, rows)
     chosen = _stand_out(u, rows, step, width)
@@ -106,7 +107,7 @@ def _stand_out(u: Floats, rows: Floats, step: float, width: float) -> NDArray[np
     return chosen
 
 
-def _excess(u: Floats, rows: Floats, i: int, width: float) -> float:
+def _excess(u: Floats, rows: Floats, i: Any, width: float) -> float:
     """How many times as dense the rows of value i are as the next so many other rows."""
     order = np.argsort(np.abs(u - u[i]), kind="stable")[1:]
     if not len(order):

@@ -98,8 +98,9 @@ class Encoded:
 
     def rows(self, index: NDArray[np.intp]) -> "Encoded":
         """Some rows of the table."""
-        parts = (self.z, self.missing, self.unseen, self.log_slope)
-        return Encoded(*(part[index] for part in parts))
+        return Encoded(
+            self.z[index], self.missing[index], self.unseen[index], self.log_slope[index]
+        )
 
     def only(self, keep: NDArray[np.bool_]) -> "Encoded":
         """The same table with all columns but those of the mask (D,) missing."""
@@ -224,7 +225,9 @@ class Table:
         """Standardised values of mapped columns as functions of their numbers, (D,)."""
         shapes = [column.shape for column in self.columns]
         return [
-            shape and Pieces(*map(torch.from_numpy, (*shape.inverse(), np.array(shape.atoms))))
+            Pieces(*map(torch.from_numpy, (*shape.inverse(), np.array(shape.atoms))))
+            if shape
+            else None
             for shape in shapes
         ]
 

@@ -6,9 +6,9 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
+from skpc._frames import read_columns
 from skpc._maps import Shape
 from skpc._shapes import find_knots, find_shape, grid_step, row_weight
-from skpc._frames import read_columns
 from skpc.circuit.leaves import Gaussian, Numeric
 from skpc.circuit.leaves.numeric import ATOM
 from skpc.circuit.mapped import Pieces
