@@ -50,7 +50,9 @@ def row_weight(raws: list[RawColumn], weights: Floats) -> float:
     key = np.zeros(len(weights), dtype=np.uint64)
     for raw in raws:
         if raw.values.dtype == object:
-            cells: NDArray[Any] = np.array([hash(v) for v in raw.values.tolist()], dtype=np.int64)
+            cells: NDArray[Any] = np.array(
+                [hash(str(v)) for v in raw.values.tolist()], dtype=np.int64
+            )
         else:
             # Adding 0 makes -0 and 0 alike.
             cells = (raw.values + 0.0).view(np.int64)

@@ -61,10 +61,13 @@ default="auto"
     layer : {"cp", "tucker"}, default="cp"
         How two children are combined: unit by unit after a sum each (CP), or by all pairs
         of units (Tucker, the Einsum layer of the paper; needs partitions in two).
-    leaf : {"auto", "bernoulli", "categorical", "gaussian"} or one per column, \
+    leaf : {"auto", "bernoulli", "categorical", "gaussian", "numeric"} or one per column, \
 default="auto"
         Leaf families. "auto": categorical for the columns of `categorical_features`,
-        bernoulli for booleans and for columns that hold zeros and ones, else gaussian.
+        bernoulli for booleans and for columns that hold zeros and ones, else numeric: values
+        that stand out, such as zeros of an amount or few integers, have probabilities of
+        their own, and all other numbers are normal after an increasing piecewise linear
+        map that is chosen by the likelihood of the column.
     grid_shape : tuple of int or None, default=None
         For "poon_domingos": sides of the grid whose cells, in C order, are the columns.
         None: one row of columns.
@@ -142,7 +145,9 @@ default="from_dtype"
     of X, so that scores compare across scalers. A value that training never showed gets a
     share of its own in a column of categories, and in one that was found to hold zeros and
     ones only: about t (t + 1) / n^2 after n rows with t different values. A column that is
-    constant is modelled as a Gaussian around its value.
+    constant is modelled as a Gaussian around its value. In a numeric column the density of a
+    value that stands out is its probability over the step of the column's grid: for integers
+    it is the probability.
 
     References
     ----------
