@@ -103,7 +103,7 @@ def prepare(
     table = model._table.encode(raws)
     model.structure_ = make_structure(
         structure,
-        table.z,
+        model._table.ordered(table.z),
         [column.support not in ("binary", "codes") for column in model._table.columns],
         weights,
         depth,

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ._frames import RawColumn, container
+from ._shapes import row_weight
 from ._supports import SUPPORTS
 from ._table import Column, Table, describe, numbers
 from .circuit import RegionGraph, chow_liu_tree, poon_domingos, random_binary_trees
@@ -41,11 +42,12 @@ def make_table(
     mask = categorical_mask(categorical, raws, names)
     wanted = one_per_column(leaf, len(raws), names)
     chosen = families(wanted, raws, mask)
+    row = row_weight(raws, weights) if "numeric" in chosen else 1.0
     columns: list[Column] = []
     for raw, family, name in zip(raws, chosen, wanted, strict=True):
         made = family_class(family)
         found, n_trials = isinstance(name, str) and name == "auto", getattr(made, "n_trials", None)
-        columns.append(describe(raw, family, made.support, weights, found, n_trials))
+        columns.append(describe(raw, family, made.support, weights, found, n_trials, row))
     return Table(columns, container(X), names)
 
 
@@ -166,9 +168,9 @@ def family_class(family: Any) -> type[Leaf]:
 
 
 def _auto_family(raw: RawColumn, codes: bool) -> str:
-    """Categorical where told, Bernoulli for zeros and ones, else Gaussian.
+    """Categorical where told, Bernoulli for zeros and ones, else numeric.
 
-    A float column that is constant stays Gaussian: whether it is a digit or a number
+    A float column that is constant stays numeric: whether it is a digit or a number
     that happens not to vary cannot be told.
     """
     if codes:
@@ -178,11 +180,11 @@ def _auto_family(raw: RawColumn, codes: bool) -> str:
     values = numbers(raw)
     seen = set(np.unique(values[~raw.missing][:1000]).tolist())
     if not seen <= {0.0, 1.0}:
-        return "gaussian"
+        return "numeric"
     seen = set(np.unique(values[~raw.missing]).tolist())
     if seen == {0.0, 1.0} or (seen and seen <= {0.0, 1.0} and raw.kind == "integer"):
         return "bernoulli"
-    return "gaussian"
+    return "numeric"
 
 
 def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
@@ -190,10 +192,13 @@ def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
     made: dict[tuple[Any, int, float], Leaf] = {}
     leaves = []
     for column in table.columns:
-        key = (column.family, column.n_values, column.variance)
+        # Without atoms a numeric leaf is a Gaussian one, which has a statistic less.
+        plain = column.family == "numeric" and not column.n_values
+        family = "gaussian" if plain else column.family
+        floor = max(min_variance * column.variance, column.least_variance)
+        key = (family, column.n_values, floor)
         if key not in made:
-            floor = min_variance * column.variance
-            made[key] = family_class(column.family).for_column(column.n_values, floor)
+            made[key] = family_class(family).for_column(column.n_values, floor)
         leaves.append(made[key])
     return leaves
 

@@ -18,10 +18,14 @@ from datetime import date, time, timedelta
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ._frames import RawColumn, build, column_like, container, refusal, with_cells
+from ._maps import Shape
+from ._shapes import find_shape
 from ._supports import check, scales, within
+from .circuit.mapped import Pieces
 
 Floats = NDArray[np.float64]
 DATES = (date, time, timedelta)
@@ -47,6 +51,8 @@ class Column:
         Of a column of trials: their number N.
     categories : tuple
         Of a column of codes, in the order of the codes.
+    shape : Shape or None
+        Of a real column: how z becomes atoms and roughly normal numbers; None: not at all.
     unseen : float
         Of a column of codes, digits or trials: probability that a value is none of those
         that training showed, or above them; 0 where such values are refused.
@@ -61,6 +67,16 @@ class Column:
     largest: int = 0
     categories: tuple[Any, ...] = ()
     unseen: float = 0.0
+    shape: Shape | None = None
+
+    @property
+    def least_variance(self) -> float:
+        """Of a leaf's numbers: half the distance of values on a grid, squared.
+
+        Narrower ones would rise on the values themselves and fall between them, and their
+        density would be more than the probability of a value over the step.
+        """
+        return min(0.1, (0.5 * self.shape.resolution) ** 2) if self.shape else 0.0
 
     @property
     def family_name(self) -> str:
@@ -71,8 +87,10 @@ class Column:
 
     @property
     def n_values(self) -> int:
-        """Codes, or values 0 to N of trials; 0 for other columns."""
-        return self.largest + 1 if self.support == "trials" else len(self.categories)
+        """Codes, values 0 to N of trials, or atoms of a column of numbers."""
+        if self.support == "trials":
+            return self.largest + 1
+        return len(self.shape.atoms) if self.shape else len(self.categories)
 
 
 @dataclass(frozen=True)
@@ -87,20 +105,26 @@ class Encoded:
         Where the table has no value.
     unseen : ndarray (n, D) of bool
         Where it has a value that training never showed.
+    log_slope : ndarray (n, D)
+        Log of the slope of z along a real column's values: its part of log |det J|.
     """
 
     z: Floats
     missing: NDArray[np.bool_]
     unseen: NDArray[np.bool_]
+    log_slope: Floats
 
     def rows(self, index: NDArray[np.intp]) -> "Encoded":
         """Some rows of the table."""
-        return Encoded(self.z[index], self.missing[index], self.unseen[index])
+        return Encoded(
+            self.z[index], self.missing[index], self.unseen[index], self.log_slope[index]
+        )
 
     def only(self, keep: NDArray[np.bool_]) -> "Encoded":
         """The same table with all columns but those of the mask (D,) missing."""
         missing = self.missing | ~keep
-        return Encoded(np.where(missing, np.nan, self.z), missing, self.unseen & keep)
+        z = np.where(missing, np.nan, self.z)
+        return Encoded(z, missing, self.unseen & keep, np.where(keep, self.log_slope, 0.0))
 
 
 class Table:
@@ -126,6 +150,7 @@ class Table:
             {
                 **{f.name: getattr(column, f.name) for f in fields(column) if f.name != "raw"},
                 "categories": list(column.categories),
+                "shape": column.shape and column.shape.state(),
                 "raw": column.raw.state(),
             }
             for column in self.columns
@@ -140,6 +165,7 @@ class Table:
                 **{
                     **column,
                     "categories": tuple(column["categories"]),
+                    "shape": column["shape"] and Shape.from_state(column["shape"]),
                     "raw": RawColumn.from_state(column["raw"]),
                 }
             )
@@ -170,6 +196,7 @@ class Table:
         z = np.empty((n, d))
         missing = np.empty((n, d), dtype=bool)
         unseen = np.zeros((n, d), dtype=bool)
+        log_slope = np.zeros((n, d))
         for j, (column, raw) in enumerate(zip(self.columns, raws, strict=True)):
             missing[:, j] = raw.missing
             if column.support == "codes":
@@ -177,16 +204,14 @@ class Table:
             elif column.support == "binary":
                 z[:, j], unseen[:, j] = _digits(column, raw)
             else:
-                values, unseen[:, j] = _numbers_within(column, raw)
-                z[:, j] = (values - column.shift) / column.scale
-        return Encoded(z, missing, unseen)
+                z[:, j], unseen[:, j], log_slope[:, j] = _reals(column, raw)
+        return Encoded(z, missing, unseen, log_slope)
 
     def log_jacobian(self, table: Encoded) -> Floats:
         """What the change of units adds to a row's log density, (n,)."""
-        total = np.zeros(len(table.z))
+        total = table.log_slope.sum(axis=1)
         for j, column in enumerate(self.columns):
             known = ~(table.missing[:, j] | table.unseen[:, j])
-            total -= np.log(column.scale) * known
             if column.unseen > 0:
                 total += np.log1p(-column.unseen) * known
                 total += np.log(column.unseen) * table.unseen[:, j]
@@ -199,7 +224,30 @@ class Table:
             values = np.empty(len(column.categories), dtype=object)
             values[:] = column.categories
             return values[z.astype(np.intp)]
-        return within(z * column.scale + column.shift, column.raw, column.support)
+        if column.shape is None:
+            return within(z * column.scale + column.shift, column.raw, column.support)
+        atom, u = column.shape.decode(z)
+        x = u * column.scale + column.shift
+        x[atom >= 0] = np.array(column.shape.values)[atom[atom >= 0]]
+        return x
+
+    def ordered(self, z: Floats) -> Floats:
+        """Numbers (n, D) with real columns in the order of their values, atoms included."""
+        z = z.copy()
+        for j, column in enumerate(self.columns):
+            if column.shape and column.shape.atoms:
+                z[:, j] = column.shape.decode(z[:, j])[1]
+        return z
+
+    def pieces(self) -> list[Pieces | None]:
+        """Standardised values of mapped columns as functions of their numbers, (D,)."""
+        shapes = [column.shape for column in self.columns]
+        return [
+            Pieces(*map(torch.from_numpy, (*shape.inverse(), np.array(shape.atoms))))
+            if shape
+            else None
+            for shape in shapes
+        ]
 
     def moments(
         self, mean: Floats, variance: Floats, raws: list[RawColumn] | None
@@ -289,6 +337,19 @@ def _number(raw: RawColumn, value: Any, missing: bool) -> float:
         raise TypeError(f"{raw.title} contains {value!r}: {error}.") from None
 
 
+def _reals(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """Standardised and mapped numbers, where they are above all known, and the log slope.
+
+    Numbers are NaN and slopes 0 where missing or above the largest that training showed.
+    """
+    values, above = _numbers_within(column, raw)
+    z = (values - column.shift) / column.scale
+    slope = np.zeros(len(z))
+    if column.shape is not None:
+        z, slope = column.shape.encode(z)
+    return z, above, np.where(raw.missing | above, 0.0, slope - np.log(column.scale))
+
+
 def _digits(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
     """Zeros and ones, NaN where missing or another value, and where another value."""
     values = numbers(raw)
@@ -331,6 +392,7 @@ def describe(
     weights: Floats,
     found: bool,
     n_trials: int | None = None,
+    row: float = 1.0,
 ) -> Column:
     """A training column: categories or scale from its observed cells and their weights.
 
@@ -344,6 +406,8 @@ def describe(
         Whether the family was chosen by looking at the values.
     n_trials : int or None
         Of a column of trials: their number, if the family knows it.
+    row : float, default=1.0
+        Weight that counts as one row where the shape of numbers is looked for.
     """
     bare = raw.rows(np.arange(0))
     observed = weights[~raw.missing]
@@ -356,8 +420,10 @@ def describe(
         return Column(bare, family, support, unseen=unseen_share(rows, 2) if open_ended else 0.0)
     values = numbers(raw)
     if support == "real":
-        shift, scale = _scale(values[~raw.missing], observed)
-        return Column(bare, family, support, shift=shift, scale=scale)
+        x = values[~raw.missing]
+        shift, scale = _scale(x, observed)
+        shape = find_shape((x - shift) / scale, x, observed / row) if family == "numeric" else None
+        return Column(bare, family, support, shift=shift, scale=scale, shape=shape)
     column = Column(bare, family, support)
     check(raw, values, column.family_name, support, n_trials)
     if support == "trials" and n_trials is None:

@@ -62,15 +62,18 @@ default="auto"
         How two children are combined: unit by unit after a sum each (CP), or by all pairs
         of units (Tucker, the Einsum layer of the paper; needs partitions in two).
     leaf : {"auto", "bernoulli", "beta", "binomial", "categorical", "exponential", "gamma", \
-"gaussian", "lognormal", "poisson"}, subclass of Leaf, or one per column, default="auto"
+"gaussian", "lognormal", "numeric", "poisson"}, subclass of Leaf, or one per column, default="auto"
         Leaf families: one for all columns, a list, or a dict by name or position of columns,
         in which the others are "auto". "auto": categorical for the columns of
         `categorical_features`, bernoulli for booleans and for columns that hold zeros and
-        ones, else gaussian. Values that a named family does not model are refused: "poisson"
-        takes counts, "binomial" counts up to the largest in training, or up to the
-        `n_trials` of a subclass of it, "exponential" zero and positive numbers, "gamma" and
-        "lognormal" positive numbers, "beta" numbers above 0 and below 1. A family of your own
-        is a subclass of `skpc.circuit.leaves.Leaf`.
+        ones, else numeric: values that stand out, such as zeros of an amount or few integers,
+        have probabilities of their own, and all other numbers are normal after an increasing
+        piecewise linear map that is chosen by the likelihood of the column. Values that a
+        named family does not model are refused: "poisson" takes counts, "binomial" counts up
+        to the largest in training, or up to the `n_trials` of a subclass of it, "exponential"
+        zero and positive numbers, "gamma" and "lognormal" positive numbers, "beta" numbers
+        above 0 and below 1. A family of your own is a subclass of
+        `skpc.circuit.leaves.Leaf`.
     grid_shape : tuple of int or None, default=None
         For "poon_domingos": sides of the grid whose cells, in C order, are the columns.
         None: one row of columns.
@@ -150,7 +153,8 @@ default="from_dtype"
     share of its own in a column of categories, in one that was found to hold zeros and ones
     only, and, above the largest count, in a binomial one: about t (t + 1) / n^2 after n rows
     with t different values (t = 2 for binomial). A column that is constant is modelled as a
-    Gaussian around its value.
+    Gaussian around its value. In a numeric column the density of a value that stands out is
+    its probability over the step of the column's grid: for integers it is the probability.
 
     References
     ----------
@@ -458,7 +462,8 @@ default="from_dtype"
         raws = None if X is None else self._read(X)[1]
         nothing = np.full((1, self.n_features_in_), np.nan)
         z = nothing if raws is None else self._table.encode(raws).z
-        found = queries.moments(circuit, parameters, torch.from_numpy(z))
+        pieces = self._table.pieces()
+        found = queries.moments(circuit, parameters, torch.from_numpy(z), pieces)
         mean, variance = self._table.moments(*(f.cpu().numpy() for f in found), raws)
         return (mean[0], variance[0]) if raws is None else (mean, variance)
 

@@ -123,7 +123,7 @@ def test_polars_holes_are_filled_in_their_type(dtype):
 @pytest.mark.parametrize("make", [mixed_pandas, mixed_polars])
 def test_frame_equals_array(make):
     frame, X = make(), mixed_array()
-    families = ["gaussian", "categorical", "gaussian", "bernoulli"]
+    families = ["numeric", "categorical", "numeric", "bernoulli"]
     told = {"categorical_features": [1], "leaf": families}
     from_frame, from_array = tiny().fit(frame), tiny(**told).fit(X)
     assert from_frame.leaf_families_ == families

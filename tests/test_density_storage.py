@@ -128,7 +128,7 @@ def test_files_hold_arrays_only():
 def test_fitted_attributes_are_plain():
     case = Case("deep_trees", "cp", "mixed")
     model = case.model(early_stopping=True).fit(case.rows(80))
-    assert model.leaf_families_ == ["gaussian", "bernoulli", "gaussian", "categorical"]
+    assert model.leaf_families_ == ["numeric", "bernoulli", "numeric", "categorical"]
     assert isinstance(model.n_parameters_, int)
     assert isinstance(model.n_iter_, int)
     assert isinstance(model.converged_, bool)

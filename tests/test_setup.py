@@ -59,12 +59,12 @@ def auto(values, codes=False):
         ([0, 0, 0], "bernoulli"),
         ([True, True], "bernoulli"),
         (pd.array([0, None], dtype="Int8"), "bernoulli"),
-        ([0.0, 0.0], "gaussian"),
-        ([np.nan, np.nan], "gaussian"),
-        ([0.0, 1.0, 0.5], "gaussian"),
-        ([0, 1, 2], "gaussian"),
-        ([0.0, 1.0] * 600 + [2.0], "gaussian"),
-        ([-1, 1], "gaussian"),
+        ([0.0, 0.0], "numeric"),
+        ([np.nan, np.nan], "numeric"),
+        ([0.0, 1.0, 0.5], "numeric"),
+        ([0, 1, 2], "numeric"),
+        ([0.0, 1.0] * 600 + [2.0], "numeric"),
+        ([-1, 1], "numeric"),
         (["a", "b"], "categorical"),
         (pd.Categorical([1, 2]), "categorical"),
         (pd.Series([0, 1], dtype=object), "categorical"),
@@ -85,7 +85,7 @@ def test_families_told():
 
 def test_columns_of_one_kind_share_a_family_object():
     X = pd.DataFrame({"a": ["x", "y"], "b": ["u", "v"], "c": ["p", "p"], "d": [1.5, 2.5]})
-    table = make_table(X, read_columns(X), np.ones(2), "auto", "from_dtype")
+    table = make_table(X, read_columns(X), np.ones(2), ["auto"] * 3 + ["gaussian"], "from_dtype")
     leaves = make_leaves(table, 0.01)
     assert leaves[0] is leaves[1]
     assert leaves[0] is not leaves[2]

@@ -144,11 +144,13 @@ def test_only_keeps_columns_and_rows_keeps_rows():
         np.array([[1.0, np.nan], [3.0, 4.0]]),
         np.zeros((2, 2), dtype=bool),
         np.array([[False, True], [False, False]]),
+        np.array([[0.5, 0.0], [0.5, 1.0]]),
     )
     one = encoded.only(np.array([True, False]))
     assert_array_equal(one.z, [[1.0, np.nan], [3.0, np.nan]])
     assert_array_equal(one.missing, [[False, True], [False, True]])
     assert not one.unseen.any()
+    assert_array_equal(one.log_slope, [[0.5, 0.0], [0.5, 0.0]])
     assert_array_equal(encoded.rows(np.array([1])).z, [[3.0, 4.0]])
 
 

@@ -3,10 +3,14 @@
 Axes: n rows, D columns, B rows of a block, F leaf regions, K units, t statistics.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from .circuit import Circuit, Parameters
+from .inputs import LeafGroup
+from .mapped import Pieces
 
 
 def log_density(circuit: Circuit, parameters: Parameters, x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -83,7 +87,12 @@ def _draw_leaves(
     return x
 
 
-def moments(circuit: Circuit, parameters: Parameters, x: Tensor) -> tuple[Tensor, Tensor]:
+def moments(
+    circuit: Circuit,
+    parameters: Parameters,
+    x: Tensor,
+    pieces: Sequence[Pieces | None] | None = None,
+) -> tuple[Tensor, Tensor]:
     """Conditional means and variances of every column given the observed cells.
 
     Parameters
@@ -92,27 +101,50 @@ def moments(circuit: Circuit, parameters: Parameters, x: Tensor) -> tuple[Tensor
     parameters : Parameters
     x : Tensor (n, D)
         NaN where missing. An observed cell has itself as mean and no variance.
+    pieces : sequence of Pieces or None (D,), optional
+        Values of columns whose leaves model a map of them; moments are those of the values.
 
     Returns
     -------
     mean, variance : Tensor (n, D)
         NaN in columns of codes.
     """
-    parts = [_block_moments(circuit, parameters, rows) for rows in x.split(circuit.block_rows)]
+    found = pieces or [None] * circuit.inputs.n_columns
+    of_units = [_unit_moments(group, parameters, found) for group in circuit.inputs.groups]
+    blocks = x.split(circuit.block_rows)
+    parts = [_block_moments(circuit, parameters, rows, of_units) for rows in blocks]
     return torch.cat([m for m, _ in parts]), torch.cat([v for _, v in parts])
 
 
-def _block_moments(circuit: Circuit, parameters: Parameters, rows: Tensor) -> tuple[Tensor, Tensor]:
+def _unit_moments(
+    group: LeafGroup, parameters: Parameters, pieces: Sequence[Pieces | None]
+) -> tuple[Tensor, Tensor]:
+    """Mean and mean square of every unit of every incidence of a group, twice (n, K)."""
+    theta, _ = group.unpack(parameters.leaves)
+    mean, variance = group.family.moments(theta)
+    square = variance + mean**2
+    for position, column in enumerate(group.columns.tolist()):
+        found = pieces[column]
+        if found is not None:
+            mine = group.column_of == position
+            mean[mine], square[mine] = found.moments(group.family, theta[mine])
+    return mean, square
+
+
+def _block_moments(
+    circuit: Circuit,
+    parameters: Parameters,
+    rows: Tensor,
+    of_units: Sequence[tuple[Tensor, Tensor]],
+) -> tuple[Tensor, Tensor]:
     rows = rows.to(circuit.device)
     trace = circuit.forward(parameters, circuit.gather(rows, torch.float64), torch.float64)
     # With rows of weight one, flows are the posterior probabilities of units.
     flow, _, _ = circuit.flows(parameters, trace, torch.ones_like(trace.root))
     mean, square = torch.empty_like(rows), torch.empty_like(rows)
-    for group in circuit.inputs.groups:
-        theta, _ = group.unpack(parameters.leaves)
-        unit_mean, unit_variance = group.family.moments(theta)
+    for group, values in zip(circuit.inputs.groups, of_units, strict=True):
         posterior = flow[group.region_of]
-        for out, value in ((mean, unit_mean), (square, unit_variance + unit_mean**2)):
+        for out, value in zip((mean, square), values, strict=True):
             expected = torch.einsum("nkb,nk->nb", posterior, value)
             columns = expected.new_zeros((len(group.columns), len(rows)))
             out[:, group.columns] = columns.index_add_(0, group.column_of, expected).T

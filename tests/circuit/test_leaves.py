@@ -23,6 +23,7 @@ from skpc.circuit.leaves import (
     Gaussian,
     Leaf,
     LogNormal,
+    Numeric,
     Poisson,
 )
 
@@ -119,6 +120,10 @@ EXAMPLES = {
     ),
     "gaussian": Example(
         Gaussian(0.01), lambda rng, n: rng.normal(1, 1, n),
+        lambda mu: stats.norm(mu[0], np.sqrt(mu[1] - mu[0] ** 2)), REALS,
+    ),
+    "numeric": Example(
+        Numeric(0, 0.01), lambda rng, n: rng.normal(1, 1, n),
         lambda mu: stats.norm(mu[0], np.sqrt(mu[1] - mu[0] ** 2)), REALS,
     ),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from .exponential import Exponential
 from .gamma import Gamma
 from .gaussian import Gaussian
 from .lognormal import LogNormal
+from .numeric import Numeric
 from .poisson import Poisson
 
 FAMILIES: dict[str, type[Leaf]] = {
@@ -22,6 +23,7 @@ FAMILIES: dict[str, type[Leaf]] = {
         Gamma,
         Gaussian,
         LogNormal,
+        Numeric,
         Poisson,
     )
 }
@@ -37,5 +39,6 @@ __all__ = [
     "Gaussian",
     "Leaf",
     "LogNormal",
+    "Numeric",
     "Poisson",
 ]

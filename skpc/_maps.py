@@ -1,0 +1,145 @@
+"""Shapes of columns of numbers: atoms, and an invertible map of all other numbers.
+
+Axes: n rows, d distinct values, m atoms, k knots.
+
+An atom is a value v that stands for its cell, the numbers at most half a width from v. All
+other numbers are mapped to roughly normal ones: the cells are cut out, the rest is moved
+together, and the result goes through a continuous piecewise linear map. Both steps are
+invertible, so the density of a number is that of its image times the slope of the map, the
+density in a cell is the atom's probability over the width, and the whole integrates to one.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .circuit.leaves.gaussian import FARTHEST
+from .circuit.leaves.numeric import ATOM
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a standardised column becomes atoms and roughly normal numbers.
+
+    Attributes
+    ----------
+    values : tuple of float (m,)
+        Atoms in the units of the table, ascending.
+    atoms : tuple of float (m,)
+        The same, standardised.
+    width : float
+        Width of their cells; cells do not overlap.
+    knots, levels : tuple of float (k,)
+        Where the map bends, after the cells were cut out, and the normal numbers there; both
+        ascend. Beyond the outer knots the map goes on straight.
+    resolution : float
+        Mean distance of neighbouring values after the map where values lie on a grid, else 0.
+    """
+
+    values: tuple[float, ...] = ()
+    atoms: tuple[float, ...] = ()
+    width: float = 0.0
+    knots: tuple[float, ...] = (-1.0, 1.0)
+    levels: tuple[float, ...] = (-1.0, 1.0)
+    resolution: float = 0.0
+
+    def state(self) -> dict[str, Any]:
+        """Lists and numbers, for files."""
+        found = asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in found.items()}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """The shape that `state` was made of."""
+        found: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in state.items()
+        }
+        return cls(**found)
+
+    @property
+    def edges(self) -> Floats:
+        """Where the cells were cut out, in the numbers that are left (m,)."""
+        return np.array(self.atoms) - self.width * (np.arange(len(self.atoms)) + 0.5)
+
+    @property
+    def slopes(self) -> Floats:
+        """Slopes of the map between knots (k - 1,)."""
+        return np.diff(self.levels) / np.diff(self.knots)
+
+    def nearest(self, u: Floats) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """The atom next to each number (n,), and whether the number is in its cell."""
+        if not self.atoms:
+            return np.zeros(len(u), dtype=np.intp), np.zeros(len(u), dtype=bool)
+        atoms = np.array(self.atoms)
+        position = np.searchsorted(0.5 * (atoms[1:] + atoms[:-1]), u)
+        with np.errstate(invalid="ignore"):
+            return position, np.abs(u - atoms[position]) <= 0.5 * self.width
+
+    def encode(self, u: Floats) -> tuple[Floats, Floats]:
+        """Codes of atoms or normal numbers, and the log of the density's factor.
+
+        Parameters
+        ----------
+        u : ndarray (n,)
+            Standardised; NaN where missing.
+
+        Returns
+        -------
+        z, log_slope : ndarray (n,)
+            NaN where missing.
+        """
+        nearest, inside = self.nearest(u)
+        y = u - self.width * np.searchsorted(np.array(self.atoms), u)
+        knots, levels, slopes = np.array(self.knots), np.array(self.levels), self.slopes
+        segment = np.clip(np.searchsorted(knots, y) - 1, 0, len(slopes) - 1)
+        # From the nearer end, so that knots are met exactly.
+        z = levels[segment] + (y - knots[segment]) * slopes[segment]
+        z = np.where(inside, (nearest + 1) * ATOM, np.clip(z, -FARTHEST, FARTHEST))
+        log_slope = np.where(inside, -np.log(self.width or 1.0), np.log(slopes)[segment])
+        missing = np.isnan(u)
+        return np.where(missing, np.nan, z), np.where(missing, np.nan, log_slope)
+
+    def decode(self, z: Floats) -> tuple[NDArray[np.intp], Floats]:
+        """Which atom every code is, -1 for numbers, and the standardised values, both (n,)."""
+        atom = np.rint(np.nan_to_num(z) / ATOM).astype(np.intp) - 1
+        y = self._uncurve(np.where(atom >= 0, 0.0, z))
+        u = y + self.width * np.searchsorted(self.edges, y, side="right")
+        if self.atoms:
+            u = np.where(atom >= 0, np.array(self.atoms)[np.maximum(atom, 0)], u)
+        return atom, u
+
+    def _uncurve(self, z: Floats) -> Floats:
+        """The map backwards, with the cells still cut out."""
+        levels, slopes = np.array(self.levels), self.slopes
+        segment = np.clip(np.searchsorted(levels, z) - 1, 0, len(slopes) - 1)
+        return np.array(self.knots)[segment] + (z - levels[segment]) / slopes[segment]
+
+    def inverse(self) -> tuple[Floats, Floats, Floats]:
+        """The map backwards as straight pieces u = intercept + slope z.
+
+        Returns
+        -------
+        breaks : ndarray (s - 1,)
+            Normal numbers where a piece ends; at the cut of a cell the next one jumps.
+        intercepts, slopes : ndarray (s,)
+        """
+        knots, levels = np.array(self.knots), np.array(self.levels)
+        cuts = self._curve(self.edges)
+        breaks = np.sort(np.concatenate([levels[1:-1], cuts]))
+        # A point of each piece tells its segment and how many cells lie below.
+        ends = np.concatenate([[-np.inf], breaks, [np.inf]])
+        segment = np.clip(
+            np.searchsorted(levels, ends[:-1], side="right") - 1, 0, len(self.slopes) - 1
+        )
+        below = np.searchsorted(np.sort(cuts), ends[:-1], side="right")
+        slopes = 1.0 / self.slopes[segment]
+        return breaks, knots[segment] - levels[segment] * slopes + self.width * below, slopes
+
+    def _curve(self, y: Floats) -> Floats:
+        knots, slopes = np.array(self.knots), self.slopes
+        segment = np.clip(np.searchsorted(knots, y) - 1, 0, len(slopes) - 1)
+        return np.array(self.levels)[segment] + (y - knots[segment]) * slopes[segment]

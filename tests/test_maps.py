@@ -1,0 +1,186 @@
+"""Maps of columns to atoms and normal numbers: densities, inverses, moments."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+
+from skpc._frames import read_columns
+from skpc._maps import Shape
+from skpc._shapes import find_knots, find_shape, grid_step, row_weight
+from skpc.circuit.leaves import Gaussian, Numeric
+from skpc.circuit.leaves.numeric import ATOM
+from skpc.circuit.mapped import Pieces
+
+SHAPES = {
+    "line": Shape(knots=(-0.5, 2.0), levels=(-1.0, 1.0)),
+    "bent": Shape(knots=(-1.0, 0.0, 0.1, 3.0), levels=(-2.0, -0.5, 0.7, 2.5)),
+    "atom": Shape((0.3,), (0.3,), 0.2, (-1.0, 0.0, 2.0), (-1.5, 0.0, 1.0)),
+    "cells": Shape(
+        (0.0, 1.0, 2.0, 4.0), (0.0, 1.0, 2.0, 4.0), 1.0, (-2.0, -0.4, 1.0), (-1.5, 0.0, 1.2)
+    ),
+}
+X = np.linspace(-30.0, 30.0, 1_200_001) + 1e-6
+
+
+@pytest.fixture(params=SHAPES)
+def shape(request):
+    return SHAPES[request.param]
+
+
+def density(shape, x, mean=0.2, spread=0.7):
+    """Of a leaf with shares 2 : 1 : 1 ... of numbers and atoms, after the map."""
+    shares = np.full(1 + len(shape.atoms), 1.0)
+    shares[0] = 2.0
+    shares /= shares.sum()
+    z, log_slope = shape.encode(x)
+    atom = np.rint(z / ATOM).astype(int)
+    number = shares[0] * stats.norm.pdf(np.where(atom > 0, 0.0, z), mean, spread)
+    return np.where(atom > 0, shares[atom], number) * np.exp(log_slope)
+
+
+def test_density_integrates_to_one(shape):
+    assert_allclose(np.sum(density(shape, X)) * (X[1] - X[0]), 1.0, atol=2e-4)
+
+
+def test_slope_equals_finite_differences(shape):
+    x = np.random.RandomState(0).uniform(-3, 6, 2000)
+    step = 1e-6
+    before, middle, after = (shape.encode(x + s * step) for s in (-1, 0, 1))
+    smooth = (before[1] == after[1]) & (middle[0] < 1e6)
+    difference = (after[0] - before[0])[smooth] / (2 * step)
+    assert_allclose(np.exp(middle[1][smooth]), difference, rtol=1e-6)
+    assert smooth.sum() > 500
+
+
+def test_round_trip(shape):
+    x = np.random.RandomState(1).uniform(-8, 8, 3000)
+    atom, back = shape.decode(shape.encode(x)[0])
+    assert_allclose(back[atom < 0], x[atom < 0], atol=1e-12)
+    if shape.atoms:
+        atoms = np.array(shape.atoms)
+        assert_array_equal(back[atom >= 0], atoms[atom[atom >= 0]])
+        assert (np.abs(x[atom >= 0] - back[atom >= 0]) <= shape.width / 2).all()
+        assert (np.abs(x[atom < 0, None] - atoms).min(axis=1) > shape.width / 2 - 1e-12).all()
+
+
+def test_missing_cells_stay_missing(shape):
+    z, log_slope = shape.encode(np.array([np.nan, 1e300, -1e300]))
+    assert np.isnan(z[0])
+    assert np.isnan(log_slope[0])
+    assert np.isfinite(z[1:]).all()
+
+
+def test_state_round_trip(shape):
+    assert Shape.from_state(shape.state()) == shape
+
+
+def test_moments_equal_quadrature(shape):
+    """Exact moments of the values that draws take: of an atom its value, not its cell."""
+    mean, variance = torch.tensor([[0.2, -1.0]]).double(), torch.tensor([[0.49, 2.0]]).double()
+    gaussian = torch.stack([mean, mean**2 + variance], dim=1)
+    m = len(shape.atoms)
+    share = 2.0 / (2.0 + m)
+    atoms = torch.full((1, m, 2), (1 - share) / max(m, 1)).double()
+    mu = torch.cat([gaussian * share, torch.full((1, 1, 2), share).double(), atoms], dim=1)
+    family = Numeric(m, 1e-3)
+    breaks, intercepts, slopes = map(torch.from_numpy, shape.inverse())
+    pieces = Pieces(breaks, intercepts, slopes, torch.tensor(shape.atoms).double())
+    first, second = pieces.moments(family, family.natural(mu))
+    for k, (centre, spread) in enumerate([(0.2, 0.7), (-1.0, np.sqrt(2.0))]):
+        levels = np.linspace(-12, 12, 2_400_001) + 1e-7
+        weights = stats.norm.pdf(levels, centre, spread) * (levels[1] - levels[0])
+        _, u = shape.decode(levels)
+        for power, found in ((1, first), (2, second)):
+            wanted = share * weights @ u**power
+            wanted += (1 - share) * np.mean(np.array(shape.atoms) ** power) if m else 0.0
+            assert_allclose(found[0, k].item(), wanted, atol=1e-5)
+
+
+def test_moments_without_atoms_take_a_gaussian_leaf():
+    shape, family = SHAPES["line"], Gaussian(1e-3)
+    mu = torch.tensor([[[0.4], [0.16 + 0.25]]]).double()
+    breaks, intercepts, slopes = map(torch.from_numpy, shape.inverse())
+    pieces = Pieces(breaks, intercepts, slopes, torch.zeros(0).double())
+    first, second = pieces.moments(family, family.natural(mu))
+    # u = 0.75 + 1.25 z
+    assert_allclose(first.item(), 0.75 + 1.25 * 0.4)
+    assert_allclose(second.item() - first.item() ** 2, 1.25**2 * 0.25)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 0.3, 1.0, 1e12])
+def test_grid_is_found_in_any_unit(scale):
+    steps = np.array([0.0, 2.0, 5.0, 6.0, 40.0])
+    assert_allclose(grid_step(np.sort(scale * (steps - 7.0))), scale)
+    assert grid_step(np.sort(np.random.RandomState(0).normal(size=50))) == 0.0
+    assert grid_step(np.array([1.0])) == 0.0
+
+
+def standard(x):
+    return (x - x.mean()) / x.std()
+
+
+def shape_of(x, weights=None):
+    return find_shape(standard(x), x, np.ones(len(x)) if weights is None else weights)
+
+
+def test_normal_columns_are_mapped_straight():
+    found = shape_of(np.random.RandomState(0).normal(size=3000))
+    assert len(found.knots) == 2
+    assert not found.atoms
+
+
+def test_skewed_columns_are_bent():
+    x = np.random.RandomState(0).lognormal(sigma=1.5, size=3000)
+    found = shape_of(x)
+    z, _ = found.encode(standard(x))
+    assert abs(stats.skew(z)) < 0.2
+    assert abs(stats.kurtosis(z)) < 0.5
+
+
+def test_zeros_of_a_column_are_an_atom():
+    rng = np.random.RandomState(0)
+    x = np.where(rng.uniform(size=1000) < 0.6, 0.0, rng.exponential(50.0, 1000))
+    assert shape_of(x).values == (0.0,)
+
+
+def test_columns_of_few_integers_are_atoms():
+    x = np.random.RandomState(0).poisson(2.0, 800).astype(float)
+    found = shape_of(x)
+    assert found.values == tuple(np.unique(x))
+    assert_allclose(found.width * x.std(), 1.0)
+
+
+@pytest.mark.parametrize("x", [[], [3.0], [2.0, 2.0], [1.0, 5.0], [0.0, 0.0, 1e9]])
+def test_tiny_columns_have_a_shape(x):
+    x = np.array(x)
+    found = find_shape(x - x.mean() if len(x) else x, x, np.ones(len(x)))
+    z, log_slope = found.encode(np.linspace(-2, 2, 5))
+    assert np.isfinite(z).all()
+    assert np.isfinite(log_slope).all()
+
+
+def test_repeated_rows_equal_weights():
+    x = np.random.RandomState(0).gamma(0.5, size=200)
+    for weights in (np.full(200, 3.0), 1.0 + np.arange(200) % 3):
+        repeated = np.repeat(x, weights.astype(int))
+        units = [
+            row_weight(read_columns(column[:, None]), w)
+            for column, w in ((x, weights), (repeated, np.ones(len(repeated))))
+        ]
+        assert units[0] == units[1]
+        knots = [
+            find_shape(u, u, w / units[0])
+            for u, w in ((x, weights), (repeated, np.ones(len(repeated))))
+        ]
+        assert_allclose(knots[0].knots, knots[1].knots)
+
+
+def test_knots_ascend():
+    rng = np.random.RandomState(0)
+    for y in (rng.standard_cauchy(500), np.round(rng.exponential(size=500), 1), np.arange(9.0)):
+        values, counts = np.unique(y, return_counts=True)
+        knots, levels = find_knots(values, counts.astype(float))
+        assert (np.diff(knots) > 0).all()
+        assert (np.diff(levels) > 0).all()
