@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from ._frames import RawColumn
 from ._setup import (
+    FULL_BATCH_POWERS,
     LEARNED_POWERS,
     choose_batch_size,
     choose_device,
@@ -98,7 +99,7 @@ def prepare(
         "n_sums": int(model.n_sums),
         "n_leaves": int(model.n_sums if model.n_leaves is None else model.n_leaves),
         "min_variance": float(model.min_variance),
-        "powers": LEARNED_POWERS if learned else (1.0, 1.0),
+        "learned": learned,
     }
     table = model._table.encode(raws)
     model.structure_ = make_structure(
@@ -178,14 +179,16 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
 
 def _options(model: Any, n: int, warm: bool) -> Options:
     """Settings of the training loop for n rows."""
-    first, last = model._spec["powers"]
-    solver = solver_of(model)
+    solver, learned = solver_of(model), model._spec["learned"]
     batch_size = choose_batch_size(model.batch_size, n, solver)
+    first, last = 1.0, 1.0
+    if learned:
+        first, last = FULL_BATCH_POWERS if batch_size >= n else LEARNED_POWERS
     return Options(
         solver,
         learning_rate_of(model),
         batch_size,
-        choose_max_iter(model.max_iter, n, batch_size, solver, first != last),
+        choose_max_iter(model.max_iter, n, batch_size, solver, learned),
         model.tol,
         model.n_iter_no_change,
         DTYPES[model.dtype],

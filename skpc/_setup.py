@@ -30,8 +30,10 @@ LEARNED_TREES = 24
 RANDOM_TREES = 10
 
 # How learned trees share a row in the first and in the last pass, see `circuit.layers.root`: 1
-# lets each specialise on rows of its own, near 0 all learn the same.
+# lets each specialise on rows of its own, near 0 all learn the same. Full batches are those of
+# small tables, which have no rows to spare for a tree.
 LEARNED_POWERS = (0.2, 0.6)
+FULL_BATCH_POWERS = (0.1, 0.2)
 
 
 def make_table(

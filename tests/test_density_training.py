@@ -17,6 +17,9 @@ def test_full_batch_likelihood_never_falls(case):
     X = masked(case.rows(80), 0.2)
     weights = np.random.RandomState(0).uniform(0.1, 3.0, size=80)
     settings = {**EXACT, "smoothing": 0.0, "max_iter": 25, "tol": 0.0}
+    if case.structure == "auto":
+        # Several learned trees raise a power mean instead, see tests/circuit/test_em.py.
+        settings["n_replicas"] = 1
     model = case.model(**settings).fit(X, sample_weight=weights)
     path = np.append(model.history_["log_likelihood"], model.score(X, sample_weight=weights))
     assert np.diff(path).min() > -1e-9

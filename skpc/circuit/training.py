@@ -198,7 +198,7 @@ def train(
     """
     progress = Progress()
     started = time.perf_counter()
-    best, best_state, stalls = -float("inf"), state, 0
+    best, best_state, stalls, last_power = -float("inf"), state, 0, float("nan")
     # Full-batch EM takes full steps until they no longer rise.
     climbs = options.batch_size >= len(rows.x) and options.solver == "em"
     for iteration in range(options.max_iter):
@@ -211,9 +211,9 @@ def train(
             objective = mean_log_density(circuit, state.parameters, validation, options.dtype)
             progress.validation.append(objective)
         progress.seconds.append(time.perf_counter() - started)
-        if validation is None and power < options.powers[1]:
+        if validation is None and power != last_power:
             # Objectives of different powers do not compare.
-            best = -float("inf")
+            best, last_power = -float("inf"), power
         stalls = 0 if objective > best + options.tol else stalls + 1
         if objective > best:
             best, best_state = objective, state
