@@ -24,8 +24,8 @@ from skpc import EinetDensityEstimator
 
 SETS = ("abalone", "adult", "australian", "german")
 RESULTS = Path(__file__).parent / "results"
-GRID = [{"n_sums": 20, "smoothing": s} for s in (0.03, 0.1, 0.3, 1.0, 3.0)] + [
-    {"n_sums": 40, "smoothing": s} for s in (0.1, 0.3, 1.0)
+GRID = [{"n_sums": 20, "smoothing": s} for s in (0.03, 0.1, 0.3, 1.0)] + [
+    {"n_sums": 40, "smoothing": s} for s in (0.1, 0.3)
 ]
 NOTE = """
 Mean test log density in nats, higher is better. The reference measure is the same for all:
@@ -96,38 +96,49 @@ def chosen(parts: dict, categorical: np.ndarray, prefix: str, max_iter: object) 
     return max(fits, key=lambda fit: fit[0])[1:]
 
 
-def measure(
-    folder: Path, name: str, with_grid: bool, wanted: list[str], rows: list[dict], write: Callable
-) -> None:
-    """Every model on one table, into `rows`."""
+def entry(name: str, model: str, settings: object, scores: tuple, start: float) -> dict:
+    """One row of the results."""
+    seconds = time.perf_counter() - start
+    row = {"set": name, "model": model, "settings": str(settings), "seconds": seconds}
+    row |= {"valid": float(scores[0]), "test": float(scores[1])}
+    print(row, flush=True)
+    return row
+
+
+def measure_ours(folder: Path, name: str, grid: bool, rows: list[dict], write: Callable) -> None:
+    """Ours by defaults, with and without noise, and with settings chosen on valid."""
     parts, categorical = load(folder, name)
-
-    def add(model: str, settings: object, scores: tuple[float, float], start: float) -> None:
-        seconds = time.perf_counter() - start
-        found = {"set": name, "model": model, "settings": str(settings), "seconds": seconds}
-        rows.append({**found, "valid": scores[0], "test": scores[1]})
-        print(rows[-1], flush=True)
-        write()
-
     for prefix, label in (("noisy ", "ours"), ("", "ours, as recorded")):
         start = time.perf_counter()
         model = ours(parts[f"{prefix}train"], categorical)
         scores = tuple(model.score(parts[f"{prefix}{s}"]) for s in ("valid", "test"))
-        add(f"{label}, defaults", "", scores, start)
-    if with_grid:
+        rows.append(entry(name, f"{label}, defaults", "", scores, start))
+        write()
+    if grid:
         start = time.perf_counter()
         model, settings = chosen(parts, categorical, "noisy ", "auto")
         scores = tuple(model.score(parts[f"noisy {s}"]) for s in ("valid", "test"))
-        add("ours, chosen", settings, scores, start)
+        rows.append(entry(name, "ours, chosen", settings, scores, start))
+        write()
+
+
+def measure_peers(
+    folder: Path, name: str, wanted: list[str], rows: list[dict], write: Callable
+) -> None:
+    """Peers that can be imported."""
+    parts, categorical = load(folder, name)
     noisy = [parts[f"noisy {split}"] for split in ("train", "valid", "test")]
     for label in wanted:
         start = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                add(label, *peers.PEERS[label](*noisy, categorical), start)
+                found = peers.PEERS[label](*noisy, categorical)
             except ImportError as error:
                 print(f"{label} is not measured: {error}")
+                continue
+        rows.append(entry(name, label, *found, start))
+        write()
 
 
 def holes(folder: Path, name: str, shares: list[float], rows: list[dict], write: Callable) -> None:
@@ -163,6 +174,18 @@ def holes_table(rows: list[dict]) -> str:
     return text
 
 
+def kept(file: Path, sets: list[str], models: list[str]) -> tuple[list[dict], list[dict]]:
+    """Results of other sets, or of other models than these, from an earlier run."""
+    record = json.loads(file.read_text()) if file.exists() else {"models": [], "holes": []}
+    found = [
+        row
+        for row in record["models"]
+        if row["set"] not in sets or (models and row["model"] not in models)
+    ]
+    cells = [row for row in record["holes"] if row["set"] not in sets or models]
+    return found, cells
+
+
 def main() -> None:
     """Measure every set, write Markdown and JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -171,13 +194,16 @@ def main() -> None:
     parser.add_argument("--grid", nargs="*", default=("abalone", "australian", "german"))
     parser.add_argument("--shares", nargs="*", type=float, default=(0.0, 0.1, 0.5))
     parser.add_argument("--peers", nargs="*", default=list(peers.PEERS), choices=peers.PEERS)
+    parser.add_argument("--only-peers", action="store_true", help="keep earlier results of ours")
     parser.add_argument("--output", default="mixed", help="name of the results files")
     options = parser.parse_args()
     if options.data is None:
         parser.error("--data or the variable SKPC_DATA must name the folder of the tables")
     torch.set_num_threads(1)
-    folder, found, removed = Path(options.data), [], []
+    folder = Path(options.data)
     RESULTS.mkdir(exist_ok=True)
+    only = options.peers if options.only_peers else []
+    found, removed = kept(RESULTS / f"{options.output}.json", options.sets, only)
 
     def write() -> None:
         text = f"# Tables of mixed columns\n\n{header(1)}\n{NOTE}\n{table(found)}\n"
@@ -187,8 +213,11 @@ def main() -> None:
         (RESULTS / f"{options.output}.json").write_text(record + "\n")
 
     for name in options.sets:
-        measure(folder, name, name in options.grid, options.peers, found, write)
-        holes(folder, name, options.shares, removed, write)
+        if not only:
+            measure_ours(folder, name, name in options.grid, found, write)
+        measure_peers(folder, name, options.peers, found, write)
+        if not only:
+            holes(folder, name, options.shares, removed, write)
 
 
 if __name__ == "__main__":
