@@ -174,16 +174,17 @@ def holes_table(rows: list[dict]) -> str:
     return text
 
 
-def kept(file: Path, sets: list[str], models: list[str]) -> tuple[list[dict], list[dict]]:
-    """Results of other sets, or of other models than these, from an earlier run."""
+def kept(file: Path, options: argparse.Namespace) -> tuple[list[dict], list[dict]]:
+    """Results of an earlier run that are not measured again."""
     record = json.loads(file.read_text()) if file.exists() else {"models": [], "holes": []}
-    found = [
-        row
-        for row in record["models"]
-        if row["set"] not in sets or (models and row["model"] not in models)
-    ]
-    cells = [row for row in record["holes"] if row["set"] not in sets or models]
-    return found, cells
+
+    def again(row: dict) -> bool:
+        mine = not options.only_peers and row["model"].startswith("ours")
+        return row["set"] in options.sets and (mine or row["model"] in options.peers)
+
+    found = [row for row in record["models"] if not again(row)]
+    lost = [row for row in record["holes"] if row["set"] not in options.sets or options.only_peers]
+    return found, lost
 
 
 def main() -> None:
@@ -202,10 +203,10 @@ def main() -> None:
     torch.set_num_threads(1)
     folder = Path(options.data)
     RESULTS.mkdir(exist_ok=True)
-    only = options.peers if options.only_peers else []
-    found, removed = kept(RESULTS / f"{options.output}.json", options.sets, only)
+    found, removed = kept(RESULTS / f"{options.output}.json", options)
 
     def write() -> None:
+        found.sort(key=lambda row: (row["set"], not row["model"].startswith("ours")))
         text = f"# Tables of mixed columns\n\n{header(1)}\n{NOTE}\n{table(found)}\n"
         text += "## Training cells removed at random\n\nOurs by defaults, values as recorded.\n\n"
         (RESULTS / f"{options.output}.md").write_text(text + holes_table(removed))
@@ -213,10 +214,10 @@ def main() -> None:
         (RESULTS / f"{options.output}.json").write_text(record + "\n")
 
     for name in options.sets:
-        if not only:
+        if not options.only_peers:
             measure_ours(folder, name, name in options.grid, found, write)
         measure_peers(folder, name, options.peers, found, write)
-        if not only:
+        if not options.only_peers:
             holes(folder, name, options.shares, removed, write)
 
 
