@@ -27,6 +27,11 @@ AUTO_DEPTH = 3
 # Replicas where none are asked for. On the tables of benchmarks/density.py more and smaller
 # learned trees were better than fewer and wider ones at equal cost.
 LEARNED_TREES = 24
+
+# Small tables, of so many rows at most, are fitted in full batches, and to fewer learned trees:
+# the prior of every tree counts for more there.
+SMALL = 1000
+SMALL_TREES = 8
 RANDOM_TREES = 10
 
 # How learned trees share a row in the first and in the last pass, see `circuit.layers.root`: 1
@@ -262,18 +267,19 @@ def make_structure(
             raise ValueError(f"grid_shape {shape} has {np.prod(shape)} cells; X has {d} columns.")
         return poon_domingos(shape, grid_steps(shape, depth))
     if structure == "chow_liu":
-        n_trees = LEARNED_TREES if n_replicas is None else n_replicas
+        default = LEARNED_TREES if len(z) > SMALL else SMALL_TREES
+        n_trees = default if n_replicas is None else n_replicas
         return chow_liu_tree(z, continuous, weights, n_trees, random_state)
     n_trees = RANDOM_TREES if n_replicas is None else n_replicas
     return random_binary_trees(d, depth, n_trees, random_state)
 
 
 def choose_batch_size(batch_size: Any, n: int, solver: str) -> int:
-    """Rows a step: for EM all of up to 1,000; else a 128th of them between 64 and 512."""
+    """Rows a step: for EM all of a small table; else a 128th of them between 64 and 512."""
     if batch_size is None:
         return n
     if batch_size == "auto":
-        return n if n <= 1000 and solver == "em" else min(n, int(np.clip(n // 128, 64, 512)))
+        return n if n <= SMALL and solver == "em" else min(n, int(np.clip(n // 128, 64, 512)))
     return int(min(batch_size, n))
 
 

@@ -54,7 +54,8 @@ default="auto"
         Number of halvings D of a random tree; for "poon_domingos" each axis is cut into
         2**depth pieces. None, or more than the columns allow: as deep as they allow.
     n_replicas : int or None, default=None
-        Number of trees R. None: 24 learned or 10 random ones.
+        Number of trees R. None: 24 learned ones (8 of up to 1,000
+        rows) or 10 random ones.
     n_sums : int, default=12
         Number of units K of a sum region.
     n_leaves : int or None, default=None

@@ -146,10 +146,10 @@ def test_passes_of_adam_make_five_thousand_steps_of_small_tables():
     assert choose_max_iter("auto", 50, 50, "adam", False) == 500
 
 
-def structure(name, d, depth=None, n_replicas=3, grid_shape=None, seed=0):
-    z = np.random.RandomState(0).normal(size=(40, d))
+def structure(name, d, depth=None, n_replicas=3, grid_shape=None, seed=0, n=40):
+    z = np.random.RandomState(0).normal(size=(n, d))
     told = (depth, n_replicas, grid_shape, np.random.RandomState(seed))
-    return make_structure(name, z, [True] * d, np.ones(40), *told)
+    return make_structure(name, z, [True] * d, np.ones(n), *told)
 
 
 @pytest.mark.parametrize("depth", [None, 3, 1000])
@@ -180,9 +180,12 @@ def test_auto_learns_trees_where_it_can(depth, layer, expected):
     assert resolve_structure("poon_domingos", depth, layer) == ("poon_domingos", depth)
 
 
-@pytest.mark.parametrize(("name", "n_trees"), [("chow_liu", 24), ("random_trees", 10)])
-def test_default_number_of_trees(name, n_trees):
-    graph = structure(name, 6, n_replicas=None)
+@pytest.mark.parametrize(
+    ("name", "n", "n_trees"),
+    [("chow_liu", 1000, 8), ("chow_liu", 1001, 24), ("random_trees", 40, 10)],
+)
+def test_default_number_of_trees(name, n, n_trees):
+    graph = structure(name, 6, n_replicas=None, n=n)
     assert len(graph.partitions_of[graph.root]) == n_trees
 
 
