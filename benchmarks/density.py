@@ -3,8 +3,8 @@
 For every set, in a process of its own: a fit with the settings of the EiNet paper's
 structure (random trees, depth 3, 10 replicas, K = 20) or with learned trees, and skpc's
 defaults otherwise; test
-log-likelihood, seconds a pass, draws a second, memory. With --smoothing several values, the
-one with the best validation likelihood is kept and the test split is used once.
+log-likelihood, seconds a pass, draws a second, memory. Of several values of --smoothing and
+--n-sums the pair with the best validation likelihood is kept and the test split is used once.
 
     python benchmarks/density.py --data FOLDER
 
@@ -43,9 +43,9 @@ def measure(job: dict) -> dict:
     # A small fit first, so that memory and seconds are not those of loading libraries.
     EinetDensityEstimator(**settings, max_iter=1).fit(train[:300])
     before = psutil.Process().memory_info().rss
-    fits = [
-        fit(train, valid, {**settings, "smoothing": smoothing}) for smoothing in job["smoothing"]
-    ]
+    units = [{"n_sums": n} for n in job["n_sums"]] or [{}]
+    grid = [{**u, "smoothing": s} for u in units for s in job["smoothing"]]
+    fits = [fit(train, valid, {**settings, **choice}) for choice in grid]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     model, best = max(fits, key=lambda f: f[1]["valid"])
     return {
@@ -66,6 +66,7 @@ def fit(train: np.ndarray, valid: np.ndarray, settings: dict) -> tuple:
     model = EinetDensityEstimator(**settings).fit(train)
     found = {
         "smoothing": settings["smoothing"],
+        "n_sums": model.n_sums,
         "passes": model.n_iter_,
         "fit_seconds": time.perf_counter() - start,
         "train": model.score(train),
@@ -93,14 +94,14 @@ def samples_a_second(model: EinetDensityEstimator, n: int = 1000) -> float:
 def table(rows: list[dict]) -> str:
     """The results as Markdown."""
     head = (
-        "| set | columns | rows | smoothing | passes | train | valid | test | fit, s "
+        "| set | columns | rows | K | smoothing | passes | train | valid | test | fit, s "
         "| pass at batch 100, s | draws a second | memory above start, MB |\n"
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        "| --- |" + " ---: |" * 12 + "\n"
     )
     line = (
-        "| {set} | {columns} | {rows} | {smoothing:g} | {passes} | {train:.3f} | {valid:.3f} "
-        "| **{test:.3f}** | {fit_seconds:.1f} | {epoch_100:.2f} | {samples_a_second:,.0f} "
-        "| {memory_mb:.0f} |\n"
+        "| {set} | {columns} | {rows} | {n_sums} | {smoothing:g} | {passes} | {train:.3f} "
+        "| {valid:.3f} | **{test:.3f}** | {fit_seconds:.1f} | {epoch_100:.2f} "
+        "| {samples_a_second:,.0f} | {memory_mb:.0f} |\n"
     )
     return head + "".join(line.format(**row) for row in rows)
 
@@ -113,6 +114,7 @@ def main() -> None:
     parser.add_argument("--structure", default="random_trees", choices=STRUCTURES)
     parser.add_argument("--layer", default="cp", choices=("cp", "tucker"))
     parser.add_argument("--smoothing", nargs="+", type=float, default=[0.1])
+    parser.add_argument("--n-sums", nargs="+", type=int, default=[], help="default: skpc's")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", default="density", help="name of the results files")
     options = parser.parse_args()
@@ -129,7 +131,7 @@ def main() -> None:
     title = f"# Structure {options.structure} on binary tables, layer {options.layer}\n\n"
     note = (
         f"\nMean log densities in nats. Settings {STRUCTURES[options.structure]}; everything else "
-        "is the default, smoothing the best on the validation split of those tried.\n"
+        "is the default, K and smoothing the best on the validation split of those tried.\n"
     )
     RESULTS.mkdir(exist_ok=True)
     text = title + header(options.threads) + "\n\n" + table(rows) + note
