@@ -94,12 +94,9 @@ class Shape:
         """
         nearest, inside = self.nearest(u)
         y = u - self.width * np.searchsorted(np.array(self.atoms), u)
-        knots, levels, slopes = np.array(self.knots), np.array(self.levels), self.slopes
-        segment = np.clip(np.searchsorted(knots, y) - 1, 0, len(slopes) - 1)
-        # From the nearer end, so that knots are met exactly.
-        z = levels[segment] + (y - knots[segment]) * slopes[segment]
+        z, segment = self._curve(y)
         z = np.where(inside, (nearest + 1) * ATOM, np.clip(z, -FARTHEST, FARTHEST))
-        log_slope = np.where(inside, -np.log(self.width or 1.0), np.log(slopes)[segment])
+        log_slope = np.where(inside, -np.log(self.width or 1.0), np.log(self.slopes)[segment])
         missing = np.isnan(u)
         return np.where(missing, np.nan, z), np.where(missing, np.nan, log_slope)
 
@@ -128,7 +125,7 @@ class Shape:
         intercepts, slopes : ndarray (s,)
         """
         knots, levels = np.array(self.knots), np.array(self.levels)
-        cuts = self._curve(self.edges)
+        cuts, _ = self._curve(self.edges)
         breaks = np.sort(np.concatenate([levels[1:-1], cuts]))
         # A point of each piece tells its segment and how many cells lie below.
         ends = np.concatenate([[-np.inf], breaks, [np.inf]])
@@ -139,7 +136,9 @@ class Shape:
         slopes = 1.0 / self.slopes[segment]
         return breaks, knots[segment] - levels[segment] * slopes + self.width * below, slopes
 
-    def _curve(self, y: Floats) -> Floats:
+    def _curve(self, y: Floats) -> tuple[Floats, NDArray[np.intp]]:
+        """The map, and the segment that each number is on, with the cells cut out."""
         knots, slopes = np.array(self.knots), self.slopes
         segment = np.clip(np.searchsorted(knots, y) - 1, 0, len(slopes) - 1)
-        return np.array(self.levels)[segment] + (y - knots[segment]) * slopes[segment]
+        z = np.array(self.levels)[segment] + (y - knots[segment]) * slopes[segment]
+        return z, segment

@@ -27,12 +27,12 @@ AUTO_DEPTH = 3
 # Replicas where none are asked for. On the tables of benchmarks/density.py more and smaller
 # learned trees were better than fewer and wider ones at equal cost.
 LEARNED_TREES = 24
+RANDOM_TREES = 10
 
 # Small tables, of so many rows at most, are fitted in full batches, and to fewer learned trees:
 # the prior of every tree counts for more there.
 SMALL = 1000
 SMALL_TREES = 8
-RANDOM_TREES = 10
 
 # How learned trees share a row in the first and in the last pass, see `circuit.layers.root`: 1
 # lets each specialise on rows of its own, near 0 all learn the same. Full batches are those of

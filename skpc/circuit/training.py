@@ -252,8 +252,9 @@ def stream(
     likelihood = 0.0
     index = torch.arange(len(rows.x), device=rows.x.device)
     for batch in index.tensor_split(n_batches(len(index), options.batch_size)):
-        power = options.powers[1]
-        statistics = collect_all(circuit, state.parameters, rows, batch, options.dtype, power)
+        statistics = collect_all(
+            circuit, state.parameters, rows, batch, options.dtype, options.powers[1]
+        )
         likelihood += float(statistics.log_likelihood)
         decay = (1 + steps / 10) ** -0.6 if options.solver == "em" else 1.0
         mean = statistics.per_row(rows.total * len(batch) / len(index))
