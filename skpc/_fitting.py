@@ -14,6 +14,7 @@ from ._frames import RawColumn
 from ._setup import (
     FULL_BATCH_POWERS,
     LEARNED_POWERS,
+    SMALL,
     choose_batch_size,
     choose_device,
     choose_max_iter,
@@ -27,12 +28,16 @@ from ._table import Encoded
 from .circuit import initial, training
 from .circuit.arrays import from_arrays, to_arrays
 from .circuit.circuit import Circuit
+from .circuit.data import Rows, blocks
 from .circuit.statistics import Prior
-from .circuit.training import Options, Progress, Rows, State
+from .circuit.training import Options, Progress, State
 
 Floats = NDArray[np.float64]
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 LEARNING_RATES = {"em": 0.5, "adam": 0.1}
+# Pseudo-rows a unit that "auto" starts with, and the most rows that it holds out.
+SMOOTHING = 0.1
+MOST_HELD = 5000
 
 
 def solver_of(model: Any) -> str:
@@ -53,6 +58,24 @@ def learning_rate_of(model: Any) -> float:
     if solver == "em" and rate > 1:
         raise ValueError(f"learning_rate is {rate}; EM accepts steps above 0 and up to 1.")
     return rate
+
+
+def smoothing_of(model: Any, warm: bool) -> float:
+    """The smoothing that a fit starts with; one that goes on has the last one."""
+    if model.smoothing != "auto":
+        return float(model.smoothing)
+    return float(model.smoothing_) if warm else SMOOTHING
+
+
+def regularises(model: Any, n: int) -> bool:
+    """Whether held-out rows choose the smoothing.
+
+    On tables of categories alone the choice gained nothing, on small ones it is too noisy.
+    """
+    if model.smoothing != "auto" or solver_of(model) != "em":
+        return False
+    numbers = any(column.support not in ("binary", "codes") for column in model._table.columns)
+    return model.early_stopping or (numbers and n > SMALL)
 
 
 # What a circuit is made of: a fit that goes on cannot change it.
@@ -131,9 +154,9 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     table = go_on(model, raws) if warm else prepare(model, X, raws, weights, random)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
     rows, validation = _split(model, circuit, table, weights, random)
-    options = _options(model, len(rows.x), warm)
+    options = _options(model, len(rows.x), warm, regularises(model, len(weights)))
     sums = marginals(circuit, rows)
-    prior = initial.make_prior(circuit, sums, model.smoothing)
+    prior = initial.make_prior(circuit, sums, smoothing_of(model, warm))
     n_init = 1 if warm else model.n_init
     reporter = PassReporter(model, n_init * options.max_iter, X)
     runs = []
@@ -147,7 +170,10 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
         runs.sort(key=lambda run: _objective(circuit, run, rows, prior, options))
     state, progress = runs[-1]
     steps = len(progress.seconds) * training.n_batches(len(rows.x), options.batch_size)
-    model._stream = {"marginals": sums.cpu().numpy(), "rows": rows.evidence, "steps": steps}
+    seen = rows.evidence
+    if validation is not None and options.regularise:
+        sums, seen = sums + marginals(circuit, validation), seen + validation.evidence
+    model._stream = {"marginals": sums.cpu().numpy(), "rows": seen, "steps": steps}
     _store(model, circuit, state, progress)
     reporter.close(lambda: _attributes(circuit, state, progress))
 
@@ -166,9 +192,9 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     sums = marginals(circuit, rows)
     # A copy: a model that was mapped from a file has read-only arrays.
     sums = sums + torch.tensor(past["marginals"], dtype=sums.dtype, device=sums.device)
-    prior = initial.make_prior(circuit, sums, model.smoothing)
+    prior = initial.make_prior(circuit, sums, smoothing_of(model, not first))
     start = _start(model, circuit, sums, random, not first)
-    options = _options(model, len(rows.x), True)
+    options = _options(model, len(rows.x), True, False)
     seen = past["rows"] + rows.evidence
     state, progress = training.stream(circuit, start, rows, prior, options, past["steps"], seen)
     steps = past["steps"] + training.n_batches(len(rows.x), options.batch_size)
@@ -177,7 +203,7 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     _store(model, circuit, state, progress)
 
 
-def _options(model: Any, n: int, warm: bool) -> Options:
+def _options(model: Any, n: int, warm: bool, regularise: bool) -> Options:
     """Settings of the training loop for n rows."""
     solver, learned = solver_of(model), model._spec["learned"]
     batch_size = choose_batch_size(model.batch_size, n, solver)
@@ -193,6 +219,8 @@ def _options(model: Any, n: int, warm: bool) -> Options:
         model.n_iter_no_change,
         DTYPES[model.dtype],
         (last if warm else first, last),
+        model.early_stopping,
+        regularise,
     )
 
 
@@ -205,11 +233,7 @@ def _store(model: Any, circuit: Circuit, state: State, progress: Progress) -> No
 
 def marginals(circuit: Circuit, rows: Rows) -> torch.Tensor:
     """Sums of every column's statistics over the rows, in rows of evidence."""
-    return (
-        rows.evidence
-        / rows.total
-        * initial.marginals(circuit, training.blocks(circuit, rows, None))
-    )
+    return rows.evidence / rows.total * initial.marginals(circuit, blocks(circuit, rows, None))
 
 
 def _start(
@@ -241,11 +265,13 @@ def _rows(model: Any, circuit: Circuit, table: Encoded, weights: Floats) -> Rows
 def _split(
     model: Any, circuit: Circuit, table: Encoded, weights: Floats, random: np.random.RandomState
 ) -> tuple[Rows, Rows | None]:
-    """Training rows and, with early stopping, validation rows."""
+    """Training rows and, where they decide something, validation rows."""
     n = len(weights)
-    if not model.early_stopping:
+    if not model.early_stopping and not regularises(model, n):
         return _rows(model, circuit, table, weights), None
     n_held = round(model.validation_fraction * n)
+    if not model.early_stopping:
+        n_held = min(n_held, MOST_HELD)
     if not 0 < n_held < n:
         raise ValueError(
             f"validation_fraction {model.validation_fraction} of {n} rows leaves {n_held} "
@@ -317,6 +343,7 @@ def _attributes(circuit: Circuit, state: State, progress: Progress) -> dict[str,
     if progress.validation:
         history["validation_log_likelihood"] = np.array(progress.validation)
     return {
+        "smoothing_": progress.smoothing[progress.kept],
         "_arrays": to_arrays(state),
         "n_parameters_": circuit.n_parameters,
         "history_": history,

@@ -108,9 +108,13 @@ default="from_dtype"
         Share of rows to hold out.
     n_iter_no_change : int, default=5
         Passes without a rise after which training stops.
-    smoothing : float, default=0.1
+    smoothing : float or "auto", default="auto"
         Pseudo-rows that every unit has seen besides the data: for a leaf, rows
-        distributed as its column is; for a sum, equal use of its inputs.
+        distributed as its column is; for a sum, equal use of its inputs. "auto": 0.1, which EM
+        halves or doubles after each pass if held-out rows are more likely then. They are a
+        `validation_fraction` of the rows, at most 5,000, and are added to the model at the
+        end. Without early stopping, that is done for tables of more than 1,000 rows with
+        columns of numbers.
     min_variance : float, default=1e-3
         Floor of a leaf's variance, as a share of its column's; of the relative variance for
         families of positive numbers and of numbers between 0 and 1.
@@ -137,7 +141,9 @@ default="from_dtype"
         Number of free parameters.
     history_ : dict of ndarray
         One entry a pass. "log_likelihood": mean training log density of the pass;
-        "seconds": since the start; "validation_log_likelihood" with early stopping.
+        "seconds": since the start; "validation_log_likelihood" if rows were held out.
+    smoothing_ : float
+        Pseudo-rows a unit of the fitted model.
     n_iter_ : int
         Passes of the kept start.
     converged_ : bool
@@ -205,7 +211,7 @@ default="from_dtype"
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "smoothing": [Interval(Real, 0, None, closed="left")],
+        "smoothing": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "min_variance": [Interval(Real, 0, None, closed="neither")],
         "warm_start": ["boolean"],
         "device": [str],
@@ -235,7 +241,7 @@ default="from_dtype"
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
-        smoothing: float = 0.1,
+        smoothing: Any = "auto",
         min_variance: float = 1e-3,
         warm_start: bool = False,
         device: str = "auto",

@@ -89,8 +89,8 @@ def update(
     Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020,
     algorithm 2; its steps without adaptation are bounded here.
     """
-    smoothed = prior.add(circuit, mean, evidence)
-    gradients = _gradients(circuit, state, smoothed)
+    smoothed = prior.add(circuit, mean.leaves, mean.sums, evidence)
+    gradients = _gradients(circuit, state, *smoothed)
     step = state.step + 1
     first = tuple(torch.lerp(m, g, 1 - BETA_1) for m, g in zip(state.first, gradients, strict=True))
     second = tuple(
@@ -105,18 +105,21 @@ def update(
     return AdamState(parameters, free, first, second, step)
 
 
-def _gradients(circuit: Circuit, state: AdamState, statistics: Statistics) -> tuple[Tensor, ...]:
-    leaves = torch.zeros_like(state.free[0])
+def _gradients(
+    circuit: Circuit, state: AdamState, leaves: Tensor, sums: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """By the free leaves and by the logits, from statistics (F, S, K) and counts (F, O, I)."""
+    by_leaves = torch.zeros_like(state.free[0])
     for group in circuit.inputs.groups:
-        sums, counts = group.unpack(statistics.leaves)
+        expected, counts = group.unpack(leaves)
         free, _ = group.unpack(state.free[0])
-        gradient = group.family.free_gradient(free, sums, counts)
-        group.pack(leaves, gradient, torch.zeros_like(counts))
-    logits = (
+        gradient = group.family.free_gradient(free, expected, counts)
+        group.pack(by_leaves, gradient, torch.zeros_like(counts))
+    by_logits = (
         counts - weights * counts.sum(dim=2, keepdim=True)
-        for counts, weights in zip(statistics.sums, state.parameters.sums, strict=True)
+        for counts, weights in zip(sums, state.parameters.sums, strict=True)
     )
-    return (leaves, *logits)
+    return (by_leaves, *by_logits)
 
 
 def _direction(first: Tensor, second: Tensor, step: int) -> Tensor:

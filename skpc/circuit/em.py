@@ -74,17 +74,24 @@ def update(
         sums = tuple(
             torch.lerp(old, new, rate) for old, new in zip(state.sums, mean.sums, strict=True)
         )
-    smoothed = prior.add(circuit, replace(mean, leaves=leaves, sums=sums), evidence)
-    return EMState(_maximise(circuit, state.parameters, smoothed), leaves, sums)
+    return maximise(circuit, EMState(state.parameters, leaves, sums), prior, evidence)
 
 
-def _maximise(circuit: Circuit, old: Parameters, statistics: Statistics) -> Parameters:
-    """Parameters with the expected statistics; units without any keep the old ones."""
+def maximise(circuit: Circuit, state: EMState, prior: Prior, evidence: float) -> EMState:
+    """The M-step alone: parameters with the running statistics and the prior's.
+
+    Units without any keep their parameters. Under another prior than that of the last update it
+    gives, in closed form, what the same rows say under that one.
+    """
+    assert state.leaves is not None
+    leaves, counts = prior.add(circuit, state.leaves, state.sums, evidence)
+    old = state.parameters
     sums = tuple(
-        _normalise(counts, weights, layer.mask)
-        for layer, counts, weights in zip(circuit.weighted, statistics.sums, old.sums, strict=True)
+        _normalise(count, weights, layer.mask)
+        for layer, count, weights in zip(circuit.weighted, counts, old.sums, strict=True)
     )
-    return Parameters(circuit.inputs.from_expectation(statistics.leaves, old.leaves), sums)
+    parameters = Parameters(circuit.inputs.from_expectation(leaves, old.leaves), sums)
+    return replace(state, parameters=parameters)
 
 
 def _normalise(counts: Tensor, old: Tensor, mask: Tensor | None) -> Tensor:

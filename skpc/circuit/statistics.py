@@ -3,7 +3,7 @@
 Axes: B rows, D columns, F leaf regions, S slots, K units; sums (F, O, I) a layer.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -134,15 +134,22 @@ class Prior:
             total += (share * torch.log(torch.where(share > 0, weights, 1.0))).sum()
         return self.smoothing * total
 
-    def add(self, circuit: Circuit, mean: Statistics, evidence: float) -> Statistics:
-        """Statistics of a mean row with the prior's share of a row among `evidence` rows."""
+    def add(
+        self, circuit: Circuit, leaves: Tensor, sums: tuple[Tensor, ...], evidence: float
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Statistics of a mean row with the prior's share of a row among `evidence` rows.
+
+        Parameters
+        ----------
+        leaves : Tensor (F, S, K)
+        sums : tuple of Tensor (F, O, I)
+        """
         share = self.smoothing / evidence
-        sums = tuple(
+        smoothed = tuple(
             counts + share * _uniform(layer, counts)
-            for layer, counts in zip(circuit.weighted, mean.sums, strict=True)
+            for layer, counts in zip(circuit.weighted, sums, strict=True)
         )
-        leaves = mean.leaves + share * self.leaves
-        return replace(mean, leaves=leaves, sums=sums)
+        return leaves + share * self.leaves, smoothed
 
 
 def _uniform(layer: Layer, like: Tensor) -> Tensor:

@@ -4,53 +4,24 @@ Axes: n rows, D columns, B rows of a batch.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from . import adam, em, queries
+from . import adam, em
 from .circuit import Circuit, Parameters
+from .data import Rows, blocks, mean_log_density
+from .regularise import choose_smoothing
 from .statistics import Prior, Statistics, collect, merge
 
 State = em.EMState | adam.AdamState
 
 # Passes of full-batch EM over which the root's power rises.
 RISING = 20
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of a table and their weights.
-
-    Attributes
-    ----------
-    x : Tensor (n, D)
-        Codes and standardised numbers, NaN where missing; on the circuit's device.
-    weights : Tensor (n,)
-        float64, positive.
-    constant : float
-        Weighted mean of what the change of units adds to a row's log density.
-    """
-
-    x: Tensor
-    weights: Tensor
-    constant: float = 0.0
-
-    @property
-    def total(self) -> float:
-        """Sum of the weights."""
-        return float(self.weights.sum())
-
-    @property
-    def evidence(self) -> float:
-        """Rows that the prior is weighed against.
-
-        The sum of the weights, which counts repeated rows, but at least the number of rows:
-        weights that add up to one must not make the prior worth more than the table.
-        """
-        return max(self.total, float(len(self.weights)))
+# By how much Adam's step falls after a pass that did not raise the validation likelihood.
+CUT = 0.6
 
 
 @dataclass(frozen=True)
@@ -75,6 +46,10 @@ class Options:
     powers : tuple of float
         By which the root shares a row among its partitions (see `layers.root`), in the first
         and in the last pass; it rises linearly.
+    early_stopping : bool
+        Whether validation rows decide which pass is kept and when training stops.
+    regularise : bool
+        Whether validation rows choose the smoothing, pass by pass; for EM.
     """
 
     solver: str
@@ -85,6 +60,8 @@ class Options:
     n_iter_no_change: int
     dtype: torch.dtype
     powers: tuple[float, float] = (1.0, 1.0)
+    early_stopping: bool = True
+    regularise: bool = False
 
     def power(self, iteration: int, full: bool) -> float:
         """Of a pass; full-batch EM, which may stop at any pass, has the last one soon."""
@@ -106,13 +83,19 @@ class Progress:
         Mean validation log density after the pass; empty without validation rows.
     seconds : list of float
         Since the start.
+    smoothing : list of float
+        Of the prior, after the pass.
     converged : bool
+    kept : int
+        The pass whose parameters are kept.
     """
 
     log_likelihood: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    smoothing: list[float] = field(default_factory=list)
     converged: bool = False
+    kept: int = 0
 
 
 def begin(circuit: Circuit, parameters: Parameters, solver: str) -> State:
@@ -146,24 +129,6 @@ def collect_all(
     return total
 
 
-def blocks(circuit: Circuit, rows: Rows, index: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows and weights, a bounded number at a time."""
-    size = circuit.block_rows
-    if index is None:
-        yield from zip(rows.x.split(size), rows.weights.split(size), strict=True)
-    else:
-        for part in index.split(size):
-            yield rows.x[part], rows.weights[part]
-
-
-def mean_log_density(
-    circuit: Circuit, parameters: Parameters, rows: Rows, dtype: torch.dtype
-) -> float:
-    """Weighted mean log density of rows, in the units of the table."""
-    scores = queries.log_density(circuit, parameters, rows.x, dtype).double()
-    return float(rows.weights @ scores) / rows.total + rows.constant
-
-
 def train(
     circuit: Circuit,
     state: State,
@@ -186,7 +151,8 @@ def train(
     generator : torch.Generator
         On the CPU; orders the rows of mini-batches.
     validation : Rows, optional
-        Rows whose likelihood decides; the best pass is kept.
+        Rows whose likelihood decides: the best pass is kept (`early_stopping`), or the
+        smoothing is chosen and the rows are added at the end (`regularise`), or both.
     on_pass : callable
         Called after each pass with its number, the progress and the state;
         training stops when it returns True.
@@ -198,35 +164,58 @@ def train(
     """
     progress = Progress()
     started = time.perf_counter()
-    best, best_state, stalls, last_power = -float("inf"), state, 0, float("nan")
+    best, best_state, stalls, cuts = -float("inf"), state, 0, 0
     # Full-batch EM takes full steps until they no longer rise.
     climbs = options.batch_size >= len(rows.x) and options.solver == "em"
+    stopping = validation is not None and options.early_stopping
+    conditions: tuple[float, float] | None = None
     for iteration in range(options.max_iter):
         power = options.power(iteration, climbs)
         state, likelihood, objective = _one_pass(
-            circuit, state, rows, prior, options, iteration, power, generator
+            circuit, state, rows, prior, options, iteration, power, CUT**cuts, generator
         )
         progress.log_likelihood.append(likelihood)
         if validation is not None:
-            objective = mean_log_density(circuit, state.parameters, validation, options.dtype)
-            progress.validation.append(objective)
+            if options.regularise and isinstance(state, em.EMState):
+                state, prior = choose_smoothing(
+                    circuit, state, prior, validation, rows.evidence, options.dtype
+                )
+            progress.validation.append(
+                mean_log_density(circuit, state.parameters, validation, options.dtype)
+            )
+        progress.smoothing.append(prior.smoothing)
         progress.seconds.append(time.perf_counter() - started)
-        if validation is None and power != last_power:
-            # Objectives of different powers do not compare.
-            best, last_power = -float("inf"), power
+        if stopping:
+            objective = progress.validation[-1]
+        elif conditions != (power, prior.smoothing):
+            # Objectives of different powers or priors do not compare.
+            best, conditions = -float("inf"), (power, prior.smoothing)
         stalls = 0 if objective > best + options.tol else stalls + 1
-        if objective > best:
-            best, best_state = objective, state
+        cuts += stopping and stalls > 0 and options.solver == "adam"
+        if objective > best or not stopping:
+            best, best_state, progress.kept = max(best, objective), state, iteration
         # Without validation rows a falling step is run to its end: the likelihood of
         # the passes says little while the step is large.
-        progress.converged = (climbs or validation is not None) and (
-            stalls >= options.n_iter_no_change
-        )
+        progress.converged = (climbs or stopping) and stalls >= options.n_iter_no_change
         if on_pass(iteration, progress, state) or progress.converged:
             break
     else:
         progress.converged = not climbs
-    return (best_state if validation is not None else state), progress
+    if validation is not None and options.regularise and isinstance(best_state, em.EMState):
+        prior = replace(prior, smoothing=progress.smoothing[progress.kept])
+        best_state = absorb(circuit, best_state, prior, rows, validation, options)
+    return best_state, progress
+
+
+def absorb(
+    circuit: Circuit, state: em.EMState, prior: Prior, rows: Rows, held: Rows, options: Options
+) -> em.EMState:
+    """One EM step that adds rows that were held out to the statistics of the others."""
+    power = options.powers[1]
+    statistics = collect_all(circuit, state.parameters, held, None, options.dtype, power)
+    share = held.total / (rows.total + held.total)
+    evidence = rows.evidence + held.evidence
+    return em.update(circuit, state, statistics.per_row(held.total), prior, share, evidence)
 
 
 def stream(
@@ -261,7 +250,9 @@ def stream(
         state = step(circuit, state, mean, prior, options.learning_rate * decay, evidence)
         steps += 1
     mean_likelihood = likelihood / rows.total + rows.constant
-    return state, Progress([mean_likelihood], [], [time.perf_counter() - started])
+    return state, Progress(
+        [mean_likelihood], [], [time.perf_counter() - started], [prior.smoothing]
+    )
 
 
 def n_batches(n: int, batch_size: int) -> int:
@@ -277,6 +268,7 @@ def _one_pass(
     options: Options,
     iteration: int,
     power: float,
+    cut: float,
     generator: torch.Generator,
 ) -> tuple[State, float, float]:
     """One pass: new state, mean log-likelihood met, and objective plus log prior (full batch)."""
@@ -296,7 +288,7 @@ def _one_pass(
         # The expected weight of a batch, not its own: heavy rows must not be damped.
         share = 1.0 if batch is None else len(batch) / n
         fraction = (iteration + i / len(batches)) / options.max_iter
-        rate = _rate(options, len(batches) == 1, fraction)
+        rate = cut * _rate(options, len(batches) == 1, fraction)
         mean = statistics.per_row(rows.total * share)
         state = step(circuit, state, mean, prior, rate, rows.evidence)
     mean_likelihood = float(likelihood) / rows.total + rows.constant
