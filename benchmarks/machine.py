@@ -28,7 +28,7 @@ def header(threads: int) -> str:
     """Markdown lines: command (its folder of tables as FOLDER), machine, versions, threads."""
     pairs = zip(["", *sys.argv[1:]], sys.argv[1:], strict=False)
     words = ["FOLDER" if before == "--data" else word for before, word in pairs]
-    command = f"python benchmarks/{Path(sys.argv[0]).name} {shlex.join(words)}"
+    command = f"python benchmarks/{Path(sys.argv[0]).name} {shlex.join(words)}".rstrip()
     versions = ", ".join(
         f"{module.__name__} {module.__version__}" for module in (torch, sklearn, numpy, scipy)
     )

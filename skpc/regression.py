@@ -19,6 +19,8 @@ from ._sklearn import HasMethods, Interval, StrOptions, check_sample_weight, fit
 from .direct import Moments, merge
 from .direct import grid as grids
 from .direct.features import FIRST_BLOCK, FeatureMap, collect_blocks, features_of, map_blocks
+from .direct.packed import PackedEnsemble
+from .direct.packing import pack as pack_codes
 from .direct.predictive import draw_codes, linear_moments, log_density
 from .direct.search import Fitted, Options
 from .direct.search import fit as fit_moments
@@ -415,6 +417,47 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         random = check_random_state(random_state)
         return draw_codes(self.weight_probabilities_, n_samples, random)
+
+    def pack(
+        self, n_samples: int = 8, random_state: Any = None, *, input_range: float = 8.0
+    ) -> PackedEnsemble:
+        """Draw weights and pack them, for prediction by integers and on small devices.
+
+        Parameters
+        ----------
+        n_samples : int, default=8
+            Draws in the ensemble.
+        random_state : int, RandomState instance or None, default=None
+        input_range : float, default=8.0
+            Standard deviations from its mean that a feature reaches as int8, in 127 levels on
+            either side; a feature further off is held there.
+
+        Returns
+        -------
+        PackedEnsemble
+            Predicts from features: with a feature map, from `feature_map_.transform(X)`.
+
+        Raises
+        ------
+        ValueError
+            If n_samples is no integer of 1 or more, input_range is not positive, or given steps
+            lie too far apart for integer sums.
+        """
+        check_is_fitted(self)
+        if not (isinstance(n_samples, Integral) and n_samples >= 1):
+            raise ValueError(f"n_samples is {n_samples!r}; an integer of 1 or more is accepted.")
+        if not 0 < input_range < np.inf:
+            raise ValueError(f"input_range is {input_range!r}; a positive number is accepted.")
+        return pack_codes(
+            self.sample_weights(int(n_samples), random_state),
+            n_bits=len(self.code_prior_).bit_length(),
+            step=np.broadcast_to(self.weight_step_, self.feature_scale_.shape),
+            centre=self._centre,
+            spread=self.feature_scale_,
+            intercept=self._level,
+            noise_variance=self.noise_variance_,
+            input_range=float(input_range),
+        )
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Floats:
         """Draw targets from the posterior predictive distribution, without approximation.

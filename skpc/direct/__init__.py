@@ -4,7 +4,8 @@ Everything here is a free function of arrays; nothing knows an estimator or scik
 """
 
 from .elbo import Problem
+from .packed import PackedEnsemble
 from .solve import Solution, solve
 from .statistics import Moments, collect, merge
 
-__all__ = ["Moments", "Problem", "Solution", "collect", "merge", "solve"]
+__all__ = ["Moments", "PackedEnsemble", "Problem", "Solution", "collect", "merge", "solve"]
