@@ -1,0 +1,172 @@
+"""Where the defaults come from: alternatives to them, with equal time for each.
+
+    python benchmarks/study.py --data FOLDER
+
+On every table the default fit sets the time (its processor seconds). Every alternative gets as many
+passes as fit into it, by the seconds of its first passes, and is judged by the mean log density of
+the validation split; test splits are not read. `settings` are parameters of the estimator.
+`schedules` run their own loop over the package's collect and update.
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from machine import header
+
+from skpc import EinetDensityEstimator, _fitting
+from skpc._setup import LEARNED_POWERS, make_circuit
+from skpc.circuit import em, initial, training
+
+RESULTS = Path(__file__).parent / "results"
+SETS = ("nltcs", "plants", "accidents", "dna", "abalone", "german", "australian")
+BINARY = ("nltcs", "plants", "baudio", "accidents", "dna", "bbc")
+RANDOM = {"structure": "random_trees", "n_replicas": 10}
+SETTINGS = {
+    "24 learned trees, K = 12": {"n_replicas": 24},
+    "8 learned trees, K = 20": {"n_replicas": 8, "n_sums": 20},
+    "48 learned trees, K = 6": {"n_replicas": 48, "n_sums": 6},
+    "1 learned tree, K = 64": {"n_replicas": 1, "n_sums": 64},
+    "10 random trees, K = 20, depth 3": {**RANDOM, "depth": 3, "n_sums": 20},
+    "10 random trees, K = 20, to the columns": {**RANDOM, "n_sums": 20},
+    "10 random trees, K = 10, depth 3, Tucker": {
+        **RANDOM, "depth": 3, "n_sums": 10, "layer": "tucker"
+    },
+    "full batches": {"batch_size": None},
+    "Adam": {"solver": "adam"},
+    "Adam, held-out rows cut its step": {
+        "solver": "adam", "early_stopping": True, "n_iter_no_change": 10
+    },
+}  # fmt: skip
+SCHEDULES = ("falling step", "full-batch finish", "growing batches", "momentum", "no ensemble")
+MOST_PASSES = 400
+
+
+def load(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Training rows, validation rows without missing cells, settings of the columns."""
+    with np.load(folder / ("debd" if name in BINARY else "mixed") / f"{name}.npz") as file:
+        train, valid = file["train"], file["valid"].astype(float)
+        columns = {"categorical_features": file["categorical"]} if "categorical" in file else {}
+    return train, valid[~np.isnan(valid).any(axis=1)], columns
+
+
+def seconds_of(work) -> tuple[object, float]:
+    """A result and its processor seconds."""
+    start = time.process_time()
+    return work(), time.process_time() - start
+
+
+def fit_for(train: np.ndarray, settings: dict, seconds: float) -> EinetDensityEstimator:
+    """A fit of as many passes as the seconds allow."""
+    one, three = (
+        seconds_of(lambda n=n: EinetDensityEstimator(**settings, max_iter=n).fit(train))[1]
+        for n in (1, 3)
+    )
+    each = max((three - one) / 2, 1e-3)
+    passes = int(np.clip((seconds - one) / each + 1, 1, MOST_PASSES))
+    return EinetDensityEstimator(**settings, max_iter=passes).fit(train)
+
+
+def scheduled(
+    train: np.ndarray, columns: dict, schedule: str, passes: int
+) -> EinetDensityEstimator:
+    """A fit of the default circuit by another schedule of steps and batches."""
+    model = EinetDensityEstimator(**columns, random_state=0, smoothing=0.1, max_iter=1).fit(train)
+    circuit = make_circuit(model.structure_, model._table, model._spec, torch.device("cpu"))
+    table = model._table.encode(model._read_training(train, None, reset=False)[0])
+    rows = _fitting._rows(model, circuit, table, np.ones(len(train)))
+    sums = _fitting.marginals(circuit, rows)
+    prior = initial.make_prior(circuit, sums, 0.1)
+    generator = torch.Generator().manual_seed(0)
+    state = em.EMState(initial.random_parameters(circuit, sums, generator))
+    state = passes_of(circuit, state, rows, prior, schedule, passes, generator)
+    _fitting._store(model, circuit, state, training.Progress([0.0], [], [0.0], [0.1]))
+    return model
+
+
+def passes_of(circuit, state, rows, prior, schedule, passes, generator):
+    """The passes of a schedule."""
+    n, before = len(rows.x), None
+    for iteration in range(passes):
+        done = iteration / max(passes - 1, 1)
+        size = max(64, min(512, n // 128))
+        if schedule == "growing batches":
+            size = int(size * (n / size) ** done)
+        if schedule == "full-batch finish" and iteration == passes - 1:
+            size = n
+        first, last = (1.0, 1.0) if schedule == "no ensemble" else LEARNED_POWERS
+        power = first + (last - first) * done
+        batches = torch.randperm(n, generator=generator).tensor_split(-(-n // size))
+        for i, batch in enumerate(batches):
+            found = training.collect_all(
+                circuit, state.parameters, rows, batch, torch.float32, power
+            )
+            rate = 0.5 * (1 - (iteration + i / len(batches)) / passes)
+            if schedule == "growing batches":
+                rate = 0.5
+            if len(batches) == 1:
+                rate = 1.0
+            mean = found.per_row(rows.total * len(batch) / n)
+            new = em.update(circuit, state, mean, prior, rate, rows.evidence)
+            if schedule == "momentum" and before is not None:
+                new = pushed(circuit, new, before, prior, rows.evidence)
+            before, state = state if state.leaves is not None else None, new
+    return state
+
+
+def pushed(circuit, new, before, prior, evidence, momentum=0.5):
+    """Running counts of sums moved on by a share of their last move, never below half."""
+    sums = tuple(
+        torch.maximum(s + momentum * (s - old), 0.5 * s)
+        for s, old in zip(new.sums, before.sums, strict=True)
+    )
+    return em.maximise(circuit, em.EMState(new.parameters, new.leaves, sums), prior, evidence)
+
+
+def main() -> None:
+    """Measure every alternative on every table, write Markdown as it grows."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=os.environ.get("SKPC_DATA"))
+    parser.add_argument("--sets", nargs="+", default=SETS, choices=sorted({*SETS, *BINARY}))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    found: dict[str, list[str]] = {"defaults": []}
+    seconds_row = []
+    for name in options.sets:
+        train, valid, columns = load(Path(options.data), name)
+        default, seconds = seconds_of(
+            lambda a=train, c=columns: EinetDensityEstimator(**c, random_state=0).fit(a)
+        )
+        found["defaults"].append(f"{default.score(valid):.3f} ({default.n_iter_})")
+        seconds_row.append(f"{seconds:.0f}")
+        for label, settings in SETTINGS.items():
+            model = fit_for(train, {**columns, **settings, "random_state": 0}, seconds)
+            found.setdefault(label, []).append(f"{model.score(valid):.3f} ({model.n_iter_})")
+        for schedule in SCHEDULES:
+            cells = found.setdefault(f"schedule: {schedule}", [])
+            if len(train) <= 1000:  # the default is full batches there
+                cells.append("")
+                continue
+            model = scheduled(train, columns, schedule, default.n_iter_)
+            cells.append(f"{model.score(valid):.3f}")
+        write(options.sets, seconds_row, found)
+        print(name, {label: cells[-1] for label, cells in found.items()}, flush=True)
+
+
+def write(sets, seconds_row: list[str], found: dict[str, list[str]]) -> None:
+    """The table so far."""
+    text = f"# Alternatives to the defaults, equal time\n\n{header(1)}\n\n"
+    text += f"{__doc__.split('FOLDER', 1)[1].strip()}\n\nIn brackets: passes.\n\n"
+    text += f"| | {' | '.join(sets)} |\n| --- |{' ---: |' * len(sets)}\n"
+    text += f"| seconds | {' | '.join(seconds_row)} |\n"
+    for label, cells in found.items():
+        text += f"| {label} | {' | '.join(cells)} |\n"
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "study.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
