@@ -168,7 +168,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     Components start at other modes, where random starts find some, and at halves of the best
     component, cut at one weight. The step is chosen for the mean-field posterior. The gain over
     mean-field is at most log(R) nats if there is one mode: large for a few weights that depend on
-    each other, small against the whole for thousands.
+    each other, small against the whole for thousands. The search costs O(R B**3).
 
     Second moments stay with the model, so that `partial_fit` can go on: (B + 1)**2 numbers.
 

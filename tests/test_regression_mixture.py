@@ -127,6 +127,7 @@ def test_draws_choose_a_component_first():
     assert (drawn == 0).mean() == pytest.approx(model.sparsity_, abs=0.01)
     share = np.stack([(drawn == c).mean(axis=0) for c in range(-3, 4)], axis=1)
     assert share == pytest.approx(model.weight_probabilities_, abs=0.02)
+    assert (np.asarray(model.pack(7, 0).codes()) == model.sample_weights(7, 0)).all()
     mean, std = model.predict(x[:4], return_std=True)
     targets = model.sample_y(x[:4], 20_000, random_state=0)
     assert targets.mean(axis=1) == pytest.approx(mean, abs=5 * std.max() / 141)
