@@ -3,6 +3,8 @@
 Written from the paper's equations. Axes: B features, K codes, L noise levels.
 """
 
+import time
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
@@ -15,16 +17,32 @@ def published(problem: Problem, ftol: float, max_iter: int = 5000) -> tuple[floa
 
     Random logits, and noise logits that are best for the first weights, ended no higher.
     """
+    found = _minimise(problem, ftol, max_iter)
+    return -found.fun, found.nfev
+
+
+def _minimise(problem, ftol, max_iter, callback=None):
     shape = (len(problem.step), len(problem.codes))
     start = np.zeros(shape[0] * shape[1] + len(problem.noise))
-    found = minimize(
+    return minimize(
         lambda logits: _negative(problem, shape, logits),
         start,
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": max_iter, "maxfun": 2 * max_iter, "ftol": ftol},
+        callback=callback,
     )
-    return -found.fun, found.nfev
+
+
+def published_path(problem: Problem, ftol: float, max_iter: int = 5000) -> np.ndarray:
+    """Iterations, seconds of one core and ELBO after each of them."""
+    rows, start = [], time.process_time()
+
+    def note(intermediate_result):
+        rows.append((len(rows) + 1, time.process_time() - start, -intermediate_result.fun))
+
+    _minimise(problem, ftol, max_iter, callback=note)
+    return np.array(rows)
 
 
 def _negative(problem, shape, logits):

@@ -91,7 +91,7 @@ def test_bad_weights(weights, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"posterior": "mixture"}, "'posterior' parameter .* must be a str among {'mean_field'}"),
+        ({"posterior": "full"}, "'posterior' parameter .*'mean_field'"),
         ({"n_bits": 9}, r"'n_bits' parameter .* range \[2, 8\]"),
         ({"prior": "cauchy"}, "'prior' parameter .*'laplace'"),
         ({"prior": [0.5, 0.5]}, "one probability for each of 15 codes"),

@@ -122,9 +122,8 @@ def factors(problem: Problem, theta: Floats, tau: Floats) -> Factors:
     )
 
 
-def expected_error(problem: Problem, mean: Floats, variance: Floats) -> Floats:
-    """E||y - Xw||^2 = y'y - 2 s'b + s'Gs + sum_j D_j v_j, (S,)."""
-    cross = problem.cross(mean)
+def expected_error(problem: Problem, mean: Floats, variance: Floats, cross: Floats) -> Floats:
+    """E||y - Xw||^2 = y'y - 2 s'b + s'Gs + sum_j D_j v_j, (S,), where `cross` is G_off s."""
     error = problem.square - 2 * mean @ problem.moment
     error += ((cross + problem.diagonal * mean) * mean).sum(axis=-1) + variance @ problem.diagonal
     # Rounding may leave a residual of nothing a hair below zero.
@@ -210,19 +209,33 @@ class State:
 
     def best(self) -> "State":
         """The start with the highest ELBO alone, S = 1."""
-        k = slice(int(np.argmax(self.elbo)), int(np.argmax(self.elbo)) + 1)
+        return self.take([int(np.argmax(self.elbo))])
+
+    def take(self, starts: list[int]) -> "State":
+        """Some of the starts."""
         p, z = self.posterior, self.noise
         return State(
-            self.theta[k],
-            self.tau[k],
-            Factors(p.probabilities[k], p.mean[k], p.variance[k], p.log_normaliser[k]),
-            Noise(z.probabilities[k], z.precision[k], z.variance[k], z.evidence[k]),
-            self.elbo[k],
+            self.theta[starts],
+            self.tau[starts],
+            Factors(
+                p.probabilities[starts],
+                p.mean[starts],
+                p.variance[starts],
+                p.log_normaliser[starts],
+            ),
+            Noise(
+                z.probabilities[starts],
+                z.precision[starts],
+                z.variance[starts],
+                z.evidence[starts],
+            ),
+            self.elbo[starts],
         )
 
 
 def evaluate(problem: Problem, theta: Floats, tau: Floats) -> State:
     """Factors, noise and ELBO of natural parameters (S, B) and their tau (S,)."""
     posterior = factors(problem, theta, tau)
-    noise = noise_posterior(problem, expected_error(problem, posterior.mean, posterior.variance))
+    mean, variance = posterior.mean, posterior.variance
+    noise = noise_posterior(problem, expected_error(problem, mean, variance, problem.cross(mean)))
     return State(theta, tau, posterior, noise, elbo(problem, theta, tau, posterior, noise))

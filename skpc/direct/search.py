@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from . import grid
 from .elbo import Floats, Problem, State, evaluate
+from .mixture import Posterior, posterior_of
+from .mixture_solve import solve_mixture
 from .ridge import round_ridge
 from .solve import Solution, solve
 from .statistics import Standardised
@@ -40,6 +42,10 @@ class Options:
     tol : float
     near_ridge : bool
         Whether steps, and the noise range if there is none, come from a ridge regression.
+    n_components : int
+        Of the mixture; 1 is mean-field.
+    sampling : bool
+        Whether the mixture's entropy is estimated from draws at the end, not bounded.
     """
 
     n_bits: int
@@ -51,6 +57,8 @@ class Options:
     max_iter: int
     tol: float
     near_ridge: bool = False
+    n_components: int = 1
+    sampling: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,17 +69,46 @@ class Fitted:
     ----------
     problem : Problem
     solution : Solution
+        Its state is mean-field; its path goes on to the mixture.
+    posterior : Posterior
+        The mixture, or the state.
     widened : bool
         Whether the noise grid is wider than the user's range.
     """
 
     problem: Problem
     solution: Solution
+    posterior: Posterior
     widened: bool
 
 
 def fit(data: Standardised, options: Options, random: np.random.RandomState) -> Fitted:
-    """Choose the grids and solve."""
+    """Choose the grids, solve, and let a mixture start from there."""
+    fitted = _fit_mean_field(data, options, random)
+    if options.n_components == 1:
+        return fitted
+    solution = fitted.solution
+    mixed = solve_mixture(
+        fitted.problem,
+        solution.state,
+        options.n_components,
+        sampling=options.sampling,
+        max_iter=options.max_iter,
+        # A mixture gains a few nats, however many rows there are.
+        tol=min(options.tol * data.weight, 1e-4),
+        random=random,
+    )
+    solution = replace(
+        solution,
+        path=solution.path + mixed.path[1:],
+        n_iter=solution.n_iter + mixed.n_iter,
+        converged=solution.converged and mixed.converged,
+    )
+    return replace(fitted, solution=solution, posterior=mixed.posterior)
+
+
+def _fit_mean_field(data: Standardised, options: Options, random: np.random.RandomState) -> Fitted:
+    """Choose the grids and solve for independent weights."""
     if options.near_ridge:
         return _fit_near_ridge(data, options, random)
     problem = _problem(data, options)
@@ -100,7 +137,8 @@ def _fit_near_ridge(data: Standardised, options: Options, random: np.random.Rand
     tau = 1 / float(np.clip(rounded.noise, problem.noise[0], problem.noise[-1]))
     theta = tau * (problem.moment - rounded.weights @ problem.off_diagonal)
     start = evaluate(problem, theta[None], np.array([tau]))
-    return Fitted(problem, _best_solution(problem, options, start, random, heat=False), False)
+    solution = _best_solution(problem, options, start, random, heat=False)
+    return Fitted(problem, solution, posterior_of(solution.state), False)
 
 
 def _problem(data: Standardised, options: Options) -> Problem:
@@ -230,7 +268,8 @@ def _settle(
         low, high = (max(low / factor, LOWEST / 2), high) if edge < 0 else (low, high * factor)
         problem = problem.with_grid(noise=grid.noise_levels(low, high, options.n_noise_levels))
         warm, widened = solution.state, True
-    return Fitted(problem, solution, widened and options.noise_range is not None)
+    widened = widened and options.noise_range is not None
+    return Fitted(problem, solution, posterior_of(solution.state), widened)
 
 
 def _best_solution(

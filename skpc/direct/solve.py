@@ -142,13 +142,9 @@ class _Run:
     def scatter(self, n_starts: int, random: np.random.RandomState) -> None:
         """Sweep from random codes as well, side by side, and keep the best."""
         problem = self.problem
-        codes = random.choice(problem.codes, size=(n_starts, len(problem.moment)))
-        # Half of the starts stay nearer to zero, where most good posteriors are.
-        codes[::2] *= random.random_sample(len(codes[::2]))[:, None]
         tau = np.full(n_starts, float(self.state.noise.precision[0]))
-        mean = codes * problem.step
-        theta = tau[:, None] * (problem.moment - problem.cross(mean))
-        many = _join(evaluate(problem, theta, tau), self.state, problem)
+        theta = scattered(problem, tau, random)
+        many = join(problem, evaluate(problem, theta, tau), self.state)
         for _ in range(min(30, self.max_iter)):
             before, many = many, sweep(problem, many)
             self.n_iter += 1
@@ -196,11 +192,18 @@ class _Run:
         return rise > self.tol
 
 
-def _join(many: State, one: State, problem: Problem) -> State:
-    """Starts side by side."""
-    return evaluate(
-        problem, np.concatenate([many.theta, one.theta]), np.concatenate([many.tau, one.tau])
-    )
+def scattered(problem: Problem, tau: Floats, random: np.random.RandomState) -> Floats:
+    """Natural parameters (S, B) that answer random codes, one start for each tau (S,)."""
+    codes = random.choice(problem.codes, size=(len(tau), len(problem.moment)))
+    # Half of the starts stay nearer to zero, where most good posteriors are.
+    codes[::2] *= random.random_sample(len(codes[::2]))[:, None]
+    return tau[:, None] * (problem.moment - problem.cross(codes * problem.step))
+
+
+def join(problem: Problem, a: State, b: State) -> State:
+    """The starts of both, side by side."""
+    theta, tau = np.concatenate([a.theta, b.theta]), np.concatenate([a.tau, b.tau])
+    return evaluate(problem, theta, tau)
 
 
 def climb(problem: Problem, theta: Floats, tau: float, max_iter: int) -> tuple[State, int]:
