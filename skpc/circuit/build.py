@@ -89,7 +89,7 @@ def _cp_layers(
 
     The first n_direct regions of level 0, and the edges into them, stay out of sums.
     """
-    edges: dict[tuple[int, int], int] = {}
+    edges: dict[tuple[int, tuple[int, int]], int] = {}
     for level in levels:
         for edge in level.edges:
             edges[edge.partition, edge.slot] = len(edges)
@@ -97,7 +97,7 @@ def _cp_layers(
     first = n_direct
     for level in levels:
         if level.height:
-            layers.append(Products(level.height, level.partitions, edges, device))
+            layers.append(Products(level.height, level.partitions, edges, n_direct, device))
         if level is levels[-1]:
             break
         if level.height:

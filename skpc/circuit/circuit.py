@@ -13,7 +13,7 @@ from .build import build_layers, direct_leaves
 from .inputs import InputLayer
 from .leaves import Leaf
 from .region_graph import RegionGraph
-from .trace import Choice, Flow, Trace
+from .trace import Choice, Flow, Trace, from_logs
 
 # Keeps sums of log densities of cells that are absurdly far off finite in float32.
 LOWEST = -1e30
@@ -92,14 +92,18 @@ class Circuit:
 
     @property
     def floats_per_row(self) -> int:
-        """Numbers that the passes hold for one row, roughly."""
+        """Numbers a row in the largest tensor of the passes."""
         regions, slots, units = self.inputs.shape
-        above = sum(s[0] * (s[1] + s[2]) for s in (layer.shape for layer in self.weighted) if s)
-        return regions * (slots + units) + 3 * above
+        above = [s[0] * max(s[1:]) for s in (layer.shape for layer in self.weighted) if s]
+        return max(regions * max(slots, units), self.n_edges * self.n_sums, *above)
 
     @property
     def block_rows(self) -> int:
-        """Rows of a block whose passes hold some 32 MB in float32: about a cache's worth."""
+        """Rows of a block, whose largest tensor fills at most 32 MB in float32.
+
+        The C library's allocator keeps tensors up to that size for the next block; larger ones
+        would be fresh pages each time, which cost more than the arithmetic on them.
+        """
         return max(16, min(4096, 8_000_000 // self.floats_per_row))
 
     @property
@@ -140,13 +144,18 @@ class Circuit:
         Trace
             Its root holds log densities without `InputLayer.log_base`, (B,).
         """
-        h = self.inputs.forward(parameters.leaves, slots).clamp_min(LOWEST).to(dtype)
-        trace = Trace(edges=h.new_empty((self.n_edges, self.n_sums, h.shape[2])))
+        n_rows, n_direct = slots.shape[2], self.n_direct
+        trace = Trace(
+            edges=slots.new_empty((self.n_edges, self.n_sums, n_rows), dtype=dtype),
+            edge_logs=slots.new_zeros((self.n_edges, 1, n_rows), dtype=dtype),
+        )
         # Direct leaves come first among the regions, and so do the edges into them.
-        if self.n_direct:
-            trace.edges[: self.n_direct] = h[: self.n_direct]
-        if self.n_direct < len(h):
-            trace.set_regions(0, h[self.n_direct :])
+        if n_direct:
+            h = self.inputs.forward(parameters.leaves[:n_direct], slots[:n_direct])
+            torch.exp(h.to(dtype), out=trace.edges[:n_direct])
+        if n_direct < len(slots):
+            h = self.inputs.forward(parameters.leaves[n_direct:], slots[n_direct:])
+            trace.regions[0] = from_logs(h.clamp_min_(LOWEST).to(dtype))
         for layer, weights in self._weights(parameters):
             layer.forward(weights, trace)
         return trace

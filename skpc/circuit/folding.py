@@ -1,11 +1,14 @@
 """Order of a region graph's regions, partitions and edges in the folded layers.
 
-All regions of one height stand in one tensor, and so do all partitions of one height and
-all edges (partition, child) into regions of one height. Orders are chosen from the root
+All regions of one level stand in one tensor, and so do all partitions of one level and
+all edges (partition, child) into regions of one level. Orders are chosen from the root
 down, so that in a tree a layer reads its inputs as they lie: the children of all
-partitions in slot 0, then those in slot 1, and so on.
+partitions in the first slot, then those in the second, and so on. A slot holds children of
+one level alone: a partition's first child of level 0 has another slot than its first of
+level 3.
 """
 
+from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass
 
@@ -14,16 +17,16 @@ from .region_graph import RegionGraph
 
 @dataclass(frozen=True)
 class Edge:
-    """The child in one slot of a partition."""
+    """The child in one slot of a partition: its level (-1 for those first) and a number."""
 
     partition: int
-    slot: int
+    slot: tuple[int, int]
     child: int
 
 
 @dataclass(frozen=True)
 class Level:
-    """Regions of one height, their partitions and the edges into them, in folded order.
+    """Regions of one level, their partitions and the edges into them, in folded order.
 
     Attributes
     ----------
@@ -41,7 +44,7 @@ class Level:
 
 
 def fold(graph: RegionGraph, first: Set[int] = frozenset()) -> list[Level]:
-    """Levels of a region graph from the leaves (height 0) up to the root.
+    """Levels of a region graph from the leaves (level 0) up to the root.
 
     Parameters
     ----------
@@ -62,18 +65,18 @@ def fold(graph: RegionGraph, first: Set[int] = frozenset()) -> list[Level]:
         )
         partitions = tuple(p for region in regions for p in graph.partitions_of[region])
         levels.append(Level(height, regions, partitions, tuple(edges[height])))
-        for edge in _edges_below(graph, partitions):
+        for edge in _edges_below(graph, partitions, first):
             edges[heights[edge.child]].append(edge)
     return levels[::-1]
 
 
-def _edges_below(graph: RegionGraph, partitions: tuple[int, ...]) -> list[Edge]:
-    """Edges of the partitions: all first children, then all second children, and so on."""
-    children = {p: graph.partitions[p][1] for p in partitions}
-    widest = max((len(cs) for cs in children.values()), default=0)
-    return [
-        Edge(p, slot, cs[slot])
-        for slot in range(widest)
-        for p, cs in children.items()
-        if slot < len(cs)
-    ]
+def _edges_below(graph: RegionGraph, partitions: tuple[int, ...], first: Set[int]) -> list[Edge]:
+    """Edges of the partitions, slot after slot."""
+    edges = []
+    for partition in partitions:
+        seen: Counter[int] = Counter()
+        for child in graph.partitions[partition][1]:
+            kind = -1 if child in first else graph.levels[child]
+            edges.append(Edge(partition, (kind, seen[kind]), child))
+            seen[kind] += 1
+    return sorted(edges, key=lambda edge: edge.slot)

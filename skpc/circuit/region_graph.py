@@ -84,12 +84,19 @@ class RegionGraph:
 
     @cached_property
     def levels(self) -> tuple[int, ...]:
-        """Height of every region: 0 for leaves, else one more than the highest child."""
-        levels = [0] * len(self.regions)
-        for region in self._children_first():
-            below = [levels[c] for p in self.partitions_of[region] for c in self.partitions[p][1]]
-            levels[region] = 1 + max(below) if below else 0
-        return tuple(levels)
+        """Level of every region: 0 for leaves, else right below the lowest of its parents.
+
+        In a tree all children of a level that are no leaves are then in one level.
+        """
+        depth = [0] * len(self.regions)
+        for region in reversed(self._children_first()):
+            for partition in self.partitions_of[region]:
+                for child in self.partitions[partition][1]:
+                    depth[child] = max(depth[child], depth[region] + 1)
+        lowest = max(depth)
+        return tuple(
+            lowest - d if self.partitions_of[region] else 0 for region, d in enumerate(depth)
+        )
 
     def _children_first(self) -> list[int]:
         """Regions in an order in which children precede their parents."""

@@ -38,6 +38,13 @@ class Rows:
         else:
             x.index_copy_(0, self.index, value)
 
+    def put_ratio(self, x: Tensor, value: Tensor, divisor: Tensor) -> None:
+        """Write value over the same rows of a divisor of the shape of x into the rows of x."""
+        if self.adjacent:
+            torch.div(value, divisor[self.slice], out=x[self.slice])
+        else:
+            x.index_copy_(0, self.index, value / divisor.index_select(0, self.index))
+
     def add(self, x: Tensor, value: Tensor) -> None:
         """Add value to the rows of x; repeated rows receive every addend."""
         if self.adjacent:

@@ -1,12 +1,44 @@
 """What a pass through a circuit leaves behind for the passes that follow.
 
-Axes: F regions, P partitions, Q edges, K units, B rows, per level.
+Axes: F regions, P partitions, Q edges, K units, B rows, per level; n nodes of any kind.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+
+class Scaled(NamedTuple):
+    """Values of nodes, with one factor for all units of a node kept apart.
+
+    Sums and products run on the values alone, and logarithms are taken of one number a node
+    and row instead of one a unit. A sum keeps at least the least weight of 1, so that what
+    underflows is a unit that is beyond the digits of its neighbours.
+
+    Attributes
+    ----------
+    values : Tensor (n, K, B)
+        Their maximum over units is 1, up to rounding.
+    logs : Tensor (n, 1, B)
+        Logarithm of the factor.
+    """
+
+    values: Tensor
+    logs: Tensor
+
+
+def from_logs(h: Tensor) -> Scaled:
+    """Nodes of log values h (n, K, B)."""
+    m = h.amax(dim=1, keepdim=True)
+    return Scaled((h - m).exp_(), m)
+
+
+def rescale(values: Tensor, logs: Tensor) -> Scaled:
+    """Take the maximum over units out of positive values (n, K, B), in place."""
+    m = values.amax(dim=1, keepdim=True)
+    return Scaled(values.div_(m), logs + m.log())
 
 
 @dataclass
@@ -15,30 +47,24 @@ class Trace:
 
     Attributes
     ----------
-    scaled, maxima : dict of Tensor (F, K, B) and (F, 1, B)
-        By level: exp(h - m) of the regions' log values h, and m, their maximum over units.
-    partitions : dict of Tensor (P, K, B)
-        By level: log values of the partitions.
+    regions, partitions : dict of Scaled (F, K, B) and (P, K, B)
+        By level.
     edges : Tensor (Q, K, B)
-        Log values of the sums on all edges of the circuit.
+        Sums on all edges of the circuit, over the values of their children.
+    edge_logs : Tensor (Q, 1, B)
+        Logarithms of the children's factors.
     sums : dict of Tensor
-        By layer: linear values of its weighted sums, which divide the flows.
+        By layer other than edges: its weighted sums, which divide the flows.
     root : Tensor (B,)
         Log density without log h.
     """
 
     edges: Tensor
-    scaled: dict[int, Tensor] = field(default_factory=dict)
-    maxima: dict[int, Tensor] = field(default_factory=dict)
-    partitions: dict[int, Tensor] = field(default_factory=dict)
+    edge_logs: Tensor
+    regions: dict[int, Scaled] = field(default_factory=dict)
+    partitions: dict[int, Scaled] = field(default_factory=dict)
     sums: dict[int, Tensor] = field(default_factory=dict)
     root: Tensor = field(default_factory=lambda: torch.empty(0))
-
-    def set_regions(self, level: int, h: Tensor) -> None:
-        """Store the regions' log values h (F, K, B) with their maximum taken out."""
-        m = h.amax(dim=1, keepdim=True)
-        self.maxima[level] = m
-        self.scaled[level] = torch.exp(h - m)
 
 
 @dataclass
@@ -56,6 +82,7 @@ class Flow:
     regions, partitions : dict of Tensor (F, K, B) and (P, K, B)
         By level.
     edges : Tensor (Q, K, B)
+        Divided by the edge's sums, where it has some.
     """
 
     root: Tensor

@@ -201,7 +201,7 @@ def node_weights(graph: RegionGraph, circuit: Circuit, sums) -> dict:
         level = levels[layer.level]
         if isinstance(layer, EdgeSums):
             direct = 0 if level.height else circuit.n_direct
-            keys = [("edge", edge.partition, edge.slot) for edge in level.edges[direct:]]
+            keys = [("edge", edge.partition, edge.child) for edge in level.edges[direct:]]
         elif isinstance(layer, Mixing):
             keys = [("mixture", region) for region in level.regions]
         elif isinstance(layer, Tucker):
@@ -233,14 +233,14 @@ def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters
 
     @cache
     def partition(index: int):
-        children = [region(child) for child in graph.partitions[index][1]]
+        children = {child: region(child) for child in graph.partitions[index][1]}
         if ("pairs", index) in weights:
-            left, right = children
+            left, right = children.values()
             return weights["pairs", index] @ torch.cat([unit * right for unit in left])
         value = torch.ones(())
-        for slot, child in enumerate(children):
-            known = ("edge", index, slot) in weights
-            value = value * (weights["edge", index, slot] @ child if known else child)
+        for name, child in children.items():
+            known = ("edge", index, name) in weights
+            value = value * (weights["edge", index, name] @ child if known else child)
         return value
 
     top = levels[-1].partitions

@@ -4,11 +4,15 @@ Where all units of a column are alike, any circuit is a product over columns: a 
 form that holds however far a row is.
 """
 
+from math import log
+
 import pytest
 import torch
 from scipy import stats
 
-from skpc.circuit.circuit import Parameters
+from skpc.circuit import RegionGraph
+from skpc.circuit.circuit import Circuit, Parameters
+from skpc.circuit.leaves import Bernoulli
 
 
 @pytest.fixture(scope="module", params=[torch.float32, torch.float64], ids=["single", "double"])
@@ -68,3 +72,27 @@ def test_chosen_leaves_cover_every_column_once(far):
     for v in range(graph.n_variables):
         mine = [i for i, r in enumerate(circuit.levels[0].regions) if v in graph.regions[r]]
         assert ((units[mine] >= 0).sum(dim=0) == 1).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["single", "double"])
+def test_products_of_many_leaves_at_their_floors_do_not_underflow(kit, dtype):
+    d, k = 60, 3
+    graph = RegionGraph([range(d), *((v,) for v in range(d))], [(0, range(1, d + 1))])
+    families = [Bernoulli()] * d
+    circuit = Circuit(graph, families, "cp", k, k, torch.device("cpu"))
+    assert circuit.n_direct == d
+    (group,) = circuit.inputs.groups
+    # Each unit finds another third of the ones all but impossible.
+    unlikely = torch.arange(d)[:, None, None] % k == torch.arange(k)
+    p = torch.where(unlikely, 1e-12, 0.5).double()
+    leaves = torch.zeros(circuit.inputs.shape, dtype=torch.float64)
+    theta = group.family.natural(p)
+    group.pack(leaves, theta, -group.family.log_partition(theta).unsqueeze(1))
+    parameters = Parameters(leaves, (torch.full((1, 1, k), 1 / k, dtype=torch.float64),))
+    x = torch.ones((2, d), dtype=torch.float64)
+    x[1] = torch.arange(d) % k != 0
+    logs = torch.where(x[:, :, None] == 1, torch.log(p[:, 0]), torch.log1p(-p[:, 0]))
+    wanted = torch.logsumexp(logs.sum(dim=1), dim=1) - log(k)
+    found = kit.log_density(circuit, parameters, x, dtype)
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-6, atol=0)
+    assert wanted[0] < -500

@@ -83,10 +83,14 @@ def test_one_region_is_root_and_leaf():
     assert (graph.root, graph.leaves, graph.levels) == (0, (0,), (0,))
 
 
-def test_a_level_is_one_more_than_the_highest_child():
+def test_a_level_is_right_below_the_lowest_parent_and_leaves_are_at_the_bottom():
     regions = [(0, 1, 2), (0,), (1, 2), (1,), (2,), (0, 1)]
     graph = RegionGraph(regions, [(0, (5, 4)), (0, (1, 2)), (2, (3, 4))])
     assert graph.levels == (2, 0, 1, 0, 0, 0)
+    # (0, 1) could be one level lower, but its siblings' level is here.
+    regions = [(0, 1, 2, 3, 4), (0, 1), (2, 3, 4), (3, 4), (0,), (1,), (2,), (3,), (4,)]
+    graph = RegionGraph(regions, [(0, (1, 2)), (1, (4, 5)), (2, (6, 3)), (3, (7, 8))])
+    assert graph.levels == (3, 2, 2, 1, 0, 0, 0, 0, 0)
 
 
 def test_immutable():
@@ -122,9 +126,11 @@ def test_equality_and_hash_go_by_content():
 def test_levels_and_leaves_of_any_graph(kit, seed, n_variables):
     graph = kit.random_graph(seed, n_variables)
     assert graph.n_variables == n_variables
+    above = {region: [] for region in range(len(graph.regions))}
+    for parent, children in graph.partitions:
+        for child in children:
+            above[child].append(graph.levels[parent])
     for index, level in enumerate(graph.levels):
-        below = [
-            graph.levels[c] for p in graph.partitions_of[index] for c in graph.partitions[p][1]
-        ]
-        assert level == (1 + max(below) if below else 0)
         assert (index in graph.leaves) == (level == 0)
+        assert all(level < parent for parent in above[index])
+        assert level == 0 or index == graph.root or level == min(above[index]) - 1

@@ -1,8 +1,8 @@
 """What all layers share: weighted sums, their flows, and the layer interface.
 
 Axes: F regions, P partitions, Q edges of a level, I input units, O output units, B rows.
-Weights are (F, O, I), never negative, and add to one over the last axis. All sums run in
-the linear domain between two logarithms, with the maximum over input units taken out.
+Weights are (F, O, I), never negative, and add to one over the last axis. Sums and products
+run in the linear domain, with the maximum over units taken out of each node (see `Scaled`).
 
 For S = W E and the flow g of the outputs, with G = g / S: expected counts of W are
 W * (G E'), and the flow into the inputs is E * (W' G) (see Peharz et al., "Einsum
@@ -15,16 +15,15 @@ from torch import Tensor
 from ..trace import Choice, Flow, Trace
 
 
-def weighted_sums(weights: Tensor, inputs: Tensor) -> Tensor:
+def weighted_sums(weights: Tensor, inputs: Tensor, out: Tensor | None = None) -> Tensor:
     """W E, (F, O, I) times (F, I, B); kept above zero so that its log is finite."""
-    return torch.bmm(weights, inputs).clamp_min(torch.finfo(inputs.dtype).tiny)
+    return torch.bmm(weights, inputs, out=out).clamp_min_(torch.finfo(inputs.dtype).tiny)
 
 
-def sum_flows(weights: Tensor, inputs: Tensor, sums: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Expected counts (F, O, I) and flow into the inputs (F, I, B) of sums W E."""
-    ratio = flow / sums
-    counts = weights * torch.bmm(ratio, inputs.transpose(1, 2))
-    return counts, inputs * torch.bmm(weights.transpose(1, 2), ratio)
+def sum_flows(weights: Tensor, inputs: Tensor, ratio: Tensor) -> tuple[Tensor, Tensor]:
+    """Expected counts (F, O, I) and flow into the inputs (F, I, B) of sums with ratio g / S."""
+    counts = torch.bmm(ratio, inputs.transpose(1, 2)).mul_(weights)
+    return counts, torch.bmm(weights.transpose(1, 2), ratio).mul_(inputs)
 
 
 def chosen(units: Tensor) -> tuple[Tensor, Tensor, Tensor]:

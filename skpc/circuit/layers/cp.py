@@ -7,8 +7,11 @@ import torch
 from torch import Tensor
 
 from ..rows import Rows
-from ..trace import Choice, Flow, Trace, pick
+from ..trace import Choice, Flow, Trace, pick, rescale
 from .base import Layer, at_rows, chosen, sum_flows, weighted_sums
+
+# A child's level and number among a partition's children of that level, see `folding`.
+Slot = tuple[int, int]
 
 
 class EdgeSums(Layer):
@@ -44,17 +47,15 @@ class EdgeSums(Layer):
         self.shape = shape
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
-        """U = log(W E) + m on every edge."""
-        inputs = self.children.take(trace.scaled[self.level])
-        sums = weighted_sums(weights, inputs)
-        trace.sums[id(self)] = sums
-        torch.log(sums, out=trace.edges[self.block])
-        trace.edges[self.block] += self.children.take(trace.maxima[self.level])
+        """W E on every edge."""
+        inputs = self.children.take(trace.regions[self.level].values)
+        weighted_sums(weights, inputs, out=trace.edges[self.block])
+        trace.edge_logs[self.block] = self.children.take(trace.regions[self.level].logs)
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
         """Counts of the weights; children add up the flows of their edges."""
-        inputs = self.children.take(trace.scaled[self.level])
-        counts, into = sum_flows(weights, inputs, trace.sums[id(self)], flow.edges[self.block])
+        inputs = self.children.take(trace.regions[self.level].values)
+        counts, into = sum_flows(weights, inputs, flow.edges[self.block])
         if self.children.adjacent and len(self.children) == self.n_regions:
             flow.regions[self.level] = into
         else:
@@ -69,14 +70,14 @@ class EdgeSums(Layer):
         """A unit of the child for every chosen unit of an edge."""
         edge, row, unit = chosen(choice.edges[self.block])
         child = self.children.index[edge]
-        shares = weights[edge, unit] * at_rows(trace.scaled[self.level], child, row)
+        shares = weights[edge, unit] * at_rows(trace.regions[self.level].values, child, row)
         regions = choice.none_of(self.n_regions)
         regions[child, row] = pick(shares, generator)
         choice.regions[self.level] = regions
 
 
 class Products(Layer):
-    """Products of a level: a partition's log value is the sum over its edges.
+    """Products of a level: a partition's value is the product over its edges.
 
     Parameters
     ----------
@@ -85,6 +86,8 @@ class Products(Layer):
         Indices of the level's partitions, in order.
     edges : dict
         Position among all edges of the edge of (partition, slot).
+    n_direct : int
+        Edges, the first ones, that have no sum.
     device : torch.device
     """
 
@@ -92,12 +95,13 @@ class Products(Layer):
         self,
         level: int,
         partitions: tuple[int, ...],
-        edges: dict[tuple[int, int], int],
+        edges: dict[tuple[int, Slot], int],
+        n_direct: int,
         device: torch.device,
     ) -> None:
         self.level = level
         position = {p: i for i, p in enumerate(partitions)}
-        slots: dict[int, list[tuple[int, int]]] = {}
+        slots: dict[Slot, list[tuple[int, int]]] = {}
         for (partition, slot), edge in edges.items():
             if partition in position:
                 slots.setdefault(slot, []).append((position[partition], edge))
@@ -105,20 +109,49 @@ class Products(Layer):
             (Rows([p for p, _ in pairs], device), Rows([e for _, e in pairs], device))
             for pairs in (sorted(slots[slot]) for slot in sorted(slots))
         ]
+        # Of a slot all edges have a sum, or none.
+        self.summed = [min(slots[slot])[1] >= n_direct for slot in sorted(slots)]
+        self.n_partitions = len(partitions)
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
-        """H = sum over slots of u."""
-        # Every partition has at least two children: the first two slots cover the level.
-        (_, first), (_, second), *others = self.slots
-        total = first.take(trace.edges) + second.take(trace.edges)
-        for partitions, edges in others:
-            partitions.add(total, edges.take(trace.edges))
-        trace.partitions[self.level] = total
+        """Multiply slot after slot.
+
+        A factor is at least 1e-12, the floor of weights and probabilities, in one unit: three
+        factors do not underflow, so that the maximum is taken out before every second one.
+        """
+        values, logs, slots = self._first(trace)
+        for i, (partitions, edges) in enumerate(slots):
+            part, log = partitions.take(values), partitions.take(logs)
+            if i % 2:
+                part, log = rescale(part, log)
+            partitions.put(values, part.mul_(edges.take(trace.edges)))
+            partitions.put(logs, log + edges.take(trace.edge_logs))
+        trace.partitions[self.level] = rescale(values, logs)
+
+    def _first(self, trace: Trace) -> tuple[Tensor, Tensor, list[tuple[Rows, Rows]]]:
+        """Product of the first two slots that all partitions have, or less, and the slots left."""
+        whole = [edges for partitions, edges in self.slots if len(partitions) == self.n_partitions]
+        if len(whole) > 1:
+            a, b = whole[:2]
+            values = a.take(trace.edges) * b.take(trace.edges)
+            logs = a.take(trace.edge_logs) + b.take(trace.edge_logs)
+        elif whole:
+            values = whole[0].take(trace.edges).clone()
+            logs = whole[0].take(trace.edge_logs).clone()
+        else:
+            shape = (self.n_partitions, *trace.edges.shape[1:])
+            values = trace.edges.new_ones(shape)
+            logs = trace.edge_logs.new_zeros((self.n_partitions, 1, shape[2]))
+        return values, logs, [slot for slot in self.slots if slot[1] not in whole[:2]]
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> None:
-        """Every edge receives its partition's flow."""
-        for partitions, edges in self.slots:
-            edges.put(flow.edges, partitions.take(flow.partitions[self.level]))
+        """Every edge receives its partition's flow, divided by the edge's sum if it has one."""
+        found = flow.partitions[self.level]
+        for (partitions, edges), summed in zip(self.slots, self.summed, strict=True):
+            if summed:
+                edges.put_ratio(flow.edges, partitions.take(found), trace.edges)
+            else:
+                edges.put(flow.edges, partitions.take(found))
 
     def choose(
         self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator

@@ -6,7 +6,7 @@ Axes: F regions, P partitions, K units, B rows.
 import torch
 from torch import Tensor
 
-from ..trace import Choice, Flow, Trace, pick
+from ..trace import Choice, Flow, Trace, pick, rescale
 from .base import Layer, chosen
 
 
@@ -23,7 +23,7 @@ class Single(Layer):
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """A region is its partition."""
-        trace.set_regions(self.level, trace.partitions[self.level])
+        trace.regions[self.level] = trace.partitions[self.level]
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> None:
         """The partition receives the region's flow."""
@@ -37,7 +37,7 @@ class Single(Layer):
 
 
 class Mixing(Layer):
-    """Regions of a level from their partitions: h_k = log(sum over p of v_kp exp(h_pk)).
+    """Regions of a level from their partitions: the sum over p of v_kp times unit k of p.
 
     Weights are (F, K, P), padded to the largest number of partitions of a region.
 
@@ -66,11 +66,11 @@ class Mixing(Layer):
         self.places = torch.nonzero(self.present.flatten()).flatten()
 
     def _inputs(self, trace: Trace) -> tuple[Tensor, Tensor]:
-        """exp(h - m), (F, P, K, B), and m, (F, 1, K, B)."""
-        h = trace.partitions[self.level][self.index]
-        h = h.masked_fill(~self.present[:, :, None, None], -torch.inf)
-        m = h.amax(dim=1, keepdim=True)
-        return torch.exp(h - m), m
+        """Values with one factor a region, (F, P, K, B), and the factor's logarithm (F, 1, B)."""
+        values, logs = trace.partitions[self.level]
+        logs = logs[self.index].masked_fill(~self.present[:, :, None, None], -torch.inf)
+        m = logs.amax(dim=1)
+        return values[self.index] * torch.exp(logs - m.unsqueeze(1)), m
 
     def _weights(self, weights: Tensor) -> Tensor:
         """(F, K, P) as (F, P, K, 1)."""
@@ -80,9 +80,9 @@ class Mixing(Layer):
         """Mix."""
         scaled, m = self._inputs(trace)
         sums = (self._weights(weights) * scaled).sum(dim=1)
-        sums = sums.clamp_min(torch.finfo(sums.dtype).tiny)
+        sums = sums.clamp_min_(torch.finfo(sums.dtype).tiny)
         trace.sums[id(self)] = sums
-        trace.set_regions(self.level, torch.log(sums) + m.squeeze(1))
+        trace.regions[self.level] = rescale(sums.clone(), m)
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
         """Each partition receives its share of the region's flow."""
@@ -97,11 +97,12 @@ class Mixing(Layer):
     ) -> None:
         """One partition for every chosen unit of a region, same unit."""
         region, row, unit = chosen(choice.regions[self.level])
-        h = trace.partitions[self.level]
-        column = row if h.shape[2] > 1 else torch.zeros_like(row)
-        inputs = h[self.index[region], unit[:, None], column[:, None]]
-        inputs = inputs.masked_fill(~self.present[region], -torch.inf)
-        scaled = torch.exp(inputs - inputs.amax(dim=1, keepdim=True))
+        values, logs = trace.partitions[self.level]
+        column = row if values.shape[2] > 1 else torch.zeros_like(row)
+        index = self.index[region]
+        factors = logs[index, 0, column[:, None]].masked_fill(~self.present[region], -torch.inf)
+        factors = torch.exp(factors - factors.amax(dim=1, keepdim=True))
+        scaled = values[index, unit[:, None], column[:, None]] * factors
         slot = pick(weights[region, unit] * scaled, generator)
         partitions = choice.none_of(self.n_partitions)
         partitions[self.index[region, slot], row] = unit

@@ -38,12 +38,12 @@ class Root(Layer):
         self.shape = (1, 1, n_nodes * n_units)
 
     def _inputs(self, trace: Trace) -> tuple[Tensor, Tensor]:
-        """exp(h - m), (1, I, B), and m, (1, 1, B)."""
+        """Values with one factor for all units, (1, I, B), and its logarithm, (1, 1, B)."""
         if self.level == 0:
-            return trace.scaled[0], trace.maxima[0]
-        h = trace.partitions[self.level].flatten(0, 1).unsqueeze(0)
-        m = h.amax(dim=1, keepdim=True)
-        return torch.exp(h - m), m
+            return trace.regions[0]
+        values, logs = trace.partitions[self.level]
+        m = logs.amax(dim=0, keepdim=True)
+        return (values * torch.exp(logs - m)).flatten(0, 1).unsqueeze(0), m
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Log density of every row."""
@@ -57,21 +57,21 @@ class Root(Layer):
         if flow.power != 1.0 and self.n_nodes > 1:
             return self._power_flows(weights, trace, flow)
         scaled, _ = self._inputs(trace)
-        root = flow.root.view(1, 1, -1)
-        counts, into = sum_flows(weights, scaled, trace.sums[id(self)], root)
+        ratio = flow.root.view(1, 1, -1) / trace.sums[id(self)]
+        counts, into = sum_flows(weights, scaled, ratio)
         into = into.view(self.n_nodes, self.n_units, -1)
         (flow.partitions if self.level else flow.regions)[self.level] = into
         return counts
 
     def _power_flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
         """Flows by another power, and the objective that they raise."""
-        shape = (self.n_nodes, self.n_units, 1)
-        tiny = torch.finfo(weights.dtype).tiny
-        parts = trace.partitions[self.level] + torch.log(weights.clamp_min(tiny)).view(shape)
-        a = torch.logsumexp(parts, dim=1, keepdim=True)  # (P, 1, B)
+        values, logs = trace.partitions[self.level]
+        parts = values * weights.view(self.n_nodes, self.n_units, 1)
+        sums = parts.sum(dim=1, keepdim=True).clamp_min_(torch.finfo(parts.dtype).tiny)
+        a = sums.log() + logs  # (P, 1, B)
         shares = torch.softmax(flow.power * a, dim=0)
         flow.objective = torch.logsumexp(flow.power * a, dim=0).flatten() / flow.power
-        into = flow.root * shares * torch.exp(parts - a)
+        into = parts.mul_(flow.root * shares / sums)
         flow.partitions[self.level] = into
         return into.sum(dim=2).view(1, 1, -1)
 

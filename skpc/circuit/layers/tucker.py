@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..rows import Rows
-from ..trace import Choice, Flow, Trace, pick
+from ..trace import Choice, Flow, Scaled, Trace, pick, rescale
 from .base import Layer, at_rows, chosen, weighted_sums
 
 
@@ -54,7 +54,7 @@ class Tucker(Layer):
     def _scaled(self, trace: Trace) -> list[Tensor]:
         """Scaled values of the left and the right children, (F, I, B) and (F, J, B)."""
         return [
-            rows.take(trace.scaled[level])
+            rows.take(trace.regions[level].values)
             for level, rows in zip(self.child_levels, self.children, strict=True)
         ]
 
@@ -63,15 +63,18 @@ class Tucker(Layer):
         left, right = self._scaled(trace)
         sums = weighted_sums(weights, _pairs(left, right))
         trace.sums[id(self)] = sums
-        h = torch.log(sums)
-        for level, rows in zip(self.child_levels, self.children, strict=True):
-            h += rows.take(trace.maxima[level])
+        ends = zip(self.child_levels, self.children, strict=True)
+        logs = [rows.take(trace.regions[level].logs) for level, rows in ends]
+        found = rescale(sums.clone(), logs[0] + logs[1])
         if len(self.partitions) == self.n_partitions and self.partitions.adjacent:
-            trace.partitions[self.level] = h
-        else:
-            if self.level not in trace.partitions:
-                trace.partitions[self.level] = h.new_empty((self.n_partitions, *h.shape[1:]))
-            self.partitions.put(trace.partitions[self.level], h)
+            trace.partitions[self.level] = found
+            return
+        if self.level not in trace.partitions:
+            trace.partitions[self.level] = Scaled(
+                *(part.new_empty((self.n_partitions, *part.shape[1:])) for part in found)
+            )
+        for part, whole in zip(found, trace.partitions[self.level], strict=True):
+            self.partitions.put(whole, part)
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
         """Counts of the weights; each child receives the flow of its units over all pairs."""
@@ -104,7 +107,7 @@ class Tucker(Layer):
             (level, rows.index[node], n)
             for level, rows, n in zip(self.child_levels, self.children, self.n_regions, strict=True)
         ]
-        left, right = (at_rows(trace.scaled[level], child, row) for level, child, _ in ends)
+        left, right = (at_rows(trace.regions[level].values, child, row) for level, child, _ in ends)
         shares = weights[node, unit] * (left.unsqueeze(2) * right.unsqueeze(1)).flatten(1)
         pair = pick(shares, generator)
         units = (pair // right.shape[1], pair % right.shape[1])
