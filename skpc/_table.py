@@ -275,12 +275,17 @@ class Table:
         ]
         return build(self.library, self.names, columns)
 
-    def fill(self, X: Any, raws: list[RawColumn], z: Floats) -> Any:
-        """A copy of X with its missing cells taken from numbers (n, D); the rest untouched."""
+    def fill(self, X: Any, raws: list[RawColumn], z: Floats, means: Floats | None = None) -> Any:
+        """A copy of X with its missing cells taken from numbers (n, D); the rest untouched.
+
+        Columns of numbers are filled with `means` (n, D), in the units of X, if there are some.
+        """
         cells = {}
         for j, raw in enumerate(raws):
             if raw.missing.any():
                 values = self._like_training(j, z[raw.missing, j])
+                if means is not None and self.columns[j].support not in ("binary", "codes"):
+                    values = means[raw.missing, j]
                 like = self._wide_enough(j, raw, values)
                 cells[j] = (raw.missing, column_like(like, values, container(X)))
         return with_cells(X, cells)

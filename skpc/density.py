@@ -449,6 +449,59 @@ default="from_dtype"
         repeated = [raw.rows(index) for raw in raws]
         return self._table.fill(take_rows(X, index), repeated, z.cpu().numpy())
 
+    def impute(self, X: Any, strategy: str = "mean") -> Any:
+        """Fill missing cells by what the observed cells of their row let expect.
+
+        Parameters
+        ----------
+        X : array-like or frame (n, D)
+        strategy : {"mean", "mode"}, default="mean"
+            "mean": the exact conditional mean in columns of numbers, the most probable value in
+            columns of categories and of zeros and ones, each cell for itself. "mode": all
+            missing cells of a row together as in a most probable state. That one is hard to
+            find; the likeliest unit is followed at each sum from the root down.
+
+        Returns
+        -------
+        array or frame (n, D)
+            A copy of X; observed cells are those of X to the bit. Means in columns of an
+            integer type are rounded.
+
+        Raises
+        ------
+        ValueError
+            For another strategy, and as `score_samples`.
+
+        References
+        ----------
+        Peharz et al., "Einsum Networks", ICML 2020, section 3.5.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skpc import EinetDensityEstimator
+        >>> X = load_iris().data
+        >>> model = EinetDensityEstimator(n_sums=5, random_state=0).fit(X)
+        >>> row = X[:1].copy()
+        >>> row[0, 2:] = float("nan")
+        >>> model.impute(row).round()
+        array([[5., 4., 2., 0.]])
+        """
+        if strategy not in ("mean", "mode"):
+            raise ValueError(f"strategy is {strategy!r}; 'mean' and 'mode' are accepted.")
+        X, raws = self._read(X)
+        evidence = torch.from_numpy(self._table.encode(raws).z)
+        circuit, parameters = self._model()
+        if strategy == "mode":
+            z = queries.most_probable(circuit, parameters, evidence).cpu().numpy()
+            return self._table.fill(X, raws, z)
+        found = queries.moments(circuit, parameters, evidence, self._table.pieces())
+        mean, variance = (f.cpu().numpy() for f in found)
+        codes = queries.likeliest_codes(circuit, parameters, evidence).cpu().numpy()
+        # Of zeros and ones the mean is the probability of a one.
+        z = np.where(np.isnan(codes), np.rint(mean), codes)
+        return self._table.fill(X, raws, z, self._table.moments(mean, variance, None)[0])
+
     def moments(self, X: Any = None) -> tuple[Floats, Floats]:
         """Exact means and variances of every column, given the observed cells of a row.
 

@@ -191,9 +191,15 @@ class Circuit:
         return _joined(flow.edges[: self.n_direct], flow.regions.get(0)), counts[::-1], objective
 
     def choose(
-        self, parameters: Parameters, trace: Trace, n_rows: int, generator: torch.Generator
+        self,
+        parameters: Parameters,
+        trace: Trace,
+        n_rows: int,
+        generator: torch.Generator | None,
     ) -> Tensor:
         """Units of the leaf regions, one sub-circuit a row, drawn given the evidence.
+
+        Without a generator the likeliest input is taken at every choice.
 
         Parameters
         ----------

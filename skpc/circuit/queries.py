@@ -59,6 +59,24 @@ def sample_conditional(
     circuit: Circuit, parameters: Parameters, x: Tensor, generator: torch.Generator
 ) -> Tensor:
     """Exact draws of the missing cells given the others, (n, D) with nothing missing."""
+    return _complete(circuit, parameters, x, generator)
+
+
+def most_probable(circuit: Circuit, parameters: Parameters, x: Tensor) -> Tensor:
+    """Missing cells of a most probable state given the others, (n, D) with nothing missing.
+
+    From the root down the likeliest input of every chosen sum is taken, given the observed
+    cells, and of the chosen leaves the modes (Peharz et al., "Einsum Networks", section 3.5).
+    The most probable state itself is NP-hard to find; this one is it where the observed cells
+    leave no doubt about the units.
+    """
+    return _complete(circuit, parameters, x, None)
+
+
+def _complete(
+    circuit: Circuit, parameters: Parameters, x: Tensor, generator: torch.Generator | None
+) -> Tensor:
+    """Rows with their missing cells drawn, or chosen without a generator."""
     parts = []
     for block in x.split(min(circuit.block_rows, circuit.draw_rows)):
         rows = block.to(circuit.device)
@@ -71,9 +89,9 @@ def sample_conditional(
 
 
 def _draw_leaves(
-    circuit: Circuit, parameters: Parameters, units: Tensor, generator: torch.Generator
+    circuit: Circuit, parameters: Parameters, units: Tensor, generator: torch.Generator | None
 ) -> Tensor:
-    """One draw of every column from the chosen units (F, B) of its leaf regions, (B, D)."""
+    """Every column drawn from its leaf regions' chosen units (F, B), or their modes, (B, D)."""
     shape = (units.shape[1], circuit.inputs.n_columns)
     x = torch.full(shape, torch.nan, dtype=torch.float64, device=circuit.device)
     for group in circuit.inputs.groups:
@@ -82,7 +100,9 @@ def _draw_leaves(
         # In a row every column belongs to exactly one chosen leaf region.
         incidence, row = torch.nonzero(unit >= 0, as_tuple=True)
         chosen = theta[incidence, :, unit[incidence, row]].unsqueeze(2)
-        values = group.family.sample(chosen, generator).squeeze(1)
+        family = group.family
+        values = family.sample(chosen, generator) if generator else family.mode(chosen)
+        values = values.squeeze(1)
         x[row, group.columns[group.column_of[incidence]]] = values
     return x
 
@@ -131,6 +151,48 @@ def _unit_moments(
     return mean, square
 
 
+def likeliest_codes(circuit: Circuit, parameters: Parameters, x: Tensor) -> Tensor:
+    """Most probable code of every cell alone, given the observed cells of its row.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    parameters : Parameters
+    x : Tensor (n, D)
+        NaN where missing.
+
+    Returns
+    -------
+    Tensor (n, D)
+        NaN in columns that do not hold codes.
+    """
+    return torch.cat(
+        [_block_codes(circuit, parameters, rows) for rows in x.split(circuit.block_rows)]
+    )
+
+
+def _block_codes(circuit: Circuit, parameters: Parameters, rows: Tensor) -> Tensor:
+    flow = _posterior(circuit, parameters, rows)
+    codes = torch.full_like(rows, torch.nan, device=circuit.device)
+    for group in circuit.inputs.groups:
+        if group.family.support != "codes":
+            continue
+        mu = group.family.expectation(group.unpack(parameters.leaves)[0])
+        shares = torch.bmm(mu, flow[group.region_of])
+        total = shares.new_zeros((len(group.columns), *shares.shape[1:]))
+        total.index_add_(0, group.column_of, shares)
+        codes[:, group.columns] = total.argmax(dim=1).T.to(codes.dtype)
+    return codes
+
+
+def _posterior(circuit: Circuit, parameters: Parameters, rows: Tensor) -> Tensor:
+    """Probabilities of the units of the leaf regions given rows (B, D), (F, K, B)."""
+    slots = circuit.gather(rows.to(circuit.device), torch.float64)
+    trace = circuit.forward(parameters, slots, torch.float64)
+    # With rows of weight one, flows are the posterior probabilities of units.
+    return circuit.flows(parameters, trace, torch.ones_like(trace.root))[0]
+
+
 def _block_moments(
     circuit: Circuit,
     parameters: Parameters,
@@ -138,9 +200,7 @@ def _block_moments(
     of_units: Sequence[tuple[Tensor, Tensor]],
 ) -> tuple[Tensor, Tensor]:
     rows = rows.to(circuit.device)
-    trace = circuit.forward(parameters, circuit.gather(rows, torch.float64), torch.float64)
-    # With rows of weight one, flows are the posterior probabilities of units.
-    flow, _, _ = circuit.flows(parameters, trace, torch.ones_like(trace.root))
+    flow = _posterior(circuit, parameters, rows)
     mean, square = torch.empty_like(rows), torch.empty_like(rows)
     for group, values in zip(circuit.inputs.groups, of_units, strict=True):
         posterior = flow[group.region_of]

@@ -118,8 +118,13 @@ class Choice:
         return self.edges.new_full((n, self.n_rows), -1)
 
 
-def pick(weights: Tensor, generator: torch.Generator) -> Tensor:
-    """One index a row, with probability proportional to weights (n, I) >= 0; (n,)."""
+def pick(weights: Tensor, generator: torch.Generator | None) -> Tensor:
+    """One index a row, with probability proportional to weights (n, I) >= 0; (n,).
+
+    Without a generator the index of the largest weight.
+    """
+    if generator is None:
+        return weights.argmax(dim=1)
     cumulative = weights.cumsum(dim=1)
     u = torch.rand(
         (weights.shape[0], 1),

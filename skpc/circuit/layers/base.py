@@ -60,7 +60,7 @@ class Layer:
         raise NotImplementedError
 
     def choose(
-        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator | None
     ) -> None:
         """Choose inputs for the chosen outputs, by their share of the sums."""
         raise NotImplementedError

@@ -65,7 +65,7 @@ class EdgeSums(Layer):
         return counts
 
     def choose(
-        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator | None
     ) -> None:
         """A unit of the child for every chosen unit of an edge."""
         edge, row, unit = chosen(choice.edges[self.block])
@@ -154,7 +154,7 @@ class Products(Layer):
                 edges.put(flow.edges, partitions.take(found))
 
     def choose(
-        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator | None
     ) -> None:
         """Every edge takes its partition's unit."""
         for partitions, edges in self.slots:

@@ -30,7 +30,7 @@ class Single(Layer):
         flow.partitions[self.level] = flow.regions[self.level]
 
     def choose(
-        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator | None
     ) -> None:
         """The partition takes the region's unit."""
         choice.partitions[self.level] = choice.regions[self.level]
@@ -93,7 +93,7 @@ class Mixing(Layer):
         return shares.sum(dim=3).transpose(1, 2)
 
     def choose(
-        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator | None
     ) -> None:
         """One partition for every chosen unit of a region, same unit."""
         region, row, unit = chosen(choice.regions[self.level])

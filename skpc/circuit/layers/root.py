@@ -76,7 +76,7 @@ class Root(Layer):
         return into.sum(dim=2).view(1, 1, -1)
 
     def choose(
-        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator | None
     ) -> None:
         """One unit of one partition for every row."""
         scaled, _ = self._inputs(trace)

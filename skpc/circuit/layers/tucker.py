@@ -99,7 +99,7 @@ class Tucker(Layer):
         return counts
 
     def choose(
-        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator
+        self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator | None
     ) -> None:
         """A pair of units for every chosen unit of a partition."""
         node, row, unit = chosen(self.partitions.take(choice.partitions[self.level]))
