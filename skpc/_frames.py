@@ -90,19 +90,21 @@ def read_columns(X: Any) -> list[RawColumn]:
         return [_read_pandas(X, j) for j in range(X.shape[1])]
     if kind == "polars":
         return [_read_polars(X, j) for j in range(X.shape[1])]
-    return [_read_array(X[:, j], f"column {j}") for j in range(X.shape[1])]
-
-
-def _read_array(values: NDArray[Any], name: str) -> RawColumn:
-    if values.dtype.kind in "mM":
-        raise ValueError(refusal(name, values.dtype))
-    if values.dtype.kind == "O":
-        return _objects(name, values, str(values.dtype))
-    if values.dtype.kind in "US":
-        return _objects(name, values.astype(object), "object")
-    numbers = values.astype(np.float64)
-    kind = {"b": "bool", "i": "integer", "u": "integer"}.get(values.dtype.kind, "number")
-    return RawColumn(name, kind, numbers, np.isnan(numbers), str(values.dtype))
+    names = [f"column {j}" for j in range(X.shape[1])]
+    if X.dtype.kind in "mM":
+        raise ValueError(refusal(names[0], X.dtype))
+    if X.dtype.kind in "OUS":
+        dtype = str(X.dtype) if X.dtype.kind == "O" else "object"
+        return [
+            _objects(name, column, dtype)
+            for name, column in zip(names, X.astype(object, copy=False).T, strict=True)
+        ]
+    # Columns lie together, whatever the order of X.
+    numbers = np.array(X, dtype=np.float64, order="F")
+    missing, dtype = np.isnan(numbers), str(X.dtype)
+    what = {"b": "bool", "i": "integer", "u": "integer"}.get(X.dtype.kind, "number")
+    columns = zip(names, numbers.T, missing.T, strict=True)
+    return [RawColumn(name, what, values, lost, dtype) for name, values, lost in columns]
 
 
 def _objects(

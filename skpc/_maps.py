@@ -10,6 +10,7 @@ density in a cell is the atom's probability over the width, and the whole integr
 """
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -65,10 +66,24 @@ class Shape:
         """Where the cells were cut out, in the numbers that are left (m,)."""
         return np.array(self.atoms) - self.width * (np.arange(len(self.atoms)) + 0.5)
 
-    @property
+    # Made once: a row that is scored alone would otherwise spend its time on them.
+
+    @cached_property
     def slopes(self) -> Floats:
         """Slopes of the map between knots (k - 1,)."""
         return np.diff(self.levels) / np.diff(self.knots)
+
+    @cached_property
+    def _log_slopes(self) -> Floats:
+        return np.log(self.slopes)
+
+    @cached_property
+    def _knots(self) -> Floats:
+        return np.array(self.knots)
+
+    @cached_property
+    def _levels(self) -> Floats:
+        return np.array(self.levels)
 
     def nearest(self, u: Floats) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """The atom next to each number (n,), and whether the number is in its cell."""
@@ -92,13 +107,16 @@ class Shape:
         z, log_slope : ndarray (n,)
             NaN where missing.
         """
-        nearest, inside = self.nearest(u)
-        y = u - self.width * np.searchsorted(np.array(self.atoms), u)
+        y = u - self.width * np.searchsorted(np.array(self.atoms), u) if self.atoms else u
         z, segment = self._curve(y)
-        z = np.where(inside, (nearest + 1) * ATOM, np.clip(z, -FARTHEST, FARTHEST))
-        log_slope = np.where(inside, -np.log(self.width or 1.0), np.log(self.slopes)[segment])
+        z, log_slope = np.clip(z, -FARTHEST, FARTHEST), self._log_slopes[segment]
+        if self.atoms:
+            nearest, inside = self.nearest(u)
+            z = np.where(inside, (nearest + 1) * ATOM, z)
+            log_slope = np.where(inside, -np.log(self.width or 1.0), log_slope)
         missing = np.isnan(u)
-        return np.where(missing, np.nan, z), np.where(missing, np.nan, log_slope)
+        z[missing] = log_slope[missing] = np.nan
+        return z, log_slope
 
     def decode(self, z: Floats) -> tuple[NDArray[np.intp], Floats]:
         """Which atom every code is, -1 for numbers, and the standardised values, both (n,)."""
@@ -111,9 +129,9 @@ class Shape:
 
     def _uncurve(self, z: Floats) -> Floats:
         """The map backwards, with the cells still cut out."""
-        levels, slopes = np.array(self.levels), self.slopes
-        segment = np.clip(np.searchsorted(levels, z) - 1, 0, len(slopes) - 1)
-        return np.array(self.knots)[segment] + (z - levels[segment]) / slopes[segment]
+        segment = np.searchsorted(self._levels[1:-1], z)
+        rise = z - self._levels[segment]
+        return self._knots[segment] + rise / self.slopes[segment]
 
     def inverse(self) -> tuple[Floats, Floats, Floats]:
         """The map backwards as straight pieces u = intercept + slope z.
@@ -138,7 +156,7 @@ class Shape:
 
     def _curve(self, y: Floats) -> tuple[Floats, NDArray[np.intp]]:
         """The map, and the segment that each number is on, with the cells cut out."""
-        knots, slopes = np.array(self.knots), self.slopes
-        segment = np.clip(np.searchsorted(knots, y) - 1, 0, len(slopes) - 1)
-        z = np.array(self.levels)[segment] + (y - knots[segment]) * slopes[segment]
-        return z, segment
+        # Of the inner knots alone: beyond the outer ones the first and last pieces go on.
+        segment = np.searchsorted(self._knots[1:-1], y)
+        slopes = self.slopes[segment]
+        return self._levels[segment] + (y - self._knots[segment]) * slopes, segment

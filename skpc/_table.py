@@ -15,6 +15,7 @@ values.
 from collections.abc import Hashable
 from dataclasses import dataclass, fields, replace
 from datetime import date, time, timedelta
+from math import log
 from typing import Any, Self
 
 import numpy as np
@@ -319,10 +320,10 @@ def numbers(raw: RawColumn) -> Floats:
     values = raw.values
     if values.dtype == object:
         values = np.array([_number(raw, v, m) for v, m in zip(values, raw.missing, strict=True)])
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
+    infinite = np.isinf(values)
+    if infinite.any():
         raise ValueError(
-            f"{raw.title} contains infinity (row {infinite[0]}); "
+            f"{raw.title} contains infinity (row {np.flatnonzero(infinite)[0]}); "
             "finite numbers are accepted, and NaN for a missing cell."
         )
     return np.where(raw.missing, np.nan, values.astype(np.float64))
@@ -348,11 +349,12 @@ def _reals(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_], F
     Numbers are NaN and slopes 0 where missing or above the largest that training showed.
     """
     values, above = _numbers_within(column, raw)
-    z = (values - column.shift) / column.scale
-    slope = np.zeros(len(z))
+    z, slope = (values - column.shift) / column.scale, np.zeros(len(values))
     if column.shape is not None:
         z, slope = column.shape.encode(z)
-    return z, above, np.where(raw.missing | above, 0.0, slope - np.log(column.scale))
+    slope -= log(column.scale)
+    slope[raw.missing | above] = 0.0
+    return z, above, slope
 
 
 def _digits(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
@@ -373,7 +375,9 @@ def _numbers_within(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.
     values = numbers(raw)
     largest = None if column.unseen else column.largest
     check(raw, values, column.family_name, column.support, largest)
-    above = values > column.largest if column.unseen else np.zeros(len(values), dtype=bool)
+    if not column.unseen:
+        return values, np.zeros(len(values), dtype=bool)
+    above = values > column.largest
     return np.where(above, np.nan, values), above
 
 

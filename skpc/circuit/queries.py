@@ -13,6 +13,7 @@ from .inputs import LeafGroup
 from .mapped import Pieces
 
 
+@torch.inference_mode()
 def log_density(circuit: Circuit, parameters: Parameters, x: Tensor, dtype: torch.dtype) -> Tensor:
     """Log density of every row with missing cells integrated out.
 

@@ -48,6 +48,7 @@ class Statistics:
         )
 
 
+@torch.inference_mode()
 def collect(
     circuit: Circuit, parameters: Parameters, x: Tensor, weights: Tensor, power: float = 1.0
 ) -> Statistics:

@@ -112,6 +112,9 @@ class Products(Layer):
         # Of a slot all edges have a sum, or none.
         self.summed = [min(slots[slot])[1] >= n_direct for slot in sorted(slots)]
         self.n_partitions = len(partitions)
+        everywhere = sorted(pair for pairs in slots.values() for pair in pairs)
+        self.parents = torch.tensor([p for p, _ in everywhere], dtype=torch.long, device=device)
+        self.edges = Rows([e for _, e in everywhere], device)
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Multiply slot after slot.
@@ -119,30 +122,28 @@ class Products(Layer):
         A factor is at least 1e-12, the floor of weights and probabilities, in one unit: three
         factors do not underflow, so that the maximum is taken out before every second one.
         """
-        values, logs, slots = self._first(trace)
+        logs = trace.edge_logs.new_zeros((self.n_partitions, 1, trace.edge_logs.shape[2]))
+        logs.index_add_(0, self.parents, self.edges.take(trace.edge_logs))
+        values, slots = self._first(trace)
         for i, (partitions, edges) in enumerate(slots):
-            part, log = partitions.take(values), partitions.take(logs)
+            part = partitions.take(values)
             if i % 2:
-                part, log = rescale(part, log)
-            partitions.put(values, part.mul_(edges.take(trace.edges)))
-            partitions.put(logs, log + edges.take(trace.edge_logs))
+                m = part.amax(dim=1, keepdim=True)
+                part = part / m
+                partitions.add(logs, m.log_())
+            partitions.put(values, part * edges.take(trace.edges))
         trace.partitions[self.level] = rescale(values, logs)
 
-    def _first(self, trace: Trace) -> tuple[Tensor, Tensor, list[tuple[Rows, Rows]]]:
+    def _first(self, trace: Trace) -> tuple[Tensor, list[tuple[Rows, Rows]]]:
         """Product of the first two slots that all partitions have, or less, and the slots left."""
         whole = [edges for partitions, edges in self.slots if len(partitions) == self.n_partitions]
         if len(whole) > 1:
-            a, b = whole[:2]
-            values = a.take(trace.edges) * b.take(trace.edges)
-            logs = a.take(trace.edge_logs) + b.take(trace.edge_logs)
+            values = whole[0].take(trace.edges) * whole[1].take(trace.edges)
         elif whole:
             values = whole[0].take(trace.edges).clone()
-            logs = whole[0].take(trace.edge_logs).clone()
         else:
-            shape = (self.n_partitions, *trace.edges.shape[1:])
-            values = trace.edges.new_ones(shape)
-            logs = trace.edge_logs.new_zeros((self.n_partitions, 1, shape[2]))
-        return values, logs, [slot for slot in self.slots if slot[1] not in whole[:2]]
+            values = trace.edges.new_ones((self.n_partitions, *trace.edges.shape[1:]))
+        return values, [slot for slot in self.slots if slot[1] not in whole[:2]]
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> None:
         """Every edge receives its partition's flow, divided by the edge's sum if it has one."""
