@@ -118,19 +118,19 @@ class Choice:
         return self.edges.new_full((n, self.n_rows), -1)
 
 
-def pick(weights: Tensor, generator: torch.Generator | None) -> Tensor:
+def pick(weights: Tensor, generator: torch.Generator | None, n_rows: int | None = None) -> Tensor:
     """One index a row, with probability proportional to weights (n, I) >= 0; (n,).
 
-    Without a generator the index of the largest weight.
+    One row of weights may serve for n_rows choices. Without a generator the index of the
+    largest weight is taken.
     """
+    n = len(weights) if n_rows is None else n_rows
     if generator is None:
-        return weights.argmax(dim=1)
+        return weights.argmax(dim=1).expand(n)
     cumulative = weights.cumsum(dim=1)
-    u = torch.rand(
-        (weights.shape[0], 1),
-        generator=generator,
-        dtype=weights.dtype,
-        device=weights.device,
-    )
-    # Leaving out the last cumulative weight keeps the index in range whatever rounds.
-    return (u * cumulative[:, -1:] >= cumulative[:, :-1]).sum(dim=1)
+    u = torch.rand((n, 1), generator=generator, dtype=weights.dtype, device=weights.device)
+    # One sequence for all choices has to be one-dimensional.
+    ordered = cumulative if len(weights) == n else cumulative[0]
+    index = torch.searchsorted(ordered, u * cumulative[:, -1:], right=True)
+    # A product that rounds up to the last cumulative weight must stay in range.
+    return index.squeeze(1).clamp_max(weights.shape[1] - 1)

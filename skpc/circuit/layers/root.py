@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..trace import Choice, Flow, Trace, pick
-from .base import Layer, at_rows, sum_flows, weighted_sums
+from .base import Layer, sum_flows, weighted_sums
 
 
 class Root(Layer):
@@ -81,8 +81,7 @@ class Root(Layer):
         """One unit of one partition for every row."""
         scaled, _ = self._inputs(trace)
         rows = torch.arange(choice.n_rows, device=scaled.device)
-        shares = weights[0] * at_rows(scaled, torch.zeros_like(rows), rows)
-        unit = pick(shares, generator)
+        unit = pick((weights[0, 0, :, None] * scaled[0]).T, generator, choice.n_rows)
         nodes = choice.none_of(self.n_nodes)
         nodes[unit // self.n_units, rows] = unit % self.n_units
         (choice.partitions if self.level else choice.regions)[self.level] = nodes
