@@ -22,9 +22,9 @@ from ._setup import (
     make_structure,
     make_table,
     resolve_structure,
+    structure_rows,
 )
 from ._sklearn import PassReporter
-from ._table import Encoded
 from .circuit import initial, training
 from .circuit.arrays import from_arrays, to_arrays
 from .circuit.circuit import Circuit
@@ -33,6 +33,8 @@ from .circuit.statistics import Prior
 from .circuit.training import Options, Progress, State
 
 Floats = NDArray[np.float64]
+# Of rows: (n, D) and log Jacobian (n,).
+Numbers = tuple[Floats, Floats]
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 LEARNING_RATES = {"em": 0.5, "adam": 0.1}
 # Pseudo-rows a unit that "auto" starts with, and the most rows that it holds out.
@@ -112,7 +114,7 @@ def check_unchanged(model: Any) -> None:
 
 def prepare(
     model: Any, X: Any, raws: list[RawColumn], weights: Floats, random: np.random.RandomState
-) -> Encoded:
+) -> Numbers:
     """Decide columns and structure, store them, and return the rows' numbers."""
     structure, depth = resolve_structure(model.structure, model.depth, model.layer)
     learned = isinstance(structure, str) and structure == "chow_liu"
@@ -124,12 +126,13 @@ def prepare(
         "min_variance": float(model.min_variance),
         "learned": learned,
     }
-    table = model._table.encode(raws)
+    numbers = _numbers(model, raws)
+    some = structure_rows(len(weights), random)
     model.structure_ = make_structure(
         structure,
-        model._table.ordered(table.z),
+        model._table.ordered(numbers[0][some]),
         [column.support not in ("binary", "codes") for column in model._table.columns],
-        weights,
+        weights[some],
         depth,
         model.n_replicas,
         model.grid_shape,
@@ -137,13 +140,19 @@ def prepare(
     )
     model._built_from = {name: repr(getattr(model, name)) for name in BUILT_FROM}
     model.leaf_families_ = [column.family_name for column in model._table.columns]
-    return table
+    return numbers
 
 
-def go_on(model: Any, raws: list[RawColumn]) -> Encoded:
+def go_on(model: Any, raws: list[RawColumn]) -> Numbers:
     """The rows' numbers by the stored columns, for settings that have not changed."""
     check_unchanged(model)
-    return model._table.encode(raws)
+    return _numbers(model, raws)
+
+
+def _numbers(model: Any, raws: list[RawColumn]) -> Numbers:
+    """Numbers of the rows (n, D) and their log Jacobian (n,), without the rest of the table."""
+    table = model._table.encode(raws)
+    return table.z, model._table.log_jacobian(table)
 
 
 def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) -> None:
@@ -151,9 +160,9 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     random = check_random_state(model.random_state)
     device = choose_device(model.device)
     learning_rate_of(model)
-    table = go_on(model, raws) if warm else prepare(model, X, raws, weights, random)
+    numbers = go_on(model, raws) if warm else prepare(model, X, raws, weights, random)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
-    rows, validation = _split(model, circuit, table, weights, random)
+    rows, validation = _split(model, circuit, numbers, weights, random)
     options = _options(model, len(rows.x), warm, regularises(model, len(weights)))
     sums = marginals(circuit, rows)
     prior = initial.make_prior(circuit, sums, smoothing_of(model, warm))
@@ -184,9 +193,9 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     device = choose_device(model.device)
     learning_rate_of(model)
     first = not hasattr(model, "_arrays")
-    table = prepare(model, X, raws, weights, random) if first else go_on(model, raws)
+    numbers = prepare(model, X, raws, weights, random) if first else go_on(model, raws)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
-    rows = _rows(model, circuit, table, weights)
+    rows = _rows(circuit, numbers, weights)
     past: dict[str, Any] = {"marginals": 0.0, "rows": 0.0, "steps": 0}
     past = past if first else model._stream
     sums = marginals(circuit, rows)
@@ -255,20 +264,21 @@ def seeded(random: np.random.RandomState, device: torch.device | str = "cpu") ->
     return torch.Generator(device).manual_seed(int(random.randint(np.iinfo(np.int32).max)))
 
 
-def _rows(model: Any, circuit: Circuit, table: Encoded, weights: Floats) -> Rows:
+def _rows(circuit: Circuit, numbers: Numbers, weights: Floats) -> Rows:
     """The table on the circuit's device, moved there once."""
-    constant = float(np.average(model._table.log_jacobian(table), weights=weights))
-    x, w = (torch.from_numpy(a).to(circuit.device) for a in (table.z, weights))
+    z, log_jacobian = numbers
+    constant = float(np.average(log_jacobian, weights=weights))
+    x, w = (torch.from_numpy(a).to(circuit.device) for a in (z, weights))
     return Rows(x, w, constant)
 
 
 def _split(
-    model: Any, circuit: Circuit, table: Encoded, weights: Floats, random: np.random.RandomState
+    model: Any, circuit: Circuit, numbers: Numbers, weights: Floats, random: np.random.RandomState
 ) -> tuple[Rows, Rows | None]:
     """Training rows and, where they decide something, validation rows."""
     n = len(weights)
     if not model.early_stopping and not regularises(model, n):
-        return _rows(model, circuit, table, weights), None
+        return _rows(circuit, numbers, weights), None
     n_held = round(model.validation_fraction * n)
     if not model.early_stopping:
         n_held = min(n_held, MOST_HELD)
@@ -279,9 +289,10 @@ def _split(
         )
     order = random.permutation(n)
     held, kept = np.sort(order[:n_held]), np.sort(order[n_held:])
+    z, log_jacobian = numbers
     return (
-        _rows(model, circuit, table.rows(kept), weights[kept]),
-        _rows(model, circuit, table.rows(held), weights[held]),
+        _rows(circuit, (z[kept], log_jacobian[kept]), weights[kept]),
+        _rows(circuit, (z[held], log_jacobian[held]), weights[held]),
     )
 
 

@@ -99,8 +99,8 @@ def read_columns(X: Any) -> list[RawColumn]:
             _objects(name, column, dtype)
             for name, column in zip(names, X.astype(object, copy=False).T, strict=True)
         ]
-    # Columns lie together, whatever the order of X.
-    numbers = np.array(X, dtype=np.float64, order="F")
+    # Columns of float64 are views: a table that fills half of the memory is not copied.
+    numbers = X.astype(np.float64, copy=False)
     missing, dtype = np.isnan(numbers), str(X.dtype)
     what = {"b": "bool", "i": "integer", "u": "integer"}.get(X.dtype.kind, "number")
     columns = zip(names, numbers.T, missing.T, strict=True)

@@ -32,6 +32,8 @@ RANDOM_TREES = 10
 # Small tables, of so many rows at most, are fitted in full batches, and to fewer learned trees:
 # the prior of every tree counts for more there.
 SMALL = 1000
+# Rows that suffice to learn a structure from.
+STRUCTURE_ROWS = 100_000
 SMALL_TREES = 8
 
 # How learned trees share a row in the first and in the last pass, see `circuit.layers.root`: 1
@@ -272,6 +274,13 @@ def make_structure(
         return chow_liu_tree(z, continuous, weights, n_trees, random_state)
     n_trees = RANDOM_TREES if n_replicas is None else n_replicas
     return random_binary_trees(d, depth, n_trees, random_state)
+
+
+def structure_rows(n: int, random_state: np.random.RandomState) -> slice | NDArray[np.intp]:
+    """Rows that a structure is learned from: all, or random ones of a large table."""
+    if n <= STRUCTURE_ROWS:
+        return slice(None)
+    return np.sort(random_state.choice(n, STRUCTURE_ROWS, replace=False))
 
 
 def choose_batch_size(batch_size: Any, n: int, solver: str) -> int:

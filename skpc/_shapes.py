@@ -41,6 +41,10 @@ CELL = 0.03
 KNOT_DISTANCE = 1e-4
 
 
+# Rows that a shape is found from, at most; of more, every so many.
+MOST_ROWS = 200_000
+
+
 def row_weight(raws: list[RawColumn], weights: Floats) -> float:
     """The weight that counts as one row: the lower quartile of those of different rows.
 
@@ -81,6 +85,8 @@ def find_shape(u: Floats, x: Floats, weights: Floats) -> Shape:
     """
     if len(u) < 2:
         return Shape()
+    every = -(-len(u) // MOST_ROWS)
+    u, x, weights = u[::every], x[::every], weights[::every]
     u, first, index = np.unique(u, return_index=True, return_inverse=True)
     rows = np.bincount(index, weights).astype(np.float64)
     step = grid_step(u)

@@ -115,12 +115,6 @@ class Encoded:
     unseen: NDArray[np.bool_]
     log_slope: Floats
 
-    def rows(self, index: NDArray[np.intp]) -> "Encoded":
-        """Some rows of the table."""
-        return Encoded(
-            self.z[index], self.missing[index], self.unseen[index], self.log_slope[index]
-        )
-
     def only(self, keep: NDArray[np.bool_]) -> "Encoded":
         """The same table with all columns but those of the mask (D,) missing."""
         missing = self.missing | ~keep

@@ -544,6 +544,8 @@ default="from_dtype"
         if not weights.any():
             raise ValueError("sample_weight is zero for all rows; some row must count.")
         raws = read_columns(X)
+        if (weights > 0).all():
+            return raws, weights
         return [raw.rows(weights > 0) for raw in raws], weights[weights > 0]
 
     def _read(self, X: Any) -> tuple[Any, list[RawColumn]]:
