@@ -139,7 +139,7 @@ def test_categories_are_sorted_and_may_be_of_several_types():
     assert words.columns[0].categories == ("a", "b", "c")
 
 
-def test_only_keeps_columns_and_rows_keeps_rows():
+def test_only_keeps_columns():
     encoded = Encoded(
         np.array([[1.0, np.nan], [3.0, 4.0]]),
         np.zeros((2, 2), dtype=bool),
@@ -151,7 +151,6 @@ def test_only_keeps_columns_and_rows_keeps_rows():
     assert_array_equal(one.missing, [[False, True], [False, True]])
     assert not one.unseen.any()
     assert_array_equal(one.log_slope, [[0.5, 0.0], [0.5, 0.0]])
-    assert_array_equal(encoded.rows(np.array([1])).z, [[3.0, 4.0]])
 
 
 def test_integers_of_a_filled_column_are_whole():
