@@ -17,6 +17,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 from machine import header
+from matplotlib.ticker import LogLocator
 from peers import cell, failures, versions
 from peers_rounds import MODELS, add_options, allocator, measure
 
@@ -122,11 +123,14 @@ def draw(rows: list[dict], options: argparse.Namespace, path: Path) -> None:
         row[0].set_ylabel(label)
         for panel in row:
             panel.set_yscale("log")
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            panel.yaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_minor_formatter("")
             panel.grid(alpha=0.25, linewidth=0.6)
             panel.spines[["top", "right"]].set_visible(False)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="lower center", ncols=3, frameon=False, fontsize=9)
-    fig.tight_layout(rect=(0, 0.04 + 0.035 * -(-len(labels) // 3), 1, 1))
+    fig.tight_layout(rect=(0, 0.01 + 0.03 * -(-len(labels) // 3), 1, 1))
     fig.savefig(path, dpi=150)
     plt.close(fig)
 
