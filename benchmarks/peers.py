@@ -87,8 +87,8 @@ Bernoulli leaves: its samples come from an untrained twin with binomial leaves o
 EinsumNetworks is trained by its online EM with its demonstrations' step of {EM_STEP:g}, others by
 Adam with a step of {ADAM_RATE:g}, skpc by stepwise EM, with a step that falls from 0.5 to 0 in
 every pass here. Log-likelihoods, nats a row, are there to see that all learn: no model is tuned.
-cirkit replaces log densities under -708.4 by that number, which has no gradient: where all rows
-begin below it, it takes its time but does not learn.
+cirkit's CP layers replace log densities under -708.4 by that number, which has no gradient: where
+all rows begin below it, they take their time but do not learn.
 
 Memory: the most resident in building and training, above what was resident once libraries and
 data were loaded and a small model had been trained. Parameters: skpc counts free ones, the others
@@ -112,7 +112,7 @@ def report(sets: dict[str, list[dict]], options: argparse.Namespace) -> str:
         lines += ["", f"## {name}: {size}", "", table(found).rstrip()]
     lines.append(NOTES)
     failed = failures(rows, "set")
-    return "\n".join(lines + (["Not measured:", "", *failed, ""] if failed else []))
+    return "\n".join(lines + (["What is missing or failed:", "", *failed, ""] if failed else []))
 
 
 def main() -> None:

@@ -1,4 +1,6 @@
-"""libspn-keras behind the interface of peers_models.py, in an environment that has TensorFlow.
+"""libspn-keras behind the interface of peers_models.py, in an environment with TensorFlow.
+
+Tried with tensorflow 2.15, tensorflow-probability 0.23 and plotly 5.
 
 Axes: n rows, d columns.
 """

@@ -46,8 +46,8 @@ COLOURS = {
 NOTE = """
 Seconds an epoch, medians of the repetitions, which the models take in turns, and in brackets the
 most resident memory in building and training, MB above the start. What is optimised with what is
-said in peers.md, as is how memory is counted. cirkit replaces log densities under -708.4 by that
-number, without a gradient: where all rows begin below it, it takes its time but does not learn.
+said in peers.md, as is how memory is counted. cirkit's CP layers replace log densities under -708.4
+by that number, without a gradient: where all rows begin below it, they do not learn.
 """
 
 
@@ -146,7 +146,7 @@ def report(rows: list[dict], options: argparse.Namespace) -> str:
         lines += ["", f"## {LABELS[axis]} ({others})", "", table(rows, axis)]
     lines.append(NOTE)
     failed = failures(rows, "circuit")
-    return "\n".join(lines + (["Not measured:", "", *failed, ""] if failed else []))
+    return "\n".join(lines + (["What is missing or failed:", "", *failed, ""] if failed else []))
 
 
 def main() -> None:
