@@ -15,6 +15,14 @@ import skpc
 
 __all__ = ["header", "processor"]
 
+# Options whose values are paths of one machine, and what stands for them.
+PATHS = {
+    "--data": "FOLDER",
+    "--einsum-networks": "CHECKOUT",
+    "--simple-einet": "CHECKOUT",
+    "--libspn-keras": "PYTHON",
+}
+
 
 def processor() -> str:
     """Name of the processor."""
@@ -25,9 +33,9 @@ def processor() -> str:
 
 
 def header(threads: int) -> str:
-    """Markdown lines: command (its folder of tables as FOLDER), machine, versions, threads."""
+    """Markdown lines: command (without paths), machine, versions, threads."""
     pairs = zip(["", *sys.argv[1:]], sys.argv[1:], strict=False)
-    words = ["FOLDER" if before == "--data" else word for before, word in pairs]
+    words = [PATHS.get(before, word) for before, word in pairs]
     command = f"python benchmarks/{Path(sys.argv[0]).name} {shlex.join(words)}".rstrip()
     versions = ", ".join(
         f"{module.__name__} {module.__version__}" for module in (torch, sklearn, numpy, scipy)
