@@ -130,8 +130,8 @@ def table(arguments):
     lines = [
         f"Test RMSE in the stored units of y, mean over {arguments.splits} splits, with",
         f"{N_FEATURES} random Fourier features. Lengthscales: those that predict best in three",
-        "folds of up to 1,500 training rows, of 1/4, 1/2, 1, 2 and 4 times the median distance for all",
-        "columns and those of a Gaussian process on 500 training rows (one a column).",
+        "folds of up to 1,500 training rows, of 1/4, 1/2, 1, 2 and 4 times the median distance for",
+        "all columns and those of a Gaussian process on 500 training rows (one a column).",
         f'Prior "{arguments.prior}", step "{arguments.scale}", 4',
         "bits, 15 noise levels. Zeros: expected share among drawn weights. Gain: nats of the",
         "mixture's bound above mean-field's. REPARAM: a normal mean-field posterior by",
