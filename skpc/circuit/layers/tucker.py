@@ -81,10 +81,12 @@ class Tucker(Layer):
         left, right = self._scaled(trace)
         n, n_left, n_rows = left.shape
         ratio = self.partitions.take(flow.partitions[self.level]) / trace.sums[id(self)]
-        counts = weights * torch.bmm(ratio, _pairs(left, right).transpose(1, 2))
-        back = torch.bmm(weights.transpose(1, 2), ratio).view(n, n_left, -1, n_rows)
-        into_left = left * torch.einsum("fijb,fjb->fib", back, right)
-        into_right = right * torch.einsum("fijb,fib->fjb", back, left)
+        pairs = _pairs(left, right)
+        counts = torch.bmm(ratio, pairs.transpose(1, 2)).mul_(weights)
+        # Flow into each pair; an einsum with either child would first copy it in another order.
+        flows = torch.bmm(weights.transpose(1, 2), ratio).mul_(pairs)
+        flows = flows.view(n, n_left, -1, n_rows)
+        into_left, into_right = flows.sum(dim=2), flows.sum(dim=1)
         ends = zip(
             self.child_levels,
             self.children,
