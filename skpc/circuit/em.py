@@ -97,8 +97,10 @@ def maximise(circuit: Circuit, state: EMState, prior: Prior, evidence: float) ->
 def _normalise(counts: Tensor, old: Tensor, mask: Tensor | None) -> Tensor:
     """Counts as shares over the last axis, floored where weights exist."""
     totals = counts.sum(dim=2, keepdim=True)
-    weights = torch.where(totals > 0, counts / totals.clamp_min(1e-300), old)
-    weights = weights.clamp_min(WEIGHT_FLOOR)
+    weights = counts / totals.clamp_min(1e-300)
+    if not (totals > 0).all():
+        weights = torch.where(totals > 0, weights, old)
+    weights.clamp_min_(WEIGHT_FLOOR)
     if mask is not None:
-        weights = weights * mask
-    return weights / weights.sum(dim=2, keepdim=True)
+        weights *= mask
+    return weights.div_(weights.sum(dim=2, keepdim=True))

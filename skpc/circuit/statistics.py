@@ -85,8 +85,8 @@ def collect(
     flow, counts, objective = circuit.flows(parameters, trace, shares, power)
     log_base = circuit.inputs.log_base(x).double()
     return Statistics(
-        leaves=circuit.inputs.expected_statistics(flow, slots).double() * heaviest,
-        sums=tuple(count.double() * heaviest for count in counts),
+        leaves=circuit.inputs.expected_statistics(flow, slots).double().mul_(heaviest),
+        sums=tuple(count.double().mul_(heaviest) for count in counts),
         log_likelihood=(weights * (trace.root + log_base)).sum(),
         objective=(weights * (objective + log_base)).sum(),
         weight=weights.sum(),
@@ -131,8 +131,8 @@ class Prior:
         """
         total: Tensor = (parameters.leaves * self.leaves).sum()
         for layer, weights in zip(circuit.weighted, parameters.sums, strict=True):
-            share = _uniform(layer, weights)
-            total += (share * torch.log(torch.where(share > 0, weights, 1.0))).sum()
+            logs = torch.log(weights if layer.mask is None else weights.where(layer.mask, 1.0))
+            total += (_uniform(layer) * logs).sum()
         return self.smoothing * total
 
     def add(
@@ -147,14 +147,15 @@ class Prior:
         """
         share = self.smoothing / evidence
         smoothed = tuple(
-            counts + share * _uniform(layer, counts)
+            counts + share * _uniform(layer)
             for layer, counts in zip(circuit.weighted, sums, strict=True)
         )
         return leaves + share * self.leaves, smoothed
 
 
-def _uniform(layer: Layer, like: Tensor) -> Tensor:
-    """Equal shares of the weights that exist, broadcast to (F, O, I)."""
+def _uniform(layer: Layer) -> Tensor | float:
+    """Equal shares of the weights that exist, (F, 1, I), or of all of them."""
     if layer.mask is None:
-        return torch.full_like(like, 1 / like.shape[2])
-    return (layer.mask / layer.mask.sum(dim=2, keepdim=True)).to(like).expand_as(like)
+        assert layer.shape is not None
+        return 1 / layer.shape[2]
+    return (layer.mask / layer.mask.sum(dim=2, keepdim=True)).double()
