@@ -76,8 +76,8 @@ def scheduled(
     """A fit of the default circuit by another schedule of steps and batches."""
     model = EinetDensityEstimator(**columns, random_state=0, smoothing=0.1, max_iter=1).fit(train)
     circuit = make_circuit(model.structure_, model._table, model._spec, torch.device("cpu"))
-    table = model._table.encode(model._read_training(train, None, reset=False)[0])
-    rows = _fitting._rows(model, circuit, table, np.ones(len(train)))
+    raws, weights = model._read_training(train, None, reset=False)
+    rows = _fitting._rows(circuit, _fitting._numbers(model, raws), weights)
     sums = _fitting.marginals(circuit, rows)
     prior = initial.make_prior(circuit, sums, 0.1)
     generator = torch.Generator().manual_seed(0)
