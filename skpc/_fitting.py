@@ -3,6 +3,7 @@
 Axes: n rows, D columns.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -163,6 +164,7 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     numbers = go_on(model, raws) if warm else prepare(model, X, raws, weights, random)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
     rows, validation = _split(model, circuit, numbers, weights, random)
+    del numbers
     options = _options(model, len(rows.x), warm, regularises(model, len(weights)))
     sums = marginals(circuit, rows)
     prior = initial.make_prior(circuit, sums, smoothing_of(model, warm))
@@ -268,8 +270,9 @@ def _rows(circuit: Circuit, numbers: Numbers, weights: Floats) -> Rows:
     """The table on the circuit's device, moved there once."""
     z, log_jacobian = numbers
     constant = float(np.average(log_jacobian, weights=weights))
-    x, w = (torch.from_numpy(a).to(circuit.device) for a in (z, weights))
-    return Rows(x, w, constant)
+    # A copy of the weights: those of a mapped file are read-only.
+    w = torch.tensor(weights, device=circuit.device)
+    return Rows(torch.from_numpy(z).to(circuit.device), w, constant)
 
 
 def _split(
@@ -281,7 +284,7 @@ def _split(
         return _rows(circuit, numbers, weights), None
     n_held = round(model.validation_fraction * n)
     if not model.early_stopping:
-        n_held = min(n_held, MOST_HELD)
+        n_held = min(max(n_held, 1), MOST_HELD, n // 2)
     if not 0 < n_held < n:
         raise ValueError(
             f"validation_fraction {model.validation_fraction} of {n} rows leaves {n_held} "
@@ -313,7 +316,8 @@ def _train(
         """Print, tell the callbacks, and say whether one of them wants to stop."""
         if model.verbose and (iteration + 1) % model.verbose == 0:
             print(_line(iteration, progress))
-        stop = reporter.end(lambda: _attributes(circuit, state, progress))
+        current = replace(progress, kept=iteration)
+        stop = reporter.end(lambda: _attributes(circuit, state, current))
         if not stop and iteration + 1 < options.max_iter and not progress.converged:
             reporter.begin()
         return stop
@@ -340,7 +344,7 @@ def _objective(
     """What decides between starts: held-out likelihood, else penalised likelihood."""
     state, progress = run
     if progress.validation:
-        return max(progress.validation)
+        return progress.validation[progress.kept]
     likelihood = training.mean_log_density(circuit, state.parameters, rows, options.dtype)
     return likelihood + float(prior.log_density(circuit, state.parameters)) / rows.evidence
 

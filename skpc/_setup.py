@@ -32,9 +32,10 @@ RANDOM_TREES = 10
 # Small tables, of so many rows at most, are fitted in full batches, and to fewer learned trees:
 # the prior of every tree counts for more there.
 SMALL = 1000
+SMALL_TREES = 8
+
 # Rows that suffice to learn a structure from.
 STRUCTURE_ROWS = 100_000
-SMALL_TREES = 8
 
 # How learned trees share a row in the first and in the last pass, see `circuit.layers.root`: 1
 # lets each specialise on rows of its own, near 0 all learn the same. Full batches are those of

@@ -40,8 +40,7 @@ GRID_ERROR = 1e-2
 CELL = 0.03
 KNOT_DISTANCE = 1e-4
 
-
-# Rows that a shape is found from, at most; of more, every so many.
+# Rows that a shape is found from, at most.
 MOST_ROWS = 200_000
 
 
@@ -85,8 +84,9 @@ def find_shape(u: Floats, x: Floats, weights: Floats) -> Shape:
     """
     if len(u) < 2:
         return Shape()
-    every = -(-len(u) // MOST_ROWS)
-    u, x, weights = u[::every], x[::every], weights[::every]
+    if len(u) > MOST_ROWS:
+        some = _some_rows(u)
+        u, x, weights = u[some], x[some], weights[some]
     u, first, index = np.unique(u, return_index=True, return_inverse=True)
     rows = np.bincount(index, weights).astype(np.float64)
     step = grid_step(u)
@@ -101,6 +101,13 @@ def find_shape(u: Floats, x: Floats, weights: Floats) -> Shape:
     values = tuple(x[first][chosen].tolist())
     found = Shape(values, cells.atoms, width, tuple(knots.tolist()), tuple(levels.tolist()))
     return replace(found, resolution=_resolution(found, u[free], rows[free], step))
+
+
+def _some_rows(u: Floats) -> NDArray[np.intp]:
+    """Random rows of a large column, the same every time, and its least and largest value."""
+    random = np.random.default_rng(0)
+    chosen = random.choice(len(u), MOST_ROWS, replace=False, shuffle=False)
+    return np.concatenate([chosen, [u.argmin(), u.argmax()]])
 
 
 def _stand_out(u: Floats, rows: Floats, step: float, width: float) -> NDArray[np.bool_]:

@@ -234,6 +234,10 @@ class Table:
                 z[:, j] = column.shape.decode(z[:, j])[1]
         return z
 
+    def n_codes(self) -> list[int]:
+        """Number of codes of every column, 0 where it holds none, (D,)."""
+        return [len(c.categories) if c.support == "codes" else 0 for c in self.columns]
+
     def pieces(self) -> list[Pieces | None]:
         """Standardised values of mapped columns as functions of their numbers, (D,)."""
         shapes = [column.shape for column in self.columns]
@@ -281,6 +285,8 @@ class Table:
                 values = self._like_training(j, z[raw.missing, j])
                 if means is not None and self.columns[j].support not in ("binary", "codes"):
                     values = means[raw.missing, j]
+                    if raw.kind == "bool":
+                        values = values >= 0.5
                 like = self._wide_enough(j, raw, values)
                 cells[j] = (raw.missing, column_like(like, values, container(X)))
         return with_cells(X, cells)

@@ -1,5 +1,6 @@
-"""Checks of a table as scikit-learn makes them, for arrays and frames."""
+"""Checks of a table as scikit-learn makes them, for arrays and frames, and of counts."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -52,3 +53,10 @@ def _check_array(estimator: Any, X: Any, reset: bool) -> Any:
         dtype=None if textual else "numeric",
         ensure_all_finite=False,
     )
+
+
+def check_count(n_samples: Any) -> int:
+    """A number of draws as an int."""
+    if not isinstance(n_samples, Integral) or n_samples < 1:
+        raise ValueError(f"n_samples is {n_samples!r}; a positive integer is accepted.")
+    return int(n_samples)

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _fitting as fitting
 from ._frames import RawColumn, read_columns, take_rows
+from ._impute import impute
 from ._setup import choose_device, column_mask, make_circuit
 from ._sklearn import (
     CallbackSupportMixin,
@@ -25,7 +26,7 @@ from ._sklearn import (
     with_callbacks,
 )
 from ._table import Encoded, Table
-from ._validation import check_table
+from ._validation import check_count, check_table
 from .circuit import RegionGraph, queries
 from .circuit.arrays import parameters_from
 from .circuit.circuit import Circuit, Parameters
@@ -416,7 +417,7 @@ default="from_dtype"
             Like the training table, with its column names and types.
         """
         check_is_fitted(self)
-        n = _check_count(n_samples)
+        n = check_count(n_samples)
         circuit, parameters = self._model()
         generator = fitting.seeded(check_random_state(random_state), circuit.device)
         z = queries.sample(circuit, parameters, n, generator)
@@ -439,7 +440,7 @@ default="from_dtype"
             The draws for row i are the rows i * n_samples to (i + 1) * n_samples - 1;
             observed cells are those of X to the bit.
         """
-        times = _check_count(n_samples)
+        times = check_count(n_samples)
         X, raws = self._read(X)
         index = np.repeat(np.arange(X.shape[0]), times)
         evidence = torch.from_numpy(self._table.encode(raws).z[index])
@@ -459,13 +460,14 @@ default="from_dtype"
             "mean": the exact conditional mean in columns of numbers, the most probable value in
             columns of categories and of zeros and ones, each cell for itself. "mode": all
             missing cells of a row together as in a most probable state. That one is hard to
-            find; the likeliest unit is followed at each sum from the root down.
+            find; the likeliest unit is followed at each sum from the root down, to the mode of
+            its leaf (of a numeric leaf on the scale of its map).
 
         Returns
         -------
         array or frame (n, D)
-            A copy of X; observed cells are those of X to the bit. Means in columns of an
-            integer type are rounded.
+            A copy of X; observed cells are those of X to the bit. Means are rounded where the
+            column of X has an integer type.
 
         Raises
         ------
@@ -490,17 +492,8 @@ default="from_dtype"
         if strategy not in ("mean", "mode"):
             raise ValueError(f"strategy is {strategy!r}; 'mean' and 'mode' are accepted.")
         X, raws = self._read(X)
-        evidence = torch.from_numpy(self._table.encode(raws).z)
         circuit, parameters = self._model()
-        if strategy == "mode":
-            z = queries.most_probable(circuit, parameters, evidence).cpu().numpy()
-            return self._table.fill(X, raws, z)
-        found = queries.moments(circuit, parameters, evidence, self._table.pieces())
-        mean, variance = (f.cpu().numpy() for f in found)
-        codes = queries.likeliest_codes(circuit, parameters, evidence).cpu().numpy()
-        # Of zeros and ones the mean is the probability of a one.
-        z = np.where(np.isnan(codes), np.rint(mean), codes)
-        return self._table.fill(X, raws, z, self._table.moments(mean, variance, None)[0])
+        return impute(self._table, circuit, parameters, X, raws, strategy)
 
     def moments(self, X: Any = None) -> tuple[Floats, Floats]:
         """Exact means and variances of every column, given the observed cells of a row.
@@ -604,10 +597,3 @@ default="from_dtype"
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _check_count(n_samples: Any) -> int:
-    """A number of draws as an int."""
-    if not isinstance(n_samples, Integral) or n_samples < 1:
-        raise ValueError(f"n_samples is {n_samples!r}; a positive integer is accepted.")
-    return int(n_samples)

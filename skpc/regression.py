@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ._given import given_range, given_step
 from ._numeric_table import check_numbers
 from ._setup import choose_device
 from ._sklearn import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
@@ -359,9 +360,9 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         return Options(
             n_bits=int(self.n_bits),
             prior=self.prior if named else grids.given_prior(self.prior, n_codes),
-            step=_given_step(self.weight_scale, self._n_mapped, data.y_scale),
+            step=given_step(self.weight_scale, self._n_mapped, data.y_scale),
             n_noise_levels=int(self.n_noise_levels),
-            noise_range=_given_range(self.noise_range, data.y_scale),
+            noise_range=given_range(self.noise_range, data.y_scale),
             solver="auto" if sampling else self.solver,
             max_iter=int(self.max_iter),
             tol=float(self.tol),
@@ -573,31 +574,3 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
             self.noise_levels_,
             self.noise_probabilities_,
         )
-
-
-def _given_step(weight_scale: Any, n_features: int, y_scale: float) -> Floats | None:
-    """Steps in standard units, (B,), or None for "auto" and "ridge"."""
-    if isinstance(weight_scale, str):
-        return None
-    given = np.asarray(weight_scale, dtype=np.float64)
-    if given.ndim and given.shape != (n_features,):
-        raise ValueError(
-            f"weight_scale has shape {given.shape}; one step or one for each of {n_features} "
-            "features is accepted."
-        )
-    if not (np.isfinite(given).all() and (given > 0).all()):
-        raise ValueError("weight_scale must hold positive, finite steps only.")
-    return np.broadcast_to(given / y_scale, (n_features,)).copy()
-
-
-def _given_range(noise_range: Any, y_scale: float) -> tuple[float, float] | None:
-    """Noise variances in standard units, or None for "auto"."""
-    if isinstance(noise_range, str):
-        return None
-    given = np.asarray(noise_range, dtype=np.float64)
-    if given.shape != (2,) or not (np.isfinite(given).all() and 0 < given[0] <= given[1]):
-        raise ValueError(
-            f"noise_range is {noise_range!r}; 'auto' or two variances 0 < low <= high are accepted."
-        )
-    low, high = given / y_scale**2
-    return float(low), float(high)

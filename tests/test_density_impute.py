@@ -6,6 +6,7 @@ from helpers.cases import LAYERS, STRUCTURES, Case, masked, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skpc import EinetDensityEstimator
+from skpc.circuit.leaves import Binomial
 
 
 def test_observed_cells_stay_and_missing_cells_are_filled(case):
@@ -88,3 +89,29 @@ def test_frames_keep_their_types():
 def test_another_strategy_is_refused(case):
     with pytest.raises(ValueError, match=r"strategy is 'median'; 'mean' and 'mode' are accepted"):
         case.fitted().impute(case.rows(2), "median")
+
+
+def test_flags_under_a_leaf_of_numbers_are_rounded():
+    pandas = pytest.importorskip("pandas")
+    random = np.random.default_rng(0)
+    flags = pandas.Series(random.random(100) < 0.1, dtype="boolean")
+    frame = pandas.DataFrame({"flag": flags, "other": random.normal(size=100)})
+    model = tiny(leaf={"flag": "gaussian"}, max_iter=3).fit(frame)
+    holes = frame.head(3).copy()
+    holes["flag"] = pandas.array([None, None, True], dtype="boolean")
+    assert model.impute(holes)["flag"].tolist() == [False, False, True]
+
+
+class Triangle(Binomial):
+    """Codes with statistics that are no one-hot of them."""
+
+    name = "triangle"
+    support = "codes"
+
+
+def test_codes_need_not_be_one_hot():
+    X = np.full((60, 2), 3.0)
+    X[:20, 0], X[:, 1] = 2.0, np.arange(60) % 4
+    X[0, 0], X[1, 0] = 0.0, 1.0
+    model = tiny(leaf=[Triangle, "categorical"], max_iter=3).fit(X)
+    assert model.impute(np.array([[np.nan, 0.0]]))[0, 0] == 3.0

@@ -92,3 +92,16 @@ def test_steps_of_adam_fall_when_held_out_rows_are_no_more_likely(monkeypatch):
     tiny(max_iter=5, batch_size=None, learning_rate=0.2, **settings).fit(X)
     falling = 0.2 * (1 - np.arange(5) / 5)
     assert_allclose(rates, falling * [1, 1, 0.6, 0.36, 0.216])
+
+
+def test_full_batches_do_not_stop_because_the_smoothing_rose():
+    settings = {"batch_size": None, "n_sums": 20, "n_leaves": 20, "n_replicas": 3}
+    model = tiny(smoothing="auto", max_iter=100, **settings).fit(noise(1300))
+    rises = np.diff(model.history_["log_likelihood"])
+    # Where training ended before its time the likelihood had stopped to rise.
+    assert model.n_iter_ == 100 or rises[-model.n_iter_no_change :].max() < 1e-3
+
+
+def test_few_held_out_rows_are_at_least_one():
+    model = tiny(smoothing="auto", validation_fraction=1e-5, max_iter=2).fit(numbers(1200))
+    assert "validation_log_likelihood" in model.history_

@@ -184,3 +184,14 @@ def test_knots_ascend():
         knots, levels = find_knots(values, counts.astype(float))
         assert (np.diff(knots) > 0).all()
         assert (np.diff(levels) > 0).all()
+
+
+def test_shapes_of_large_columns_do_not_depend_on_the_order_of_rows():
+    random = np.random.default_rng(0)
+    x = np.empty(400_000)
+    x[::2], x[1::2] = random.normal(-0.8, 0.05, 200_000), random.exponential(1.0, 200_000)
+    ones = np.ones(len(x))
+    mixed = random.permutation(x)
+    scores = [find_shape(z, z, ones).encode(x)[1].mean() for z in (x, mixed)]
+    assert abs(scores[0] - scores[1]) < 0.02
+    assert min(find_shape(x, x, ones).knots) < -0.9

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .circuit import Circuit, Parameters
+from .layers.base import floored
 from .statistics import Prior, Statistics
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
@@ -148,5 +149,5 @@ def _parameters(circuit: Circuit, free: tuple[Tensor, ...]) -> Parameters:
     for layer, logits in zip(circuit.weighted, free[1:], strict=True):
         if layer.mask is not None:
             logits = logits.masked_fill(~layer.mask, -torch.inf)
-        sums.append(torch.softmax(logits, dim=2))
+        sums.append(floored(torch.softmax(logits, dim=2), layer.mask))
     return Parameters(leaves, tuple(sums))

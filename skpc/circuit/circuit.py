@@ -155,7 +155,7 @@ class Circuit:
             torch.exp(h.to(dtype), out=trace.edges[:n_direct])
         if n_direct < len(slots):
             h = self.inputs.forward(parameters.leaves[n_direct:], slots[n_direct:])
-            trace.regions[0] = from_logs(h.clamp_min_(LOWEST).to(dtype))
+            trace.regions[0] = from_logs(h.clamp_min_(LOWEST), dtype)
         for layer, weights in self._weights(parameters):
             layer.forward(weights, trace)
         return trace

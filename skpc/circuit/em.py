@@ -9,10 +9,8 @@ import torch
 from torch import Tensor
 
 from .circuit import Circuit, Parameters
+from .layers.base import floored
 from .statistics import Prior, Statistics
-
-# Keeps logarithms of weights finite; far below any estimate from data with smoothing.
-WEIGHT_FLOOR = 1e-12
 
 
 @dataclass(frozen=True)
@@ -98,9 +96,7 @@ def _normalise(counts: Tensor, old: Tensor, mask: Tensor | None) -> Tensor:
     """Counts as shares over the last axis, floored where weights exist."""
     totals = counts.sum(dim=2, keepdim=True)
     weights = counts / totals.clamp_min(1e-300)
-    if not (totals > 0).all():
+    # On the CPU looking first is cheaper; elsewhere it would wait for the device.
+    if totals.is_cuda or not (totals > 0).all():
         weights = torch.where(totals > 0, weights, old)
-    weights.clamp_min_(WEIGHT_FLOOR)
-    if mask is not None:
-        weights *= mask
-    return weights.div_(weights.sum(dim=2, keepdim=True))
+    return floored(weights, mask)

@@ -31,6 +31,10 @@ class Pieces:
     slopes: Tensor
     atoms: Tensor
 
+    def to(self, device: torch.device) -> "Pieces":
+        """The same pieces on another device."""
+        return Pieces(*(part.to(device) for part in vars(self).values()))
+
     def moments(self, family: Leaf, theta: Tensor) -> tuple[Tensor, Tensor]:
         """E[u] and E[u^2] of every unit, theta (n, t, K) to twice (n, K); exact."""
         if isinstance(family, Numeric):

@@ -130,7 +130,7 @@ def moments(
     mean, variance : Tensor (n, D)
         NaN in columns of codes.
     """
-    found = pieces or [None] * circuit.inputs.n_columns
+    found = [p and p.to(circuit.device) for p in pieces or [None] * circuit.inputs.n_columns]
     of_units = [_unit_moments(group, parameters, found) for group in circuit.inputs.groups]
     blocks = x.split(circuit.block_rows)
     parts = [_block_moments(circuit, parameters, rows, of_units) for rows in blocks]
@@ -152,7 +152,9 @@ def _unit_moments(
     return mean, square
 
 
-def likeliest_codes(circuit: Circuit, parameters: Parameters, x: Tensor) -> Tensor:
+def likeliest_codes(
+    circuit: Circuit, parameters: Parameters, x: Tensor, n_codes: Sequence[int]
+) -> Tensor:
     """Most probable code of every cell alone, given the observed cells of its row.
 
     Parameters
@@ -161,29 +163,45 @@ def likeliest_codes(circuit: Circuit, parameters: Parameters, x: Tensor) -> Tens
     parameters : Parameters
     x : Tensor (n, D)
         NaN where missing.
+    n_codes : sequence of int (D,)
+        Number of codes of every column, 0 in columns that do not hold codes.
 
     Returns
     -------
     Tensor (n, D)
         NaN in columns that do not hold codes.
     """
-    return torch.cat(
-        [_block_codes(circuit, parameters, rows) for rows in x.split(circuit.block_rows)]
-    )
+    if not any(n_codes):
+        return torch.full_like(x, torch.nan)
+    blocks = x.split(circuit.block_rows)
+    return torch.cat([_block_codes(circuit, parameters, rows, n_codes) for rows in blocks])
 
 
-def _block_codes(circuit: Circuit, parameters: Parameters, rows: Tensor) -> Tensor:
+def _block_codes(
+    circuit: Circuit, parameters: Parameters, rows: Tensor, n_codes: Sequence[int]
+) -> Tensor:
     flow = _posterior(circuit, parameters, rows)
     codes = torch.full_like(rows, torch.nan, device=circuit.device)
     for group in circuit.inputs.groups:
-        if group.family.support != "codes":
+        n = n_codes[int(group.columns[0])]
+        if not n:
             continue
-        mu = group.family.expectation(group.unpack(parameters.leaves)[0])
-        shares = torch.bmm(mu, flow[group.region_of])
+        shares = torch.bmm(_probabilities(group, parameters, n), flow[group.region_of])
         total = shares.new_zeros((len(group.columns), *shares.shape[1:]))
         total.index_add_(0, group.column_of, shares)
         codes[:, group.columns] = total.argmax(dim=1).T.to(codes.dtype)
     return codes
+
+
+def _probabilities(group: LeafGroup, parameters: Parameters, n_codes: int) -> Tensor:
+    """Of every code in every unit of every incidence of a group, (n, C, K)."""
+    theta, minus_log_partition = group.unpack(parameters.leaves)
+    codes = torch.arange(n_codes, dtype=theta.dtype, device=theta.device).unsqueeze(0)
+    logs = torch.einsum("ntk,tc->nck", theta, group.family.statistics(codes)[0])
+    logs += minus_log_partition
+    if group.family.has_base:
+        logs += group.family.log_base(codes)[0, :, None]
+    return torch.exp(logs)
 
 
 def _posterior(circuit: Circuit, parameters: Parameters, rows: Tensor) -> Tensor:

@@ -24,10 +24,11 @@ def choose_smoothing(
     circuit: Circuit,
     state: em.EMState,
     prior: Prior,
+    score: float,
     held: Rows,
     evidence: float,
     dtype: torch.dtype,
-) -> tuple[em.EMState, Prior]:
+) -> tuple[em.EMState, Prior, float]:
     """The state and its prior, or half or twice the smoothing if held-out rows like it better.
 
     Parameters
@@ -36,6 +37,8 @@ def choose_smoothing(
     state : EMState
         After a pass.
     prior : Prior
+    score : float
+        Mean log density of the held-out rows in that state; that in the chosen one comes back.
     held : Rows
         That training did not see.
     evidence : float
@@ -43,13 +46,12 @@ def choose_smoothing(
     dtype : torch.dtype
         Of the passes.
     """
-    best = mean_log_density(circuit, state.parameters, held, dtype) + RISE
-    chosen = state, prior
+    chosen = state, prior, score
     for factor in FACTORS:
         smoothing = min(max(prior.smoothing * factor, LEAST), MOST)
         tried = replace(prior, smoothing=smoothing)
         other = em.maximise(circuit, state, tried, evidence)
-        score = mean_log_density(circuit, other.parameters, held, dtype)
-        if score > best:
-            best, chosen = score, (other, tried)
+        found = mean_log_density(circuit, other.parameters, held, dtype)
+        if found > max(chosen[2], score + RISE):
+            chosen = other, tried, found
     return chosen

@@ -158,4 +158,4 @@ def _uniform(layer: Layer) -> Tensor | float:
     if layer.mask is None:
         assert layer.shape is not None
         return 1 / layer.shape[2]
-    return (layer.mask / layer.mask.sum(dim=2, keepdim=True)).double()
+    return layer.mask.double() / layer.mask.sum(dim=2, keepdim=True)

@@ -14,8 +14,8 @@ class Scaled(NamedTuple):
     """Values of nodes, with one factor for all units of a node kept apart.
 
     Sums and products run on the values alone, and logarithms are taken of one number a node
-    and row instead of one a unit. A sum keeps at least the least weight of 1, so that what
-    underflows is a unit that is beyond the digits of its neighbours.
+    and row instead of one a unit. Weights have a floor (`layers.base.WEIGHT_FLOOR`), so a sum
+    does not fall below it, and what underflows is a unit beyond the digits of its neighbours.
 
     Attributes
     ----------
@@ -29,15 +29,15 @@ class Scaled(NamedTuple):
     logs: Tensor
 
 
-def from_logs(h: Tensor) -> Scaled:
-    """Nodes of log values h (n, K, B)."""
+def from_logs(h: Tensor, dtype: torch.dtype) -> Scaled:
+    """Nodes of log values h (n, K, B), in another type once the maximum is out."""
     m = h.amax(dim=1, keepdim=True)
-    return Scaled((h - m).exp_(), m)
+    return Scaled((h - m).to(dtype).exp_(), m.to(dtype))
 
 
 def rescale(values: Tensor, logs: Tensor) -> Scaled:
     """Take the maximum over units out of positive values (n, K, B), in place."""
-    m = values.amax(dim=1, keepdim=True)
+    m = values.amax(dim=1, keepdim=True).clamp_min_(torch.finfo(values.dtype).tiny)
     return Scaled(values.div_(m), logs + m.log())
 
 

@@ -60,7 +60,7 @@ class Options:
     n_iter_no_change: int
     dtype: torch.dtype
     powers: tuple[float, float] = (1.0, 1.0)
-    early_stopping: bool = True
+    early_stopping: bool = False
     regularise: bool = False
 
     def power(self, iteration: int, full: bool) -> float:
@@ -171,25 +171,25 @@ def train(
     conditions: tuple[float, float] | None = None
     for iteration in range(options.max_iter):
         power = options.power(iteration, climbs)
+        met = (power, prior.smoothing)
         state, likelihood, objective = _one_pass(
             circuit, state, rows, prior, options, iteration, power, CUT**cuts, generator
         )
         progress.log_likelihood.append(likelihood)
         if validation is not None:
+            held = mean_log_density(circuit, state.parameters, validation, options.dtype)
             if options.regularise and isinstance(state, em.EMState):
-                state, prior = choose_smoothing(
-                    circuit, state, prior, validation, rows.evidence, options.dtype
+                state, prior, held = choose_smoothing(
+                    circuit, state, prior, held, validation, rows.evidence, options.dtype
                 )
-            progress.validation.append(
-                mean_log_density(circuit, state.parameters, validation, options.dtype)
-            )
+            progress.validation.append(held)
         progress.smoothing.append(prior.smoothing)
         progress.seconds.append(time.perf_counter() - started)
         if stopping:
             objective = progress.validation[-1]
-        elif conditions != (power, prior.smoothing):
+        elif conditions != met:
             # Objectives of different powers or priors do not compare.
-            best, conditions = -float("inf"), (power, prior.smoothing)
+            best, conditions = -float("inf"), met
         stalls = 0 if objective > best + options.tol else stalls + 1
         cuts += stopping and stalls > 0 and options.solver == "adam"
         if objective > best or not stopping:

@@ -14,9 +14,21 @@ from torch import Tensor
 
 from ..trace import Choice, Flow, Trace
 
+# Keeps logarithms of weights finite, and products of three sums within float32; far below any
+# estimate from data with smoothing.
+WEIGHT_FLOOR = 1e-12
+
+
+def floored(weights: Tensor, mask: Tensor | None) -> Tensor:
+    """Shares (F, O, I) raised to the floor where weights exist, adding to one again; in place."""
+    weights.clamp_min_(WEIGHT_FLOOR)
+    if mask is not None:
+        weights *= mask
+    return weights.div_(weights.sum(dim=2, keepdim=True))
+
 
 def weighted_sums(weights: Tensor, inputs: Tensor, out: Tensor | None = None) -> Tensor:
-    """W E, (F, O, I) times (F, I, B); kept above zero so that its log is finite."""
+    """W E, (F, O, I) times (F, I, B); kept above zero, since flows divide by it."""
     return torch.bmm(weights, inputs, out=out).clamp_min_(torch.finfo(inputs.dtype).tiny)
 
 

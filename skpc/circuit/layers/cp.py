@@ -3,6 +3,7 @@
 Axes: F regions, P partitions, Q edges of a level, I input units, O output units, B rows.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -112,6 +113,11 @@ class Products(Layer):
         # Of a slot all edges have a sum, or none.
         self.summed = [min(slots[slot])[1] >= n_direct for slot in sorted(slots)]
         self.n_partitions = len(partitions)
+        # Up to two slots of all partitions start the product, the rest goes on.
+        everyone = [slot for slot in self.slots if len(slot[0]) == self.n_partitions][:2]
+        self.whole = [edges for _, edges in everyone]
+        self.rest = [slot for slot in self.slots if slot not in everyone]
+        self.full = self._full()
         everywhere = sorted(pair for pairs in slots.values() for pair in pairs)
         self.parents = torch.tensor([p for p, _ in everywhere], dtype=torch.long, device=device)
         self.edges = Rows([e for _, e in everywhere], device)
@@ -119,31 +125,38 @@ class Products(Layer):
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Multiply slot after slot.
 
-        A factor is at least 1e-12, the floor of weights and probabilities, in one unit: three
-        factors do not underflow, so that the maximum is taken out before every second one.
+        A factor is at least 1e-12, the floor of weights and probabilities, in some unit: three
+        factors do not underflow, so that the maximum is taken out before the fourth.
         """
         logs = trace.edge_logs.new_zeros((self.n_partitions, 1, trace.edge_logs.shape[2]))
         logs.index_add_(0, self.parents, self.edges.take(trace.edge_logs))
-        values, slots = self._first(trace)
-        for i, (partitions, edges) in enumerate(slots):
+        values = self._first(trace)
+        for (partitions, edges), full in zip(self.rest, self.full, strict=True):
             part = partitions.take(values)
-            if i % 2:
+            if full:
                 m = part.amax(dim=1, keepdim=True)
                 part = part / m
                 partitions.add(logs, m.log_())
             partitions.put(values, part * edges.take(trace.edges))
         trace.partitions[self.level] = rescale(values, logs)
 
-    def _first(self, trace: Trace) -> tuple[Tensor, list[tuple[Rows, Rows]]]:
-        """Product of the first two slots that all partitions have, or less, and the slots left."""
-        whole = [edges for partitions, edges in self.slots if len(partitions) == self.n_partitions]
-        if len(whole) > 1:
-            values = whole[0].take(trace.edges) * whole[1].take(trace.edges)
-        elif whole:
-            values = whole[0].take(trace.edges).clone()
-        else:
-            values = trace.edges.new_ones((self.n_partitions, *trace.edges.shape[1:]))
-        return values, [slot for slot in self.slots if slot[1] not in whole[:2]]
+    def _first(self, trace: Trace) -> Tensor:
+        """Product of the first two slots that all partitions have, or of fewer."""
+        if len(self.whole) > 1:
+            return self.whole[0].take(trace.edges) * self.whole[1].take(trace.edges)
+        if self.whole:
+            return self.whole[0].take(trace.edges).clone()
+        return trace.edges.new_ones((self.n_partitions, *trace.edges.shape[1:]))
+
+    def _full(self) -> list[bool]:
+        """Of the slots after the first two, whether a partition has three factors before."""
+        factors = np.full(self.n_partitions, len(self.whole))
+        full = []
+        for partitions, _ in self.rest:
+            index = partitions.index.cpu().numpy()
+            full.append(bool(factors[index].max() > 2))
+            factors[index] = 1 if full[-1] else factors[index] + 1
+        return full
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> None:
         """Every edge receives its partition's flow, divided by the edge's sum if it has one."""

@@ -12,7 +12,7 @@ from .base import Layer, at_rows, chosen, weighted_sums
 
 
 class Tucker(Layer):
-    """The Einsum layer: h = log(sum over i, j of W_ij E_left,i E_right,j) + m_left + m_right.
+    """The Einsum layer: the sum over i, j of W_ij E_left,i E_right,j.
 
     Parameters
     ----------

@@ -32,7 +32,8 @@ class Leaf(ABC):
     precise : bool
         Whether the product <theta, T(x)> cancels digits and needs float64.
     closed : bool
-        Whether a mixture of members of the family is a member.
+        Whether a mixture of members of the family is a member, and every value of every member
+        has a probability of at least 1e-12 (`bernoulli.PROBABILITY_FLOOR`).
     support : str
         Values that the family models, and what is done to the column before: "binary" (0 and
         1), "codes" (0 to C - 1), "counts" (0, 1, 2, ...), "trials" (0 to a largest N), "real"

@@ -1,0 +1,47 @@
+"""Missing cells filled by what the circuit expects there.
+
+Axes: n rows, D columns.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ._frames import RawColumn
+from ._table import Table
+from .circuit import queries
+from .circuit.circuit import Circuit, Parameters
+
+
+def impute(
+    table: Table,
+    circuit: Circuit,
+    parameters: Parameters,
+    X: Any,
+    raws: list[RawColumn],
+    strategy: str,
+) -> Any:
+    """A copy of X with its missing cells filled; see `EinetDensityEstimator.impute`.
+
+    Parameters
+    ----------
+    table : Table
+    circuit : Circuit
+    parameters : Parameters
+    X : array or frame (n, D)
+    raws : list of RawColumn
+        The columns of X.
+    strategy : {"mean", "mode"}
+    """
+    evidence = torch.from_numpy(table.encode(raws).z)
+    if strategy == "mode":
+        z = queries.most_probable(circuit, parameters, evidence).cpu().numpy()
+        return table.fill(X, raws, z)
+    found = queries.moments(circuit, parameters, evidence, table.pieces())
+    mean, variance = (f.cpu().numpy() for f in found)
+    n_codes = table.n_codes()
+    codes = queries.likeliest_codes(circuit, parameters, evidence, n_codes).cpu().numpy()
+    # Of zeros and ones the mean is the probability of a one.
+    z = np.where(np.isnan(codes), np.rint(mean), codes)
+    return table.fill(X, raws, z, table.moments(mean, variance, None)[0])
