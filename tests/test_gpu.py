@@ -35,3 +35,17 @@ def test_conditional_draws_on_cuda_keep_the_evidence():
     drawn = model.sample_conditional(holes, random_state=0)
     assert not np.isnan(drawn).any()
     assert (drawn[:, [0, 2, 3]] == X[:, [0, 2, 3]]).all()
+
+
+def test_moments_and_imputed_cells_are_those_of_the_cpu():
+    case = Case("deep_trees", "cp", "mixed")
+    X = case.rows(200)
+    model = case.model(device="cuda", leaf="auto").fit(X)
+    holes = X.copy()
+    holes[::2, 1:] = np.nan
+    answers = {}
+    for device in ("cuda", "cpu"):
+        model.set_params(device=device)
+        answers[device] = [*model.moments(holes), model.impute(holes), model.impute(holes, "mode")]
+    for on_cuda, on_cpu in zip(answers["cuda"], answers["cpu"], strict=True):
+        assert_allclose(on_cuda, on_cpu, rtol=1e-6, atol=1e-8)

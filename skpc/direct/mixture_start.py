@@ -49,6 +49,7 @@ def on_lattice(problem: Problem) -> Problem:
     unit = LATTICE / problem.weight
 
     def coarse(values: Floats) -> Floats:
+        """Values on the lattice."""
         return np.round(values * unit) / unit
 
     return problem.with_grid(
