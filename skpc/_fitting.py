@@ -163,9 +163,11 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     learning_rate_of(model)
     numbers = go_on(model, raws) if warm else prepare(model, X, raws, weights, random)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
-    rows, validation = _split(model, circuit, numbers, weights, random)
+    regularise = regularises(model, len(weights))
+    hold = regularise or model.early_stopping
+    rows, validation = _split(model, circuit, numbers, weights, random if hold else None)
     del numbers
-    options = _options(model, len(rows.x), warm, regularises(model, len(weights)))
+    options = _options(model, len(rows.x), warm, regularise)
     sums = marginals(circuit, rows)
     prior = initial.make_prior(circuit, sums, smoothing_of(model, warm))
     n_init = 1 if warm else model.n_init
@@ -276,11 +278,15 @@ def _rows(circuit: Circuit, numbers: Numbers, weights: Floats) -> Rows:
 
 
 def _split(
-    model: Any, circuit: Circuit, numbers: Numbers, weights: Floats, random: np.random.RandomState
+    model: Any,
+    circuit: Circuit,
+    numbers: Numbers,
+    weights: Floats,
+    random: np.random.RandomState | None,
 ) -> tuple[Rows, Rows | None]:
-    """Training rows and, where they decide something, validation rows."""
+    """Training rows and validation rows, or all rows where nothing chooses some at random."""
     n = len(weights)
-    if not model.early_stopping and not regularises(model, n):
+    if random is None:
         return _rows(circuit, numbers, weights), None
     n_held = round(model.validation_fraction * n)
     if not model.early_stopping:

@@ -282,11 +282,11 @@ class Table:
         cells = {}
         for j, raw in enumerate(raws):
             if raw.missing.any():
-                values = self._like_training(j, z[raw.missing, j])
-                if means is not None and self.columns[j].support not in ("binary", "codes"):
+                if means is None or self.columns[j].support in ("binary", "codes"):
+                    values = self._like_training(j, z[raw.missing, j])
+                else:
                     values = means[raw.missing, j]
-                    if raw.kind == "bool":
-                        values = values >= 0.5
+                    values = values >= 0.5 if raw.kind == "bool" else values
                 like = self._wide_enough(j, raw, values)
                 cells[j] = (raw.missing, column_like(like, values, container(X)))
         return with_cells(X, cells)

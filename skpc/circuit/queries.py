@@ -102,8 +102,8 @@ def _draw_leaves(
         incidence, row = torch.nonzero(unit >= 0, as_tuple=True)
         chosen = theta[incidence, :, unit[incidence, row]].unsqueeze(2)
         family = group.family
-        values = family.sample(chosen, generator) if generator else family.mode(chosen)
-        values = values.squeeze(1)
+        drawn = family.mode(chosen) if generator is None else family.sample(chosen, generator)
+        values = drawn.squeeze(1)
         x[row, group.columns[group.column_of[incidence]]] = values
     return x
 

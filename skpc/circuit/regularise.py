@@ -49,6 +49,8 @@ def choose_smoothing(
     chosen = state, prior, score
     for factor in FACTORS:
         smoothing = min(max(prior.smoothing * factor, LEAST), MOST)
+        if smoothing == prior.smoothing:
+            continue
         tried = replace(prior, smoothing=smoothing)
         other = em.maximise(circuit, state, tried, evidence)
         found = mean_log_density(circuit, other.parameters, held, dtype)

@@ -134,9 +134,8 @@ class Products(Layer):
         for (partitions, edges), full in zip(self.rest, self.full, strict=True):
             part = partitions.take(values)
             if full:
-                m = part.amax(dim=1, keepdim=True)
-                part = part / m
-                partitions.add(logs, m.log_())
+                part, log = rescale(part, partitions.take(logs))
+                partitions.put(logs, log)
             partitions.put(values, part * edges.take(trace.edges))
         trace.partitions[self.level] = rescale(values, logs)
 
