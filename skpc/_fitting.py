@@ -4,6 +4,7 @@ Axes: n rows, D columns.
 """
 
 from dataclasses import replace
+from math import log, log1p
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from ._decoders import fit_decoders, n_decoders_of
 from ._frames import RawColumn
 from ._setup import (
     FULL_BATCH_POWERS,
@@ -20,16 +22,20 @@ from ._setup import (
     choose_device,
     choose_max_iter,
     make_circuit,
+    make_leaves,
     make_structure,
     make_table,
     resolve_structure,
     structure_rows,
 )
 from ._sklearn import PassReporter
-from .circuit import initial, training
-from .circuit.arrays import from_arrays, to_arrays
+from .circuit import initial, queries, training
+from .circuit.arrays import from_arrays, parameters_from, to_arrays
 from .circuit.circuit import Circuit
+from .circuit.continuous import flat_circuit
 from .circuit.data import Rows, blocks
+from .circuit.em import EMState
+from .circuit.mixture import Part
 from .circuit.statistics import Prior
 from .circuit.training import Options, Progress, State
 
@@ -86,6 +92,7 @@ BUILT_FROM = (
     "structure",
     "depth",
     "n_replicas",
+    "n_decoders",
     "n_sums",
     "n_leaves",
     "layer",
@@ -164,7 +171,8 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     numbers = go_on(model, raws) if warm else prepare(model, X, raws, weights, random)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
     regularise = regularises(model, len(weights))
-    hold = regularise or model.early_stopping
+    n_decoders = 0 if warm else n_decoders_of(model, len(weights))
+    hold = regularise or model.early_stopping or n_decoders > 0
     rows, validation = _split(model, circuit, numbers, weights, random if hold else None)
     del numbers
     options = _options(model, len(rows.x), warm, regularise)
@@ -182,13 +190,53 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     if len(runs) > 1:
         runs.sort(key=lambda run: _objective(circuit, run, rows, prior, options))
     state, progress = runs[-1]
+    if not warm:
+        model._flat, model.mixture_weights_ = None, np.ones(1)
+    if n_decoders:
+        assert validation is not None
+        _add_decoders(model, n_decoders, circuit, state, rows, validation, options, random)
     steps = len(progress.seconds) * training.n_batches(len(rows.x), options.batch_size)
     seen = rows.evidence
-    if validation is not None and options.regularise:
+    if validation is not None and (regularise or n_decoders) and isinstance(state, EMState):
+        last = replace(prior, smoothing=progress.smoothing[progress.kept])
+        state = training.absorb(circuit, state, last, rows, validation, options)
         sums, seen = sums + marginals(circuit, validation), seen + validation.evidence
     model._stream = {"marginals": sums.cpu().numpy(), "rows": seen, "steps": steps}
     _store(model, circuit, state, progress)
     reporter.close(lambda: _attributes(circuit, state, progress))
+
+
+def _add_decoders(
+    model: Any,
+    n_decoders: int,
+    circuit: Circuit,
+    state: State,
+    rows: Rows,
+    held: Rows,
+    options: Options,
+    random: np.random.RandomState,
+) -> None:
+    """Fit and store continuous mixtures beside the trees, and the weights of all."""
+    dtype = options.dtype
+    of_trees = queries.log_density(circuit, state.parameters, held.x, dtype)
+    parameters, shares = fit_decoders(model, n_decoders, of_trees, rows, held, dtype, random)
+    model.mixture_weights_ = shares.cpu().numpy()
+    if parameters is not None:
+        model._flat = [tensor.cpu().numpy() for tensor in (parameters.leaves, *parameters.sums)]
+
+
+def make_parts(model: Any) -> list[Part]:
+    """The fitted circuits with their parameters on the model's device, trees first."""
+    device = choose_device(model.device)
+    circuit = make_circuit(model.structure_, model._table, model._spec, device)
+    share = float(model.mixture_weights_[0])
+    parts = [Part(circuit, parameters_from(model._arrays, device), log(share))]
+    if model._flat is not None:
+        parameters = parameters_from({"parameters": model._flat}, device)
+        leaves = make_leaves(model._table, model._spec["min_variance"])
+        flat = flat_circuit(leaves, parameters.leaves.shape[2], device)
+        parts.append(Part(flat, parameters, log1p(-share)))
+    return parts
 
 
 def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> None:
@@ -197,6 +245,8 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     device = choose_device(model.device)
     learning_rate_of(model)
     first = not hasattr(model, "_arrays")
+    if first:
+        model._flat, model.mixture_weights_ = None, np.ones(1)
     numbers = prepare(model, X, raws, weights, random) if first else go_on(model, raws)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
     rows = _rows(circuit, numbers, weights)

@@ -10,14 +10,13 @@ import torch
 
 from ._frames import RawColumn
 from ._table import Table
-from .circuit import queries
-from .circuit.circuit import Circuit, Parameters
+from .circuit import mixture
+from .circuit.mixture import Part
 
 
 def impute(
     table: Table,
-    circuit: Circuit,
-    parameters: Parameters,
+    parts: list[Part],
     X: Any,
     raws: list[RawColumn],
     strategy: str,
@@ -27,8 +26,7 @@ def impute(
     Parameters
     ----------
     table : Table
-    circuit : Circuit
-    parameters : Parameters
+    parts : list of Part
     X : array or frame (n, D)
     raws : list of RawColumn
         The columns of X.
@@ -36,12 +34,12 @@ def impute(
     """
     evidence = torch.from_numpy(table.encode(raws).z)
     if strategy == "mode":
-        z = queries.most_probable(circuit, parameters, evidence).cpu().numpy()
+        z = mixture.most_probable(parts, evidence).cpu().numpy()
         return table.fill(X, raws, z)
-    found = queries.moments(circuit, parameters, evidence, table.pieces())
+    found = mixture.moments(parts, evidence, table.pieces())
     mean, variance = (f.cpu().numpy() for f in found)
     n_codes = table.n_codes()
-    codes = queries.likeliest_codes(circuit, parameters, evidence, n_codes).cpu().numpy()
+    codes = mixture.likeliest_codes(parts, evidence, n_codes).cpu().numpy()
     # Of zeros and ones the mean is the probability of a one.
     z = np.where(np.isnan(codes), np.rint(mean), codes)
     return table.fill(X, raws, z, table.moments(mean, variance, None)[0])

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _fitting as fitting
 from ._frames import RawColumn, read_columns, take_rows
 from ._impute import impute
-from ._setup import choose_device, column_mask, make_circuit
+from ._setup import column_mask
 from ._sklearn import (
     CallbackSupportMixin,
     Interval,
@@ -27,9 +27,8 @@ from ._sklearn import (
 )
 from ._table import Encoded, Table
 from ._validation import check_count, check_table
-from .circuit import RegionGraph, queries
-from .circuit.arrays import parameters_from
-from .circuit.circuit import Circuit, Parameters
+from .circuit import RegionGraph, mixture
+from .circuit.mixture import Part
 
 Floats = NDArray[Any]
 
@@ -57,6 +56,12 @@ default="auto"
     n_replicas : int or None, default=None
         Number of trees R. None: 24 learned ones (8 of up to 1,000
         rows) or 10 random ones.
+    n_decoders : int or "auto", default="auto"
+        Number of continuous mixtures beside the trees: each is a mixture of 1,024 products of
+        leaves, which a small network decodes from points of a latent space of 32 dimensions
+        (see Notes). They model what moves all columns at once, such as the topic of a text,
+        and trees what binds a few. "auto": 3 where `structure` is "auto" and the table has
+        more than 1,000 rows and columns of categories or of zeros and ones only; else 0.
     n_sums : int, default=12
         Number of units K of a sum region.
     n_leaves : int or None, default=None
@@ -138,10 +143,12 @@ default="from_dtype"
         Regions and partitions.
     leaf_families_ : list of str
         Family of every column.
+    mixture_weights_ : ndarray (1 + n_decoders,)
+        Weight of the trees and of each continuous mixture; (1,) where the trees are alone.
     n_parameters_ : int
-        Number of free parameters.
+        Number of free parameters of the trees.
     history_ : dict of ndarray
-        One entry a pass. "log_likelihood": mean training log density of the pass;
+        Of the trees, one entry a pass. "log_likelihood": mean training log density of the pass;
         "seconds": since the start; "validation_log_likelihood" if rows were held out.
     smoothing_ : float
         Pseudo-rows a unit of the fitted model.
@@ -172,10 +179,18 @@ default="from_dtype"
     What training raises is then a power mean, not the likelihood itself; the fitted model
     is the plain mixture, and scores and `history_` are its exact likelihoods.
 
+    A continuous mixture is trained by Adam through its network, at first with points that are
+    shifted at random in every step, then with points that move themselves. The network is not
+    kept: what remains is a circuit of one leaf region. Held-out rows (a `validation_fraction`,
+    at most 5,000) decide the weights of the trees and of each such mixture, and are learned
+    afterwards; where the first one weighs less than 0.02 the trees stay alone. `partial_fit`
+    and fits that go on leave these mixtures and weights as they are.
+
     References
     ----------
     Peharz et al., "Einsum Networks: Fast and Scalable Learning of Tractable Probabilistic
-    Circuits", ICML 2020.
+    Circuits", ICML 2020; for the continuous mixtures Correia et al., "Continuous mixtures of
+    tractable probabilistic models", AAAI 2023.
 
     Examples
     --------
@@ -197,6 +212,7 @@ default="from_dtype"
         ],
         "depth": [Interval(Integral, 0, None, closed="left"), None],
         "n_replicas": [Interval(Integral, 1, None, closed="left"), None],
+        "n_decoders": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "n_sums": [Interval(Integral, 1, None, closed="left")],
         "n_leaves": [Interval(Integral, 1, None, closed="left"), None],
         "layer": [StrOptions({"cp", "tucker"})],
@@ -227,6 +243,7 @@ default="from_dtype"
         *,
         depth: int | None = None,
         n_replicas: int | None = None,
+        n_decoders: Any = "auto",
         n_sums: int = 12,
         n_leaves: int | None = None,
         layer: str = "cp",
@@ -253,6 +270,7 @@ default="from_dtype"
         self.structure = structure
         self.depth = depth
         self.n_replicas = n_replicas
+        self.n_decoders = n_decoders
         self.n_sums = n_sums
         self.n_leaves = n_leaves
         self.layer = layer
@@ -418,9 +436,9 @@ default="from_dtype"
         """
         check_is_fitted(self)
         n = check_count(n_samples)
-        circuit, parameters = self._model()
-        generator = fitting.seeded(check_random_state(random_state), circuit.device)
-        z = queries.sample(circuit, parameters, n, generator)
+        parts = self._parts()
+        generator = fitting.seeded(check_random_state(random_state), parts[0].circuit.device)
+        z = mixture.sample(parts, n, generator)
         return self._table.rows(z.cpu().numpy())
 
     def sample_conditional(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Any:
@@ -444,9 +462,9 @@ default="from_dtype"
         X, raws = self._read(X)
         index = np.repeat(np.arange(X.shape[0]), times)
         evidence = torch.from_numpy(self._table.encode(raws).z[index])
-        circuit, parameters = self._model()
-        generator = fitting.seeded(check_random_state(random_state), circuit.device)
-        z = queries.sample_conditional(circuit, parameters, evidence, generator)
+        parts = self._parts()
+        generator = fitting.seeded(check_random_state(random_state), parts[0].circuit.device)
+        z = mixture.sample_conditional(parts, evidence, generator)
         repeated = [raw.rows(index) for raw in raws]
         return self._table.fill(take_rows(X, index), repeated, z.cpu().numpy())
 
@@ -492,8 +510,7 @@ default="from_dtype"
         if strategy not in ("mean", "mode"):
             raise ValueError(f"strategy is {strategy!r}; 'mean' and 'mode' are accepted.")
         X, raws = self._read(X)
-        circuit, parameters = self._model()
-        return impute(self._table, circuit, parameters, X, raws, strategy)
+        return impute(self._table, self._parts(), X, raws, strategy)
 
     def moments(self, X: Any = None) -> tuple[Floats, Floats]:
         """Exact means and variances of every column, given the observed cells of a row.
@@ -519,12 +536,11 @@ default="from_dtype"
         (array([ 3., 50.]), array([1., 5.]))
         """
         check_is_fitted(self)
-        circuit, parameters = self._model()
         raws = None if X is None else self._read(X)[1]
         nothing = np.full((1, self.n_features_in_), np.nan)
         z = nothing if raws is None else self._table.encode(raws).z
         pieces = self._table.pieces()
-        found = queries.moments(circuit, parameters, torch.from_numpy(z), pieces)
+        found = mixture.moments(self._parts(), torch.from_numpy(z), pieces)
         mean, variance = self._table.moments(*(f.cpu().numpy() for f in found), raws)
         return (mean[0], variance[0]) if raws is None else (mean, variance)
 
@@ -560,20 +576,16 @@ default="from_dtype"
 
     def _log_density(self, table: Encoded, dtype: torch.dtype) -> Floats:
         """Log density of encoded rows in the units of the table."""
-        circuit, parameters = self._model()
         z = torch.from_numpy(table.z)
-        scores = queries.log_density(circuit, parameters, z, dtype).cpu().numpy()
+        scores = mixture.log_density(self._parts(), z, dtype).cpu().numpy()
         return scores + self._table.log_jacobian(table).astype(scores.dtype)
 
-    def _model(self) -> tuple[Circuit, Parameters]:
-        """The circuit and its parameters on the device, built once for each device."""
+    def _parts(self) -> list[Part]:
+        """The circuits with their parameters on the device, built once for each device."""
         cached = self.__dict__.get("_cache")
         if cached is None or cached[0] != self.device:
-            device = choose_device(self.device)
-            circuit = make_circuit(self.structure_, self._table, self._spec, device)
-            cached = (self.device, circuit, parameters_from(self._arrays, device))
-            self._cache = cached
-        return cached[1], cached[2]
+            self._cache = cached = (self.device, fitting.make_parts(self))
+        return cached[1]
 
     def __getstate__(self) -> dict[str, Any]:
         """Plain Python and NumPy objects, without the cache, so that any file can hold them."""

@@ -7,7 +7,7 @@ differentiation is needed.
 Axes: F leaf regions, S slots, K units; sums (F, O, I) a layer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import torch
@@ -21,33 +21,67 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
 @dataclass(frozen=True)
-class AdamState:
-    """Parameters, their free form and its running moments.
+class Momentum:
+    """Free numbers and the running moments of their gradients.
 
     Attributes
     ----------
-    parameters : Parameters
     free, first, second : tuple of Tensor
-        Free leaves (F, S, K), then logits (F, O, I) of every layer; and the running
-        means of their gradients and squared gradients.
+        Free numbers; and the running means of their gradients and squared gradients.
     step : int
         Updates so far.
     """
 
-    parameters: Parameters
     free: tuple[Tensor, ...]
     first: tuple[Tensor, ...]
     second: tuple[Tensor, ...]
     step: int = 0
+
+    @classmethod
+    def begin(cls, free: tuple[Tensor, ...]) -> "Momentum":
+        """Before any update."""
+        zeros = tuple(torch.zeros_like(f) for f in free)
+        return cls(free, zeros, zeros)
+
+    def advance(self, gradients: tuple[Tensor, ...], rate: float) -> "Momentum":
+        """One rectified step along gradients of something to be raised.
+
+        References
+        ----------
+        Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020,
+        algorithm 2; its steps without adaptation are bounded here.
+        """
+        step = self.step + 1
+        pairs = list(zip(self.first, self.second, gradients, strict=True))
+        first = tuple(torch.lerp(m, g, 1 - BETA_1) for m, _, g in pairs)
+        second = tuple(torch.lerp(v, g * g, 1 - BETA_2) for _, v, g in pairs)
+        free = tuple(
+            f + rate * _direction(m, v, step)
+            for f, m, v in zip(self.free, first, second, strict=True)
+        )
+        return Momentum(free, first, second, step)
+
+
+@dataclass(frozen=True)
+class AdamState:
+    """Parameters, and their free form with its moments.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    momentum : Momentum
+        Of the free leaves (F, S, K), then of the logits (F, O, I) of every layer.
+    """
+
+    parameters: Parameters
+    momentum: Momentum
 
 
 def start(circuit: Circuit, parameters: Parameters) -> AdamState:
     """State at given parameters, before any update."""
     leaves = _free_leaves(circuit, parameters)
     logits = tuple(torch.log(weights.clamp_min(1e-30)) for weights in parameters.sums)
-    free = (leaves, *logits)
-    zeros = tuple(torch.zeros_like(f) for f in free)
-    return AdamState(parameters, free, zeros, zeros)
+    return AdamState(parameters, Momentum.begin((leaves, *logits)))
 
 
 def _free_leaves(circuit: Circuit, parameters: Parameters) -> Tensor:
@@ -84,36 +118,24 @@ def update(
     Returns
     -------
     AdamState
-
-    References
-    ----------
-    Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020,
-    algorithm 2; its steps without adaptation are bounded here.
     """
     smoothed = prior.add(circuit, mean.leaves, mean.sums, evidence)
     gradients = _gradients(circuit, state, *smoothed)
-    step = state.step + 1
-    first = tuple(torch.lerp(m, g, 1 - BETA_1) for m, g in zip(state.first, gradients, strict=True))
-    second = tuple(
-        torch.lerp(v, g * g, 1 - BETA_2) for v, g in zip(state.second, gradients, strict=True)
-    )
-    free = tuple(
-        f + rate * _direction(m, v, step) for f, m, v in zip(state.free, first, second, strict=True)
-    )
-    parameters = _parameters(circuit, free)
+    momentum = state.momentum.advance(gradients, rate)
+    parameters = _parameters(circuit, momentum.free)
     # Free numbers beyond a floor come back to it, or they would need as long to return.
-    free = (_free_leaves(circuit, parameters), *free[1:])
-    return AdamState(parameters, free, first, second, step)
+    free = (_free_leaves(circuit, parameters), *momentum.free[1:])
+    return AdamState(parameters, replace(momentum, free=free))
 
 
 def _gradients(
     circuit: Circuit, state: AdamState, leaves: Tensor, sums: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
     """By the free leaves and by the logits, from statistics (F, S, K) and counts (F, O, I)."""
-    by_leaves = torch.zeros_like(state.free[0])
+    by_leaves = torch.zeros_like(state.momentum.free[0])
     for group in circuit.inputs.groups:
         expected, counts = group.unpack(leaves)
-        free, _ = group.unpack(state.free[0])
+        free, _ = group.unpack(state.momentum.free[0])
         gradient = group.family.free_gradient(free, expected, counts)
         group.pack(by_leaves, gradient, torch.zeros_like(counts))
     by_logits = (

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .adam import AdamState
+from .adam import AdamState, Momentum
 from .circuit import Parameters
 from .em import EMState
 from .training import State
@@ -20,11 +20,13 @@ def to_arrays(state: State) -> Arrays:
     if isinstance(state, EMState):
         running = [] if state.leaves is None else _numpy(state.leaves, *state.sums)
         return {**arrays, "solver": "em", "running": running}
+    if not isinstance(state, AdamState):
+        raise TypeError(f"A state of {type(state).__name__} is not kept; its parameters are.")
     return {
         **arrays,
         "solver": "adam",
-        "step": state.step,
-        **{name: _numpy(*getattr(state, name)) for name in ("free", "first", "second")},
+        "step": state.momentum.step,
+        **{name: _numpy(*getattr(state.momentum, name)) for name in ("free", "first", "second")},
     }
 
 
@@ -38,7 +40,7 @@ def from_arrays(arrays: Arrays, device: torch.device) -> State:
         name: tuple(_tensor(a, device) for a in arrays[name])
         for name in ("free", "first", "second")
     }
-    return AdamState(parameters, step=arrays["step"], **lists)
+    return AdamState(parameters, Momentum(step=arrays["step"], **lists))
 
 
 def parameters_from(arrays: Arrays, device: torch.device) -> Parameters:

@@ -67,10 +67,7 @@ def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator
     k = circuit.inputs.n_units
     leaves = torch.zeros(circuit.inputs.shape, dtype=torch.float64, device=sums.device)
     for group in circuit.inputs.groups:
-        values, counts = _of_group(group, sums)
-        reference = group.family.reference().to(values)[:, None]
-        mu = torch.where(counts > 0, values / counts.clamp_min(1e-300), reference)
-        mu = group.family.project(mu)[group.column_of]
+        mu = column_means(group, sums)[group.column_of]
         noise = _uniform((len(mu), mu.shape[1], k), generator).to(sums.device)
         theta = group.family.natural(group.family.spread(mu, noise))
         group.pack(leaves, theta, -group.family.log_partition(theta).unsqueeze(1))
@@ -83,6 +80,15 @@ def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator
         draw = draw if layer.mask is None else draw * layer.mask
         weights.append(draw / draw.sum(dim=2, keepdim=True))
     return Parameters(leaves, tuple(weights))
+
+
+def column_means(group: LeafGroup, sums: Tensor) -> Tensor:
+    """Allowed mean statistics of a group's columns, (n_columns, t, 1)."""
+    values, counts = _of_group(group, sums)
+    reference = group.family.reference().to(values)[:, None]
+    return group.family.project(
+        torch.where(counts > 0, values / counts.clamp_min(1e-300), reference)
+    )
 
 
 def _of_group(group: LeafGroup, sums: Tensor) -> tuple[Tensor, Tensor]:

@@ -153,43 +153,53 @@ def _unit_moments(
 
 
 def likeliest_codes(
-    circuit: Circuit, parameters: Parameters, x: Tensor, n_codes: Sequence[int]
+    models: Sequence[tuple[Circuit, Parameters]],
+    x: Tensor,
+    n_codes: Sequence[int],
+    shares: Tensor,
 ) -> Tensor:
     """Most probable code of every cell alone, given the observed cells of its row.
 
     Parameters
     ----------
-    circuit : Circuit
-    parameters : Parameters
+    models : sequence of (Circuit, Parameters)
+        Whose mixture is asked, P of them.
     x : Tensor (n, D)
         NaN where missing.
     n_codes : sequence of int (D,)
         Number of codes of every column, 0 in columns that do not hold codes.
+    shares : Tensor (P, n)
+        Posterior probability of each of them for every row.
 
     Returns
     -------
     Tensor (n, D)
         NaN in columns that do not hold codes.
     """
-    if not any(n_codes):
-        return torch.full_like(x, torch.nan)
-    blocks = x.split(circuit.block_rows)
-    return torch.cat([_block_codes(circuit, parameters, rows, n_codes) for rows in blocks])
+    size = min(circuit.block_rows for circuit, _ in models)
+    blocks = zip(x.split(size), shares.split(size, dim=1), strict=True)
+    return torch.cat([_block_codes(models, rows, n_codes, share) for rows, share in blocks])
 
 
 def _block_codes(
-    circuit: Circuit, parameters: Parameters, rows: Tensor, n_codes: Sequence[int]
+    models: Sequence[tuple[Circuit, Parameters]],
+    rows: Tensor,
+    n_codes: Sequence[int],
+    shares: Tensor,
 ) -> Tensor:
-    flow = _posterior(circuit, parameters, rows)
-    codes = torch.full_like(rows, torch.nan, device=circuit.device)
-    for group in circuit.inputs.groups:
-        n = n_codes[int(group.columns[0])]
+    flows = [_posterior(*model, rows, share) for model, share in zip(models, shares, strict=True)]
+    codes = torch.full_like(rows, torch.nan, device=models[0][0].device)
+    # All circuits were made for the same columns, so that their groups correspond.
+    for groups in zip(*(circuit.inputs.groups for circuit, _ in models), strict=True):
+        columns = groups[0].columns
+        n = n_codes[int(columns[0])]
         if not n:
             continue
-        shares = torch.bmm(_probabilities(group, parameters, n), flow[group.region_of])
-        total = shares.new_zeros((len(group.columns), *shares.shape[1:]))
-        total.index_add_(0, group.column_of, shares)
-        codes[:, group.columns] = total.argmax(dim=1).T.to(codes.dtype)
+        total = codes.new_zeros((len(columns), n, len(rows)))
+        for group, (_, parameters), flow in zip(groups, models, flows, strict=True):
+            of_incidences = torch.bmm(_probabilities(group, parameters, n), flow[group.region_of])
+            total.index_add_(0, group.column_of, of_incidences)
+        codes[:, columns] = total.argmax(dim=1).T.to(codes.dtype)
     return codes
 
 
@@ -204,12 +214,18 @@ def _probabilities(group: LeafGroup, parameters: Parameters, n_codes: int) -> Te
     return torch.exp(logs)
 
 
-def _posterior(circuit: Circuit, parameters: Parameters, rows: Tensor) -> Tensor:
-    """Probabilities of the units of the leaf regions given rows (B, D), (F, K, B)."""
+def _posterior(
+    circuit: Circuit, parameters: Parameters, rows: Tensor, shares: Tensor | None = None
+) -> Tensor:
+    """Probabilities of the units of the leaf regions given rows (B, D), (F, K, B).
+
+    They add up to shares (B,) in every column, or to one.
+    """
     slots = circuit.gather(rows.to(circuit.device), torch.float64)
     trace = circuit.forward(parameters, slots, torch.float64)
     # With rows of weight one, flows are the posterior probabilities of units.
-    return circuit.flows(parameters, trace, torch.ones_like(trace.root))[0]
+    root = torch.ones_like(trace.root) if shares is None else shares
+    return circuit.flows(parameters, trace, root)[0]
 
 
 def _block_moments(

@@ -5,18 +5,18 @@ Axes: n rows, D columns, B rows of a batch.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from . import adam, em
+from . import adam, continuous, em
 from .circuit import Circuit, Parameters
 from .data import Rows, blocks, mean_log_density
 from .regularise import choose_smoothing
 from .statistics import Prior, Statistics, collect, merge
 
-State = em.EMState | adam.AdamState
+State = em.EMState | adam.AdamState | continuous.DecoderState
 
 # Passes of full-batch EM over which the root's power rises.
 RISING = 20
@@ -109,6 +109,8 @@ def step(
     """The update of the state's solver."""
     if isinstance(state, em.EMState):
         return em.update(circuit, state, mean, prior, rate, evidence)
+    if isinstance(state, continuous.DecoderState):
+        return continuous.update(circuit, state, mean, prior, rate, evidence)
     return adam.update(circuit, state, mean, prior, rate, evidence)
 
 
@@ -152,7 +154,7 @@ def train(
         On the CPU; orders the rows of mini-batches.
     validation : Rows, optional
         Rows whose likelihood decides: the best pass is kept (`early_stopping`), or the
-        smoothing is chosen and the rows are added at the end (`regularise`), or both.
+        smoothing is chosen (`regularise`), or both, or only scored; `absorb` adds them.
     on_pass : callable
         Called after each pass with its number, the progress and the state;
         training stops when it returns True.
@@ -201,9 +203,6 @@ def train(
             break
     else:
         progress.converged = not climbs
-    if validation is not None and options.regularise and isinstance(best_state, em.EMState):
-        prior = replace(prior, smoothing=progress.smoothing[progress.kept])
-        best_state = absorb(circuit, best_state, prior, rows, validation, options)
     return best_state, progress
 
 

@@ -30,7 +30,7 @@ def from_free(circuit, free):
 
 def gradients(state):
     """Gradient of the first update, read from the running mean that it leaves."""
-    return [first / (1 - BETA_1) for first in state.first]
+    return [first / (1 - BETA_1) for first in state.momentum.first]
 
 
 def test_the_gradient_equals_autograd(kit, plain_case, any_table):
@@ -46,7 +46,7 @@ def test_the_gradient_equals_autograd(kit, plain_case, any_table):
     found = collect(circuit, parameters, x, weights).per_row(total)
     state_after = update(circuit, state, found, prior, 0.1, evidence)
 
-    free = [f.clone().requires_grad_() for f in state.free]
+    free = [f.clone().requires_grad_() for f in state.momentum.free]
     moving = from_free(circuit, free)
     density = kit.naive(plain_case.graph, circuit, families, moving, x)
     objective = (weights * density.log()).sum() / total
@@ -60,7 +60,7 @@ def test_starting_changes_no_parameter(kit, plain_case):
     families = plain_case.families("mixed")
     circuit = plain_case.circuit(families)
     parameters = kit.numbers(circuit)
-    again = from_free(circuit, start(circuit, parameters).free)
+    again = from_free(circuit, start(circuit, parameters).momentum.free)
     assert_near(again.leaves, parameters.leaves)
     for a, b in zip(again.sums, parameters.sums, strict=True):
         assert_near(a, b)
@@ -80,7 +80,7 @@ def test_small_steps_raise_the_objective(kit, plain_case, smoothing):
         state = update(circuit, state, found.per_row(20.0), prior, 0.003, 20.0)
     rises = [after > before for before, after in pairwise(path)]
     assert all(rises)
-    assert state.step == 50
+    assert state.momentum.step == 50
 
 
 def test_absent_logits_stay_out(kit, plain_case):

@@ -1,0 +1,123 @@
+"""Continuous mixtures beside the trees: how many, how long, and what each weighs.
+
+Axes: n rows, P parts.
+"""
+
+from dataclasses import replace
+from math import ceil
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._setup import SMALL, make_leaves
+from .circuit import continuous, initial, training
+from .circuit.circuit import Parameters
+from .circuit.data import Rows, blocks
+from .circuit.mixture import choose_weights
+from .circuit.queries import log_density
+from .circuit.training import Options
+
+# Where none are asked for, and the points (units) of each.
+DECODERS, POINTS = 3, 1024
+RATE, BATCH = 5e-3, 128
+# Passes over the rows, but at least and at most as many as make so many steps.
+PASSES, LEAST_STEPS, MOST_STEPS = 40, 800, 6000
+# Passes, and the step over the first one, in which rows that were held out are learned too.
+LAST_PASSES, LAST_RATE = 0.1, 0.2
+# Weight of the first one below which the trees stay alone.
+LEAST_WEIGHT = 0.02
+
+
+def n_decoders_of(model: Any, n: int) -> int:
+    """Number of continuous mixtures that a fit of n rows asks for."""
+    if model.n_decoders != "auto":
+        return int(model.n_decoders)
+    chosen = isinstance(model.structure, str) and model.structure == "auto"
+    codes = all(column.support in ("binary", "codes") for column in model._table.columns)
+    return DECODERS if chosen and codes and model._spec["learned"] and n > SMALL else 0
+
+
+def fit_decoders(
+    model: Any,
+    n_decoders: int,
+    of_trees: Tensor,
+    rows: Rows,
+    held: Rows,
+    dtype: torch.dtype,
+    random: np.random.RandomState,
+) -> tuple[Parameters | None, Tensor]:
+    """The units of all continuous mixtures, and the weights of trees and of each of them.
+
+    Parameters
+    ----------
+    model : EinetDensityEstimator
+    n_decoders : int
+    of_trees : Tensor (n,)
+        Log densities of the held rows by the trees.
+    rows, held : Rows
+        Rows to learn from, and rows that decide the weights and are learned afterwards.
+    dtype : torch.dtype
+        Of the passes.
+    random : numpy.random.RandomState
+
+    Returns
+    -------
+    parameters : Parameters or None
+        Of `continuous.flat_circuit` with the units of all of them; None where the trees stay
+        alone.
+    weights : Tensor (P,)
+    """
+    leaves = make_leaves(model._table, model._spec["min_variance"])
+    circuit = continuous.flat_circuit(leaves, POINTS, rows.x.device)
+    sums = initial.marginals(circuit, blocks(circuit, rows, None))
+    prior = initial.make_prior(circuit, sums, 0.0)
+    options = _options(len(rows.x), dtype)
+    states, scores = [], [of_trees]
+    weights = torch.ones(1, dtype=torch.float64)
+    for _ in range(n_decoders):
+        generator = torch.Generator().manual_seed(int(random.randint(np.iinfo(np.int32).max)))
+        begun = continuous.start(circuit, sums, generator, RATE)
+        state, progress = training.train(circuit, begun, rows, prior, options, generator)
+        assert isinstance(state, continuous.DecoderState)
+        states.append((state, generator))
+        scores.append(log_density(circuit, continuous.finish(circuit, state), held.x, dtype))
+        weights = choose_weights(torch.stack([s.double() for s in scores]), held.weights)
+        if model.verbose:
+            print(_line(len(states), progress.log_likelihood[-1], float(weights[-1])))
+        if weights[1] < LEAST_WEIGHT:
+            return None, torch.ones(1, dtype=torch.float64)
+    everything = Rows(
+        torch.cat([rows.x, held.x]), torch.cat([rows.weights, held.weights]), rows.constant
+    )
+    last = replace(
+        options, max_iter=ceil(LAST_PASSES * options.max_iter), learning_rate=LAST_RATE * RATE
+    )
+    found = []
+    for state, generator in states:
+        learned, _ = training.train(circuit, state, everything, prior, last, generator)
+        assert isinstance(learned, continuous.DecoderState)
+        found.append(continuous.finish(circuit, learned))
+    return _joined(found, weights[1:]), weights
+
+
+def _options(n: int, dtype: torch.dtype) -> Options:
+    """Settings of the training loop for n rows."""
+    steps = training.n_batches(n, BATCH)
+    passes = min(max(PASSES, LEAST_STEPS // steps), max(1, MOST_STEPS // steps))
+    return Options("decoder", RATE, BATCH, passes, 0.0, passes, dtype)
+
+
+def _joined(parts: list[Parameters], weights: Tensor) -> Parameters:
+    """The units of all parts side by side, their weights those of a mixture of the parts."""
+    shares = (weights / weights.sum()).tolist()
+    sums = torch.cat([p.sums[0] * share for p, share in zip(parts, shares, strict=True)], dim=2)
+    return Parameters(torch.cat([p.leaves for p in parts], dim=2), (sums,))
+
+
+def _line(number: int, likelihood: float, weight: float) -> str:
+    return (
+        f"continuous mixture {number}: log-likelihood {likelihood:.4f}, weight on held-out rows "
+        f"{weight:.3f}"
+    )
