@@ -1,0 +1,137 @@
+"""Continuous mixtures beside the trees, as users of the estimator meet them.
+
+Axes: n rows, D columns.
+"""
+
+import pickle
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from helpers.cases import Case, masked, tiny
+from numpy.testing import assert_allclose, assert_array_equal
+from skops import io as skops_io
+
+from skpc import _decoders
+
+
+@pytest.fixture(autouse=True)
+def few_points(monkeypatch):
+    """Small and short mixtures: what they mean does not depend on their size."""
+    for name, value in (("POINTS", 16), ("PASSES", 4), ("LEAST_STEPS", 20), ("LEAST_WEIGHT", 0.0)):
+        monkeypatch.setattr(_decoders, name, value)
+
+
+def topics(n=600, d=8, seed=0):
+    """Zeros and ones that one hidden number moves all at once."""
+    rng = np.random.RandomState(seed)
+    hidden = rng.normal(size=(n, 1))
+    return (rng.uniform(size=(n, d)) < 1 / (1 + np.exp(-2 * hidden))).astype(float)
+
+
+def test_densities_of_all_states_add_to_one():
+    # Named: columns that were found to hold zeros and ones keep a share for other values.
+    model = tiny(n_decoders=2, leaf="bernoulli").fit(topics(d=6))
+    states = np.array(list(product([0.0, 1.0], repeat=6)))
+    assert_allclose(np.exp(model.score_samples(states)).sum(), 1)
+
+
+def test_weights_are_those_of_trees_and_mixtures():
+    model = tiny(n_decoders=2).fit(topics())
+    assert model.mixture_weights_.shape == (3,)
+    assert_allclose(model.mixture_weights_.sum(), 1)
+    assert_array_equal(tiny(n_decoders=0).fit(topics()).mixture_weights_, [1.0])
+
+
+@pytest.mark.parametrize("table", ["bernoulli", "categorical", "gaussian", "mixed", "counts"])
+def test_queries_agree(table):
+    case = Case("auto", "cp", table)
+    X = case.rows(300)
+    model = case.model(n_decoders=1).fit(masked(X, 0.1))
+    rows = masked(case.rows(40, seed=1), 0.3)
+    some = np.arange(X.shape[1]) < 2
+    joint = model.score_samples(rows)
+    parts = model.predict_conditional(rows, some) + model.predict_marginal(rows, ~some)
+    assert_allclose(parts, joint, rtol=1e-9)
+    drawn = model.sample_conditional(rows, random_state=0)
+    assert_array_equal(drawn[~np.isnan(rows)], rows[~np.isnan(rows)])
+    assert np.isfinite(model.score_samples(drawn)).all()
+    for strategy in ("mean", "mode"):
+        assert not np.isnan(model.impute(rows, strategy)).any()
+
+
+def test_where_one_thing_moves_all_columns_the_mixture_has_weight():
+    X = topics(1500, 12)
+    model = tiny(n_decoders=1).fit(X)
+    assert model.mixture_weights_[1] > 0.05
+
+
+def test_trees_stay_alone_where_a_mixture_helps_nothing(monkeypatch):
+    monkeypatch.setattr(_decoders, "LEAST_WEIGHT", 1.0)
+    model = tiny(n_decoders=3).fit(topics())
+    assert_array_equal(model.mixture_weights_, [1.0])
+
+
+def test_rows_that_were_held_out_are_learned_too():
+    X = topics(60, 5)
+    X[::2] = 1 - X[::2]
+    held = tiny(n_decoders=1).fit(X)
+    # Every column's first statistics are of all rows.
+    assert held._stream["rows"] == 60
+
+
+def test_copies_and_files_score_alike():
+    X = pd.DataFrame(topics().astype(int), columns=list("abcdefgh"))
+    model = tiny(n_decoders=2).fit(X)
+    wanted = model.score_samples(X)
+    assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(X), wanted)
+    data = skops_io.dumps(model)
+    trusted = skops_io.get_untrusted_types(data=data)
+    assert trusted == ["skpc.density.EinetDensityEstimator"]
+    assert_array_equal(skops_io.loads(data, trusted=trusted).score_samples(X), wanted)
+    assert list(model.sample(5, random_state=0).columns) == list("abcdefgh")
+
+
+def test_a_seed_decides_the_fit_and_nothing_global_is_touched():
+    X = topics()
+    before = torch.get_rng_state()
+    first, again = (tiny(n_decoders=1).fit(X).score_samples(X) for _ in range(2))
+    assert_array_equal(first, again)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_goes_on_leaves_the_mixtures_as_they_are():
+    X = topics()
+    model = tiny(n_decoders=1, warm_start=True).fit(X)
+    weights, units = model.mixture_weights_, model._flat
+    model.partial_fit(X[:50]).fit(X)
+    assert model.mixture_weights_ is weights
+    assert model._flat is units
+    with pytest.raises(ValueError, match="n_decoders is 2"):
+        model.set_params(n_decoders=2).fit(X)
+
+
+def test_streams_start_with_trees_alone():
+    model = tiny(n_decoders=2).partial_fit(topics())
+    assert_array_equal(model.mixture_weights_, [1.0])
+
+
+def test_weights_of_rows_count():
+    X = topics(400)
+    heavy = np.where(X.mean(axis=1) > 0.5, 100.0, 1.0)
+    model = tiny(n_decoders=1).fit(X, sample_weight=heavy)
+    mean, _ = model.moments()
+    assert_allclose(mean, np.average(X, axis=0, weights=heavy), atol=0.1)
+
+
+def test_adam_trains_the_trees_beside_them():
+    model = tiny(n_decoders=1, solver="adam", max_iter=3).fit(topics())
+    assert model.mixture_weights_.shape == (2,)
+    assert np.isfinite(model.score(topics(seed=1)))
+
+
+def test_progress_is_told(capsys):
+    tiny(n_decoders=1, verbose=10).fit(topics())
+    assert "continuous mixture 1" in capsys.readouterr().out
