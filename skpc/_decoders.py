@@ -20,10 +20,10 @@ from .circuit.queries import log_density
 from .circuit.training import Options
 
 # Where none are asked for, and the points (units) of each.
-DECODERS, POINTS = 3, 1024
+DECODERS, POINTS = 1, 1024
 RATE, BATCH = 5e-3, 128
 # Passes over the rows, but at least and at most as many as make so many steps.
-PASSES, LEAST_STEPS, MOST_STEPS = 40, 800, 6000
+PASSES, LEAST_STEPS, MOST_STEPS = 25, 800, 4000
 # Passes, and the step over the first one, in which rows that were held out are learned too.
 LAST_PASSES, LAST_RATE = 0.1, 0.2
 # Weight of the first one below which the trees stay alone.
@@ -35,8 +35,7 @@ def n_decoders_of(model: Any, n: int) -> int:
     if model.n_decoders != "auto":
         return int(model.n_decoders)
     chosen = isinstance(model.structure, str) and model.structure == "auto"
-    codes = all(column.support in ("binary", "codes") for column in model._table.columns)
-    return DECODERS if chosen and codes and model._spec["learned"] and n > SMALL else 0
+    return DECODERS if chosen and model._spec["learned"] and n > SMALL else 0
 
 
 def fit_decoders(

@@ -60,8 +60,8 @@ default="auto"
         Number of continuous mixtures beside the trees: each is a mixture of 1,024 products of
         leaves, which a small network decodes from points of a latent space of 32 dimensions
         (see Notes). They model what moves all columns at once, such as the topic of a text,
-        and trees what binds a few. "auto": 3 where `structure` is "auto" and the table has
-        more than 1,000 rows and columns of categories or of zeros and ones only; else 0.
+        and trees what binds a few. "auto": one where `structure` is "auto", its trees are
+        learned and the table has more than 1,000 rows; else none.
     n_sums : int, default=12
         Number of units K of a sum region.
     n_leaves : int or None, default=None
