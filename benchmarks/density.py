@@ -3,8 +3,9 @@
 For every set, in a process of its own: a fit with the settings of the EiNet paper's
 structure (random trees, depth 3, 10 replicas, K = 20), with learned trees alone, or with all that
 skpc's defaults choose (--structure auto: continuous mixtures beside the trees); test
-log-likelihood, seconds a pass, draws a second, memory. Of several values of --smoothing, --n-sums and --n-decoders those with the
-best validation likelihood are kept and the test split is used once.
+log-likelihood, seconds a pass, draws a second, memory. Of several values of --smoothing,
+--n-sums and --n-decoders those with the best validation likelihood are kept and the test split is
+used once.
 
     python benchmarks/density.py --data FOLDER
 
@@ -98,14 +99,15 @@ def samples_a_second(model: EinetDensityEstimator, n: int = 1000) -> float:
 def table(rows: list[dict]) -> str:
     """The results as Markdown."""
     head = (
-        "| set | columns | rows | K | smoothing | passes | continuous mixtures | weight of trees | train | valid | test | fit, s "
-        "| pass at batch 100, s | draws a second | memory above start, MB |\n"
+        "| set | columns | rows | K | smoothing | passes | continuous mixtures | weight of trees "
+        "| train | valid | test | fit, s | pass at batch 100, s | draws a second "
+        "| memory above start, MB |\n"
         "| --- |" + " ---: |" * 14 + "\n"
     )
     line = (
-        "| {set} | {columns} | {rows} | {n_sums} | {smoothing:g} | {passes} | {decoders} | {weight:.2f} | {train:.3f} "
-        "| {valid:.3f} | **{test:.3f}** | {fit_seconds:.1f} | {epoch_100:.2f} "
-        "| {samples_a_second:,.0f} | {memory_mb:.0f} |\n"
+        "| {set} | {columns} | {rows} | {n_sums} | {smoothing:g} | {passes} | {decoders} "
+        "| {weight:.2f} | {train:.3f} | {valid:.3f} | **{test:.3f}** "
+        "| {fit_seconds:.1f} | {epoch_100:.2f} | {samples_a_second:,.0f} | {memory_mb:.0f} |\n"
     )
     return head + "".join(line.format(**row) for row in rows)
 

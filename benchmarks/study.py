@@ -5,7 +5,8 @@
 On every table the default fit sets the time (its processor seconds). Every alternative gets as many
 passes as fit into it, by the seconds of its first passes, and is judged by the mean log density of
 the validation split; test splits are not read. `settings` are parameters of the estimator.
-`schedules` run their own loop over the package's collect and update.
+`schedules` run their own loop over the package's collect and update. All are trees alone, without
+continuous mixtures beside them.
 """
 
 import argparse
@@ -18,7 +19,8 @@ import torch
 from machine import header
 
 from skpc import EinetDensityEstimator, _fitting
-from skpc._setup import LEARNED_POWERS, make_circuit
+from skpc._settings import LEARNED_POWERS
+from skpc._setup import make_circuit
 from skpc.circuit import em, initial, training
 
 RESULTS = Path(__file__).parent / "results"
@@ -62,19 +64,23 @@ def seconds_of(work) -> tuple[object, float]:
 def fit_for(train: np.ndarray, settings: dict, seconds: float) -> EinetDensityEstimator:
     """A fit of as many passes as the seconds allow."""
     one, three = (
-        seconds_of(lambda n=n: EinetDensityEstimator(**settings, max_iter=n).fit(train))[1]
+        seconds_of(
+            lambda n=n: EinetDensityEstimator(**settings, n_decoders=0, max_iter=n).fit(train)
+        )[1]
         for n in (1, 3)
     )
     each = max((three - one) / 2, 1e-3)
     passes = int(np.clip((seconds - one) / each + 1, 1, MOST_PASSES))
-    return EinetDensityEstimator(**settings, max_iter=passes).fit(train)
+    return EinetDensityEstimator(**settings, n_decoders=0, max_iter=passes).fit(train)
 
 
 def scheduled(
     train: np.ndarray, columns: dict, schedule: str, passes: int
 ) -> EinetDensityEstimator:
     """A fit of the default circuit by another schedule of steps and batches."""
-    model = EinetDensityEstimator(**columns, random_state=0, smoothing=0.1, max_iter=1).fit(train)
+    model = EinetDensityEstimator(
+        **columns, n_decoders=0, random_state=0, smoothing=0.1, max_iter=1
+    ).fit(train)
     circuit = make_circuit(model.structure_, model._table, model._spec, torch.device("cpu"))
     raws, weights = model._read_training(train, None, reset=False)
     rows = _fitting._rows(circuit, _fitting._numbers(model, raws), weights)

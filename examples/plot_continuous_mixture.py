@@ -37,6 +37,7 @@ for name, model in models.items():
 
 
 def show(axes, rows, title):
+    """Draw ten digits side by side."""
     for ax, row in zip(axes, rows, strict=True):
         ax.imshow(row.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])

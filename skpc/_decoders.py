@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._setup import SMALL, make_leaves
+from ._setup import make_leaves
 from .circuit import continuous, initial, training
 from .circuit.circuit import Parameters
 from .circuit.data import Rows, blocks
@@ -19,8 +19,8 @@ from .circuit.mixture import choose_weights
 from .circuit.queries import log_density
 from .circuit.training import Options
 
-# Where none are asked for, and the points (units) of each.
-DECODERS, POINTS = 1, 1024
+# The points, or units, of each.
+POINTS = 1024
 RATE, BATCH = 5e-3, 128
 # Passes over the rows, but at least and at most as many as make so many steps.
 PASSES, LEAST_STEPS, MOST_STEPS = 25, 800, 4000
@@ -28,14 +28,6 @@ PASSES, LEAST_STEPS, MOST_STEPS = 25, 800, 4000
 LAST_PASSES, LAST_RATE = 0.1, 0.2
 # Weight of the first one below which the trees stay alone.
 LEAST_WEIGHT = 0.02
-
-
-def n_decoders_of(model: Any, n: int) -> int:
-    """Number of continuous mixtures that a fit of n rows asks for."""
-    if model.n_decoders != "auto":
-        return int(model.n_decoders)
-    chosen = isinstance(model.structure, str) and model.structure == "auto"
-    return DECODERS if chosen and model._spec["learned"] and n > SMALL else 0
 
 
 def fit_decoders(

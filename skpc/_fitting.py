@@ -12,15 +12,21 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from ._decoders import fit_decoders, n_decoders_of
+from ._decoders import fit_decoders
 from ._frames import RawColumn
-from ._setup import (
-    FULL_BATCH_POWERS,
-    LEARNED_POWERS,
-    SMALL,
-    choose_batch_size,
+from ._settings import (
+    BUILT_FROM,
+    MOST_HELD,
+    check_unchanged,
     choose_device,
-    choose_max_iter,
+    learning_rate_of,
+    make_options,
+    n_decoders_of,
+    regularises,
+    smoothing_of,
+    solver_of,
+)
+from ._setup import (
     make_circuit,
     make_leaves,
     make_structure,
@@ -42,82 +48,6 @@ from .circuit.training import Options, Progress, State
 Floats = NDArray[np.float64]
 # Of rows: (n, D) and log Jacobian (n,).
 Numbers = tuple[Floats, Floats]
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
-LEARNING_RATES = {"em": 0.5, "adam": 0.1}
-# Pseudo-rows a unit that "auto" starts with, and the most rows that it holds out.
-SMOOTHING = 0.1
-MOST_HELD = 5000
-
-
-def solver_of(model: Any) -> str:
-    """The solver that "auto" stands for."""
-    return "em" if model.solver == "auto" else model.solver
-
-
-def learning_rate_of(model: Any) -> float:
-    """The first step size.
-
-    Raises
-    ------
-    ValueError
-        If it is above 1 for EM.
-    """
-    solver = solver_of(model)
-    rate = LEARNING_RATES[solver] if model.learning_rate is None else float(model.learning_rate)
-    if solver == "em" and rate > 1:
-        raise ValueError(f"learning_rate is {rate}; EM accepts steps above 0 and up to 1.")
-    return rate
-
-
-def smoothing_of(model: Any, warm: bool) -> float:
-    """The smoothing that a fit starts with; one that goes on has the last one."""
-    if model.smoothing != "auto":
-        return float(model.smoothing)
-    return float(model.smoothing_) if warm else SMOOTHING
-
-
-def regularises(model: Any, n: int) -> bool:
-    """Whether held-out rows choose the smoothing.
-
-    On tables of categories alone the choice gained nothing, on small ones it is too noisy.
-    """
-    if model.smoothing != "auto" or solver_of(model) != "em":
-        return False
-    numbers = any(column.support not in ("binary", "codes") for column in model._table.columns)
-    return model.early_stopping or (numbers and n > SMALL)
-
-
-# What a circuit is made of: a fit that goes on cannot change it.
-BUILT_FROM = (
-    "structure",
-    "depth",
-    "n_replicas",
-    "n_decoders",
-    "n_sums",
-    "n_leaves",
-    "layer",
-    "leaf",
-    "grid_shape",
-    "categorical_features",
-    "min_variance",
-)
-
-
-def check_unchanged(model: Any) -> None:
-    """Refuse to go on with other settings of the circuit than those it was built with.
-
-    Raises
-    ------
-    ValueError
-        Names the parameter, its value and the one that the fitted model has.
-    """
-    for name, built in model._built_from.items():
-        now = repr(getattr(model, name))
-        if now != built:
-            raise ValueError(
-                f"{name} is {now}; the fitted model has {built}. Set it back, or fit anew with "
-                "warm_start=False."
-            )
 
 
 def prepare(
@@ -147,6 +77,7 @@ def prepare(
         random,
     )
     model._built_from = {name: repr(getattr(model, name)) for name in BUILT_FROM}
+    model._flat, model.mixture_weights_ = None, np.ones(1)
     model.leaf_families_ = [column.family_name for column in model._table.columns]
     return numbers
 
@@ -175,7 +106,7 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     hold = regularise or model.early_stopping or n_decoders > 0
     rows, validation = _split(model, circuit, numbers, weights, random if hold else None)
     del numbers
-    options = _options(model, len(rows.x), warm, regularise)
+    options = make_options(model, len(rows.x), warm, regularise)
     sums = marginals(circuit, rows)
     prior = initial.make_prior(circuit, sums, smoothing_of(model, warm))
     n_init = 1 if warm else model.n_init
@@ -190,8 +121,6 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     if len(runs) > 1:
         runs.sort(key=lambda run: _objective(circuit, run, rows, prior, options))
     state, progress = runs[-1]
-    if not warm:
-        model._flat, model.mixture_weights_ = None, np.ones(1)
     if n_decoders:
         assert validation is not None
         _add_decoders(model, n_decoders, circuit, state, rows, validation, options, random)
@@ -245,8 +174,6 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     device = choose_device(model.device)
     learning_rate_of(model)
     first = not hasattr(model, "_arrays")
-    if first:
-        model._flat, model.mixture_weights_ = None, np.ones(1)
     numbers = prepare(model, X, raws, weights, random) if first else go_on(model, raws)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
     rows = _rows(circuit, numbers, weights)
@@ -257,34 +184,13 @@ def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> N
     sums = sums + torch.tensor(past["marginals"], dtype=sums.dtype, device=sums.device)
     prior = initial.make_prior(circuit, sums, smoothing_of(model, not first))
     start = _start(model, circuit, sums, random, not first)
-    options = _options(model, len(rows.x), True, False)
+    options = make_options(model, len(rows.x), True, False)
     seen = past["rows"] + rows.evidence
     state, progress = training.stream(circuit, start, rows, prior, options, past["steps"], seen)
     steps = past["steps"] + training.n_batches(len(rows.x), options.batch_size)
     model._stream = {"marginals": sums.cpu().numpy(), "rows": seen, "steps": steps}
     model._table = model._table.with_rows(circuit.inputs.counts(sums).cpu().numpy())
     _store(model, circuit, state, progress)
-
-
-def _options(model: Any, n: int, warm: bool, regularise: bool) -> Options:
-    """Settings of the training loop for n rows."""
-    solver, learned = solver_of(model), model._spec["learned"]
-    batch_size = choose_batch_size(model.batch_size, n, solver)
-    first, last = 1.0, 1.0
-    if learned:
-        first, last = FULL_BATCH_POWERS if batch_size >= n else LEARNED_POWERS
-    return Options(
-        solver,
-        learning_rate_of(model),
-        batch_size,
-        choose_max_iter(model.max_iter, n, batch_size, solver, learned),
-        model.tol,
-        model.n_iter_no_change,
-        DTYPES[model.dtype],
-        (last if warm else first, last),
-        model.early_stopping,
-        regularise,
-    )
 
 
 def _store(model: Any, circuit: Circuit, state: State, progress: Progress) -> None:

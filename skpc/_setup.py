@@ -1,4 +1,4 @@
-"""What a fit decides before it starts: columns, families, structure, batches, passes.
+"""What a fit decides before it starts: columns, families, structure.
 
 Axes: n rows, D columns.
 """
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ._frames import RawColumn, container
+from ._settings import SMALL
 from ._shapes import row_weight
 from ._supports import SUPPORTS
 from ._table import Column, Table, describe, numbers
@@ -29,19 +30,11 @@ AUTO_DEPTH = 3
 LEARNED_TREES = 24
 RANDOM_TREES = 10
 
-# Small tables, of so many rows at most, are fitted in full batches, and to fewer learned trees:
-# the prior of every tree counts for more there.
-SMALL = 1000
+# Small tables are fitted to fewer learned trees: the prior of every tree counts for more there.
 SMALL_TREES = 8
 
 # Rows that suffice to learn a structure from.
 STRUCTURE_ROWS = 100_000
-
-# How learned trees share a row in the first and in the last pass, see `circuit.layers.root`: 1
-# lets each specialise on rows of its own, near 0 all learn the same. Full batches are those of
-# small tables, which have no rows to spare for a tree.
-LEARNED_POWERS = (0.2, 0.6)
-FULL_BATCH_POWERS = (0.1, 0.2)
 
 
 def make_table(
@@ -282,51 +275,6 @@ def structure_rows(n: int, random_state: np.random.RandomState) -> slice | NDArr
     if n <= STRUCTURE_ROWS:
         return slice(None)
     return np.sort(random_state.choice(n, STRUCTURE_ROWS, replace=False))
-
-
-def choose_batch_size(batch_size: Any, n: int, solver: str) -> int:
-    """Rows a step: for EM all of a small table; else a 128th of them between 64 and 512."""
-    if batch_size is None:
-        return n
-    if batch_size == "auto":
-        return n if n <= SMALL and solver == "em" else min(n, int(np.clip(n // 128, 64, 512)))
-    return int(min(batch_size, n))
-
-
-def choose_max_iter(max_iter: Any, n: int, batch_size: int, solver: str, learned: bool) -> int:
-    """Passes: 100 over full batches of EM, else 5,000 steps' worth between 5 and 50 (Adam: 500).
-
-    EM over mini-batches fits learned trees in 12 passes at most, or in as many as make 300
-    steps; more overfit.
-    """
-    if max_iter != "auto":
-        return int(max_iter)
-    if batch_size >= n and solver == "em":
-        return 100
-    if learned and solver == "em":
-        return int(max(300 * batch_size // n, np.clip(5000 * batch_size // n, 5, 12)))
-    return int(np.clip(5000 * batch_size // n, 5, 50 if solver == "em" else 500))
-
-
-def choose_device(device: str) -> torch.device:
-    """The torch device of a name; "auto" is CUDA where there is one.
-
-    Raises
-    ------
-    ValueError
-        If torch does not know the name or has no such device.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"device is {device!r}; 'auto', 'cpu' and the devices of this build of torch are "
-            f"accepted ({str(error).splitlines()[0]})"
-        ) from None
-    return found
 
 
 def make_circuit(

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._given import given_range, given_step
 from ._numeric_table import check_numbers
-from ._setup import choose_device
+from ._settings import choose_device
 from ._sklearn import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
 from .direct import Moments, merge
 from .direct import grid as grids

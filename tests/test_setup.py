@@ -6,11 +6,9 @@ import pytest
 import torch
 
 from skpc._frames import read_columns
+from skpc._settings import choose_batch_size, choose_device, choose_max_iter
 from skpc._setup import (
     categorical_mask,
-    choose_batch_size,
-    choose_device,
-    choose_max_iter,
     column_mask,
     families,
     make_leaves,
