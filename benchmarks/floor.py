@@ -23,6 +23,7 @@ from skpc._setup import make_circuit
 
 RESULTS = Path(__file__).parent / "results"
 ROWS, COLUMNS, BATCH = 8192, 111, 512
+FIXED = {"batch_size": BATCH, "n_decoders": 0, "random_state": 0, "smoothing": 0.1}
 RANDOM = {"structure": "random_trees", "depth": 3, "n_replicas": 10}
 CIRCUITS = {
     **{f"random trees, CP, K = {k}": {**RANDOM, "n_sums": k} for k in (16, 32, 64, 128)},
@@ -71,14 +72,19 @@ def operations(model: EinetDensityEstimator) -> int:
 
 def seconds_a_pass(X: np.ndarray, settings: dict, passes: int = 6) -> tuple[float, object]:
     """Median of the passes after the first, and the model."""
-    fixed = {"batch_size": BATCH, "random_state": 0, "smoothing": 0.1}
-    model = EinetDensityEstimator(**settings, **fixed, max_iter=passes).fit(X)
+    model = EinetDensityEstimator(**settings, **FIXED, max_iter=passes).fit(X)
     return float(np.median(np.diff(model.history_["seconds"]))), model
 
 
 def shares(X: np.ndarray, settings: dict) -> dict[str, float]:
     """Share of each group of operations in one pass."""
-    fixed = {"batch_size": BATCH, "random_state": 0, "smoothing": 0.1, "max_iter": 1}
+    fixed = {
+        "batch_size": BATCH,
+        "n_decoders": 0,
+        "random_state": 0,
+        "smoothing": 0.1,
+        "max_iter": 1,
+    }
     with profile(activities=[ProfilerActivity.CPU]) as record:
         EinetDensityEstimator(**settings, **fixed).fit(X)
     spent = {event.key: event.self_cpu_time_total for event in record.key_averages()}

@@ -71,7 +71,7 @@ def fit_for(train: np.ndarray, settings: dict, seconds: float) -> EinetDensityEs
     )
     each = max((three - one) / 2, 1e-3)
     passes = int(np.clip((seconds - one) / each + 1, 1, MOST_PASSES))
-    return EinetDensityEstimator(**settings, n_decoders=0, max_iter=passes).fit(train)
+    return EinetDensityEstimator(**settings, max_iter=passes).fit(train)
 
 
 def scheduled(
@@ -144,7 +144,9 @@ def main() -> None:
     for name in options.sets:
         train, valid, columns = load(Path(options.data), name)
         default, seconds = seconds_of(
-            lambda a=train, c=columns: EinetDensityEstimator(**c, random_state=0).fit(a)
+            lambda a=train, c=columns: EinetDensityEstimator(**c, n_decoders=0, random_state=0).fit(
+                a
+            )
         )
         found["defaults"].append(f"{default.score(valid):.3f} ({default.n_iter_})")
         seconds_row.append(f"{seconds:.0f}")

@@ -24,6 +24,8 @@ POINTS = 1024
 RATE, BATCH = 5e-3, 128
 # Passes over the rows, but at least and at most as many as make so many steps.
 PASSES, LEAST_STEPS, MOST_STEPS = 25, 800, 4000
+# Rows that a decoder learns from: random ones of a larger table.
+MOST_ROWS = 200_000
 # Passes, and the step over the first one, in which rows that were held out are learned too.
 LAST_PASSES, LAST_RATE = 0.1, 0.2
 # Weight of the first one below which the trees stay alone.
@@ -48,7 +50,8 @@ def fit_decoders(
     of_trees : Tensor (n,)
         Log densities of the held rows by the trees.
     rows, held : Rows
-        Rows to learn from, and rows that decide the weights and are learned afterwards.
+        Rows to learn from, at most MOST_ROWS of them, and rows that decide the weights and are
+        learned afterwards.
     dtype : torch.dtype
         Of the passes.
     random : numpy.random.RandomState
@@ -60,11 +63,12 @@ def fit_decoders(
         alone.
     weights : Tensor (P,)
     """
+    rows = _some(rows, random)
     leaves = make_leaves(model._table, model._spec["min_variance"])
     circuit = continuous.flat_circuit(leaves, POINTS, rows.x.device)
     sums = initial.marginals(circuit, blocks(circuit, rows, None))
     prior = initial.make_prior(circuit, sums, 0.0)
-    options = _options(len(rows.x), dtype)
+    options = _options(model, len(rows.x), dtype)
     states, scores = [], [of_trees]
     weights = torch.ones(1, dtype=torch.float64)
     for _ in range(n_decoders):
@@ -93,10 +97,20 @@ def fit_decoders(
     return _joined(found, weights[1:]), weights
 
 
-def _options(n: int, dtype: torch.dtype) -> Options:
+def _some(rows: Rows, random: np.random.RandomState) -> Rows:
+    """All rows, or random ones of a large table."""
+    if len(rows.x) <= MOST_ROWS:
+        return rows
+    index = torch.from_numpy(random.choice(len(rows.x), MOST_ROWS, replace=False))
+    index = index.to(rows.x.device)
+    return Rows(rows.x[index], rows.weights[index], rows.constant)
+
+
+def _options(model: Any, n: int, dtype: torch.dtype) -> Options:
     """Settings of the training loop for n rows."""
     steps = training.n_batches(n, BATCH)
     passes = min(max(PASSES, LEAST_STEPS // steps), max(1, MOST_STEPS // steps))
+    passes = passes if model.max_iter == "auto" else min(passes, int(model.max_iter))
     return Options("decoder", RATE, BATCH, passes, 0.0, passes, dtype)
 
 

@@ -106,6 +106,7 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     hold = regularise or model.early_stopping or n_decoders > 0
     rows, validation = _split(model, circuit, numbers, weights, random if hold else None)
     del numbers
+    watched = validation if regularise or model.early_stopping else None
     options = make_options(model, len(rows.x), warm, regularise)
     sums = marginals(circuit, rows)
     prior = initial.make_prior(circuit, sums, smoothing_of(model, warm))
@@ -115,9 +116,7 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     for _ in range(n_init):
         start = _start(model, circuit, sums, random, warm)
         order = seeded(random)
-        runs.append(
-            _train(model, circuit, start, rows, validation, prior, options, order, reporter)
-        )
+        runs.append(_train(model, circuit, start, rows, watched, prior, options, order, reporter))
     if len(runs) > 1:
         runs.sort(key=lambda run: _objective(circuit, run, rows, prior, options))
     state, progress = runs[-1]

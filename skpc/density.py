@@ -179,10 +179,11 @@ default="from_dtype"
     What training raises is then a power mean, not the likelihood itself; the fitted model
     is the plain mixture, and scores and `history_` are its exact likelihoods.
 
-    A continuous mixture is trained by Adam through its network, at first with points that are
-    shifted at random in every step, then with points that move themselves. The network is not
-    kept: what remains is a circuit of one leaf region. Held-out rows (a `validation_fraction`,
-    at most 5,000) decide the weights of the trees and of each such mixture, and are learned
+    A continuous mixture is trained by Adam through its network: in 25 passes over batches of
+    128 rows (but 800 to 4,000 steps; `max_iter` if that is less), from at most 200,000 rows; at
+    first with points that are shifted at random in every step, then with points that move. The
+    network is not kept: what remains is a circuit of one leaf region. Held-out rows (a
+    `validation_fraction`, at most 5,000) decide what the trees and each mixture weigh, and are learned
     afterwards; where the first one weighs less than 0.02 the trees stay alone. `partial_fit`
     and fits that go on leave these mixtures and weights as they are.
 

@@ -40,7 +40,9 @@ LAYERS = ["cp", "tucker"]
 # Structures that fit any number of columns.
 ANY_WIDTH = {name: STRUCTURES[name] for name in ("shallow_trees", "deep_trees", "row", "auto")}
 
-TINY: dict[str, Any] = {"n_replicas": 2, "n_sums": 3, "n_leaves": 2, "max_iter": 8}
+TINY: dict[str, Any] = {
+    "n_replicas": 2, "n_decoders": 0, "n_sums": 3, "n_leaves": 2, "max_iter": 8
+}  # fmt: skip
 
 
 def _classes(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
