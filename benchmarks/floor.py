@@ -78,13 +78,7 @@ def seconds_a_pass(X: np.ndarray, settings: dict, passes: int = 6) -> tuple[floa
 
 def shares(X: np.ndarray, settings: dict) -> dict[str, float]:
     """Share of each group of operations in one pass."""
-    fixed = {
-        "batch_size": BATCH,
-        "n_decoders": 0,
-        "random_state": 0,
-        "smoothing": 0.1,
-        "max_iter": 1,
-    }
+    fixed = {**FIXED, "max_iter": 1}
     with profile(activities=[ProfilerActivity.CPU]) as record:
         EinetDensityEstimator(**settings, **fixed).fit(X)
     spent = {event.key: event.self_cpu_time_total for event in record.key_averages()}

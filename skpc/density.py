@@ -183,9 +183,9 @@ default="from_dtype"
     128 rows (but 800 to 4,000 steps; `max_iter` if that is less), from at most 200,000 rows; at
     first with points that are shifted at random in every step, then with points that move. The
     network is not kept: what remains is a circuit of one leaf region. Held-out rows (a
-    `validation_fraction`, at most 5,000) decide what the trees and each mixture weigh, and are learned
-    afterwards; where the first one weighs less than 0.02 the trees stay alone. `partial_fit`
-    and fits that go on leave these mixtures and weights as they are.
+    `validation_fraction`, at most 5,000) decide what the trees and each mixture weigh, and are
+    learned afterwards; where the first one weighs less than 0.02 the trees stay alone.
+    `partial_fit` and fits that go on leave these mixtures and weights as they are.
 
     References
     ----------
