@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from .leaves import Leaf
-from .rows import Rows
+from .places import Places
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LeafGroup:
     columns : Tensor (n_columns,)
     phi : slice
         Slots of these columns in Phi.
-    packed : Rows
+    packed : Places
         Rows of all their incidences in the packed parameters seen as (F S, K).
     column_of : Tensor (n,)
         For each incidence its position in `columns`.
@@ -42,7 +42,7 @@ class LeafGroup:
     family: Leaf
     columns: Tensor
     phi: slice
-    packed: Rows
+    packed: Places
     column_of: Tensor
     region_of: Tensor
 
@@ -100,14 +100,14 @@ class InputLayer:
 
     def _slot_index(
         self, scopes: Sequence[tuple[int, ...]], widths: list[int], starts: dict[int, int]
-    ) -> Rows:
+    ) -> Places:
         """Row of Phi of every slot of every region; unused slots point at a row of zeros."""
         n_slots = self.shape[1]
         index = []
         for scope in scopes:
             slots = [starts[v] + i for v in scope for i in range(widths[v])]
             index.extend(slots + [self.n_phi] * (n_slots - len(slots)))
-        return Rows(index, self.device)
+        return Places(index, self.device)
 
     def _group(
         self, columns: list[int], families: Sequence[Leaf], starts: dict[int, int]
@@ -120,7 +120,7 @@ class InputLayer:
             family=family,
             columns=torch.tensor(columns, device=self.device),
             phi=slice(starts[columns[0]], starts[columns[0]] + width * len(columns)),
-            packed=Rows([row + i for _, row in mine for i in range(width)], self.device),
+            packed=Places([row + i for _, row in mine for i in range(width)], self.device),
             column_of=torch.tensor([position[v] for v, _ in mine], device=self.device),
             region_of=torch.tensor([row // self.shape[1] for _, row in mine], device=self.device),
         )

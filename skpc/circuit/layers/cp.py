@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..rows import Rows
+from ..places import Places
 from ..trace import Choice, Flow, Trace, pick, rescale
 from .base import Layer, at_rows, chosen, sum_flows, weighted_sums
 
@@ -42,7 +42,7 @@ class EdgeSums(Layer):
         device: torch.device,
     ) -> None:
         self.level = level
-        self.children = Rows(children, device)
+        self.children = Places(children, device)
         self.n_regions = n_regions
         self.block = slice(first, first + len(children))
         self.shape = shape
@@ -107,7 +107,7 @@ class Products(Layer):
             if partition in position:
                 slots.setdefault(slot, []).append((position[partition], edge))
         self.slots = [
-            (Rows([p for p, _ in pairs], device), Rows([e for _, e in pairs], device))
+            (Places([p for p, _ in pairs], device), Places([e for _, e in pairs], device))
             for pairs in (sorted(slots[slot]) for slot in sorted(slots))
         ]
         # Of a slot all edges have a sum, or none.
@@ -120,7 +120,7 @@ class Products(Layer):
         self.full = self._full()
         everywhere = sorted(pair for pairs in slots.values() for pair in pairs)
         self.parents = torch.tensor([p for p, _ in everywhere], dtype=torch.long, device=device)
-        self.edges = Rows([e for _, e in everywhere], device)
+        self.edges = Places([e for _, e in everywhere], device)
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Multiply slot after slot.

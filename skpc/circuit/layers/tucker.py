@@ -6,7 +6,7 @@ Axes: F partitions of a fold, I and J units of their children, O output units, B
 import torch
 from torch import Tensor
 
-from ..rows import Rows
+from ..places import Places
 from ..trace import Choice, Flow, Scaled, Trace, pick, rescale
 from .base import Layer, at_rows, chosen, weighted_sums
 
@@ -45,9 +45,9 @@ class Tucker(Layer):
     ) -> None:
         self.level = level
         self.n_partitions = n_partitions
-        self.partitions = Rows(partitions, device)
+        self.partitions = Places(partitions, device)
         self.child_levels = (children[0][0], children[1][0])
-        self.children = (Rows(children[0][1], device), Rows(children[1][1], device))
+        self.children = (Places(children[0][1], device), Places(children[1][1], device))
         self.n_regions = n_regions
         self.shape = shape
 

@@ -1,4 +1,4 @@
-"""Rows of the leading axis: a view where they are adjacent, one index where not."""
+"""Places on the leading axis: a view where they are adjacent, one index where not."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 
-class Rows:
-    """A fixed selection of rows of tensors' leading axis.
+class Places:
+    """A fixed selection of places on tensors' leading axis.
 
     Parameters
     ----------
