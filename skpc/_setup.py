@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ._columns import Column, describe, numbers
 from ._frames import RawColumn, container
 from ._settings import SMALL
 from ._shapes import row_weight
 from ._supports import SUPPORTS
-from ._table import Column, Table, describe, numbers
+from ._table import Table
 from .circuit import RegionGraph, chow_liu_tree, poon_domingos, random_binary_trees
 from .circuit.circuit import Circuit
 from .circuit.leaves import FAMILIES, Leaf
