@@ -56,6 +56,10 @@ class DecoderState:
         First step size.
     seed : int
         Of the shifts and of the dropout, with the step.
+    inputs : tuple of Tensor
+        Weights and biases, then the points that the parameters were decoded at.
+    outputs : Tensor (N, M)
+        Free numbers of the parameters, with the graph that leads to them from the inputs.
     """
 
     parameters: Parameters
@@ -63,6 +67,8 @@ class DecoderState:
     points: Momentum
     rate: float
     seed: int
+    inputs: tuple[Tensor, ...] = ()
+    outputs: Tensor | None = None
 
 
 def flat_circuit(families: Sequence[Leaf], n_units: int, device: torch.device) -> Circuit:
@@ -127,12 +133,9 @@ def update(
         Rows that the prior is weighed against.
     """
     leaves, (counts,) = prior.add(circuit, mean.leaves, mean.sums, evidence)
-    with torch.enable_grad():
-        layers = [layer.clone().requires_grad_() for layer in state.network.free]
-        points = _points(state).clone().requires_grad_()
-        outputs = _outputs(layers, points, _mask(state))
-    upstream = _free_gradient(circuit, outputs.detach(), leaves)
-    *by_layers, by_points = torch.autograd.grad(outputs, [*layers, points], upstream)
+    assert state.outputs is not None
+    upstream = _free_gradient(circuit, state.outputs.detach(), leaves)
+    *by_layers, by_points = torch.autograd.grad(state.outputs, state.inputs, upstream)
     network = state.network.advance(tuple(by_layers), rate)
     latent = state.points
     if _moving(state) or rate <= (1 - MOVING) * state.rate:
@@ -154,8 +157,12 @@ def _moving(state: DecoderState) -> bool:
 
 def _decoded(circuit: Circuit, state: DecoderState) -> DecoderState:
     """The state with the parameters for its next block."""
-    outputs = _outputs(state.network.free, _points(state), _mask(state))
-    return replace(state, parameters=_parameters(circuit, outputs, state.points.free[1]))
+    leads = (*state.network.free, _points(state))
+    with torch.enable_grad():
+        inputs = tuple(tensor.detach().clone().requires_grad_() for tensor in leads)
+        outputs = _outputs(inputs[:-1], inputs[-1], _mask(state))
+    parameters = _parameters(circuit, outputs.detach(), state.points.free[1])
+    return replace(state, parameters=parameters, inputs=inputs, outputs=outputs)
 
 
 def _hidden(layers: Sequence[Tensor], points: Tensor) -> Tensor:
@@ -174,7 +181,7 @@ def _outputs(layers: Sequence[Tensor], points: Tensor, mask: Tensor | None) -> T
 
 
 def _generator(state: DecoderState) -> torch.Generator:
-    """Randomness of a step: the same where its outputs are made and where they are derived."""
+    """Randomness of a step, by its number."""
     return torch.Generator().manual_seed(state.seed + 2 * state.network.step)
 
 
