@@ -245,5 +245,5 @@ def _free_gradient(circuit: Circuit, outputs: Tensor, leaves: Tensor) -> Tensor:
     found = []
     for group, free in zip(circuit.inputs.groups, _free_parts(circuit, outputs), strict=True):
         gradient = group.family.free_gradient(free, *group.unpack(leaves))
-        found.append(gradient.flatten(0, 1))
-    return torch.cat(found).T.float()
+        found.append(gradient.flatten(0, 1).float())
+    return torch.cat(found).T
