@@ -11,14 +11,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._settings import SMALL
 from ._setup import make_leaves
 from .circuit import continuous, initial, training
-from .circuit.circuit import Parameters
+from .circuit.circuit import Circuit, Parameters
 from .circuit.data import Rows, blocks
 from .circuit.mixture import choose_weights
 from .circuit.queries import log_density
-from .circuit.training import Options
+from .circuit.statistics import Prior
+from .circuit.training import Options, Progress
 
+# Continuous mixtures where "auto" has some.
+DECODERS = 1
+# Statistics of all columns, such as one a category, above which it has none: each of 1,024 units
+# has as many numbers.
+WIDEST = 3000
 # The points, or units, of each.
 POINTS = 1024
 RATE, BATCH = 5e-3, 128
@@ -30,6 +37,17 @@ MOST_ROWS = 200_000
 LAST_PASSES, LAST_RATE = 0.1, 0.2
 # Weight of the first one below which the trees stay alone.
 LEAST_WEIGHT = 0.02
+
+
+def n_decoders_of(model: Any, n: int) -> int:
+    """Number of continuous mixtures that a fit of n rows asks for."""
+    if model.n_decoders != "auto":
+        return int(model.n_decoders)
+    chosen = isinstance(model.structure, str) and model.structure == "auto"
+    leaves = make_leaves(model._table, model._spec["min_variance"])
+    width = sum(leaf.n_statistics for leaf in leaves)
+    pays = model._spec["learned"] and n > SMALL and width <= WIDEST
+    return DECODERS if chosen and pays else 0
 
 
 def fit_decoders(
@@ -69,32 +87,45 @@ def fit_decoders(
     sums = initial.marginals(circuit, blocks(circuit, rows, None))
     prior = initial.make_prior(circuit, sums, 0.0)
     options = _options(model, len(rows.x), dtype)
-    states, scores = [], [of_trees]
-    weights = torch.ones(1, dtype=torch.float64)
-    for _ in range(n_decoders):
-        generator = torch.Generator().manual_seed(int(random.randint(np.iinfo(np.int32).max)))
-        begun = continuous.start(circuit, sums, generator, RATE)
-        state, progress = training.train(circuit, begun, rows, prior, options, generator)
-        assert isinstance(state, continuous.DecoderState)
-        states.append((state, generator))
-        scores.append(log_density(circuit, continuous.finish(circuit, state), held.x, dtype))
-        weights = choose_weights(torch.stack([s.double() for s in scores]), held.weights)
-        if model.verbose:
-            print(_line(len(states), progress.log_likelihood[-1], float(weights[-1])))
-        if weights[1] < LEAST_WEIGHT:
-            return None, torch.ones(1, dtype=torch.float64)
     everything = Rows(
         torch.cat([rows.x, held.x]), torch.cat([rows.weights, held.weights]), rows.constant
     )
     last = replace(
         options, max_iter=ceil(LAST_PASSES * options.max_iter), learning_rate=LAST_RATE * RATE
     )
-    found = []
-    for state, generator in states:
-        learned, _ = training.train(circuit, state, everything, prior, last, generator)
-        assert isinstance(learned, continuous.DecoderState)
-        found.append(continuous.finish(circuit, learned))
+    # Rows of evidence, so that weights of any scale mean the same.
+    counts = held.weights * (held.evidence / held.total)
+    found: list[Parameters] = []
+    scores, weights = [of_trees.double()], torch.ones(1, dtype=torch.float64)
+    for _ in range(n_decoders):
+        generator = torch.Generator().manual_seed(int(random.randint(np.iinfo(np.int32).max)))
+        begun = continuous.start(circuit, sums, generator, RATE)
+        state, progress = _trained(circuit, begun, rows, prior, options, generator)
+        score = log_density(circuit, continuous.finish(circuit, state), held.x, dtype)
+        scores.append(score.double())
+        weights = choose_weights(torch.stack(scores), counts)
+        if model.verbose:
+            print(_line(len(scores) - 1, progress.log_likelihood[-1], float(weights[-1])))
+        # The first one tells whether this is a table for them.
+        if len(scores) == 2 and not float(weights[1]) >= LEAST_WEIGHT:
+            return None, torch.ones(1, dtype=torch.float64)
+        state, _ = _trained(circuit, state, everything, prior, last, generator)
+        found.append(continuous.finish(circuit, state))
     return _joined(found, weights[1:]), weights
+
+
+def _trained(
+    circuit: Circuit,
+    state: continuous.DecoderState,
+    rows: Rows,
+    prior: Prior,
+    options: Options,
+    generator: torch.Generator,
+) -> tuple[continuous.DecoderState, Progress]:
+    """The state after the passes of the options."""
+    trained, progress = training.train(circuit, state, rows, prior, options, generator)
+    assert isinstance(trained, continuous.DecoderState)
+    return trained, progress
 
 
 def _some(rows: Rows, random: np.random.RandomState) -> Rows:

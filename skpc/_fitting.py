@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from ._decoders import fit_decoders
+from ._decoders import fit_decoders, n_decoders_of
 from ._frames import RawColumn
 from ._settings import (
     BUILT_FROM,
@@ -21,7 +21,6 @@ from ._settings import (
     choose_device,
     learning_rate_of,
     make_options,
-    n_decoders_of,
     regularises,
     smoothing_of,
     solver_of,
@@ -77,6 +76,9 @@ def prepare(
         random,
     )
     model._built_from = {name: repr(getattr(model, name)) for name in BUILT_FROM}
+    # Numbers of an earlier fit do not go with what has been decided now.
+    for old in ("_arrays", "_cache"):
+        model.__dict__.pop(old, None)
     model._flat, model.mixture_weights_ = None, np.ones(1)
     model.leaf_families_ = [column.family_name for column in model._table.columns]
     return numbers
@@ -120,7 +122,9 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     if len(runs) > 1:
         runs.sort(key=lambda run: _objective(circuit, run, rows, prior, options))
     state, progress = runs[-1]
-    if n_decoders:
+    # An interrupted fit leaves the trees.
+    _store(model, circuit, state, progress)
+    if n_decoders and not reporter.stopped:
         assert validation is not None
         _add_decoders(model, n_decoders, circuit, state, rows, validation, options, random)
     steps = len(progress.seconds) * training.n_batches(len(rows.x), options.batch_size)

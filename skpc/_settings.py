@@ -16,9 +16,6 @@ LEARNING_RATES = {"em": 0.5, "adam": 0.1}
 SMOOTHING = 0.1
 MOST_HELD = 5000
 
-# Continuous mixtures where "auto" has some.
-DECODERS = 1
-
 # Tables of so many rows at most are small: they are fitted in full batches.
 SMALL = 1000
 
@@ -65,14 +62,6 @@ def regularises(model: Any, n: int) -> bool:
         return False
     numbers = any(column.support not in ("binary", "codes") for column in model._table.columns)
     return model.early_stopping or (numbers and n > SMALL)
-
-
-def n_decoders_of(model: Any, n: int) -> int:
-    """Number of continuous mixtures that a fit of n rows asks for."""
-    if model.n_decoders != "auto":
-        return int(model.n_decoders)
-    chosen = isinstance(model.structure, str) and model.structure == "auto"
-    return DECODERS if chosen and model._spec["learned"] and n > SMALL else 0
 
 
 # What a circuit is made of: a fit that goes on cannot change it.

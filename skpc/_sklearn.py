@@ -41,6 +41,7 @@ class PassReporter:
     def __init__(self, estimator: Any, max_passes: int, X: Any) -> None:
         self.estimator = estimator
         self.X = X
+        self.stopped = False
         # Callbacks cost nothing unless somebody has set some or a search passes them on.
         self.active = HAS_CALLBACKS and (
             hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
@@ -63,9 +64,11 @@ class PassReporter:
         attributes : callable
             Returns the fitted attributes of the estimator as of now.
         """
-        return self.active and self.task.call_on_fit_task_end(
-            estimator=self.estimator, X=self.X, reconstruction_attributes=attributes
-        )
+        if self.active:
+            self.stopped = self.task.call_on_fit_task_end(
+                estimator=self.estimator, X=self.X, reconstruction_attributes=attributes
+            )
+        return self.stopped
 
     def close(self, attributes: Callable[[], dict[str, Any]]) -> None:
         """The fit ended."""

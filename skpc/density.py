@@ -61,7 +61,8 @@ default="auto"
         leaves, which a small network decodes from points of a latent space of 32 dimensions
         (see Notes). They model what moves all columns at once, such as the topic of a text,
         and trees what binds a few. "auto": one where `structure` is "auto", its trees are
-        learned and the table has more than 1,000 rows; else none.
+        learned and the table has more than 1,000 rows and at most 3,000 categories and columns;
+        else none.
     n_sums : int, default=12
         Number of units K of a sum region.
     n_leaves : int or None, default=None
@@ -183,9 +184,10 @@ default="from_dtype"
     128 rows (but 800 to 4,000 steps; `max_iter` if that is less), from at most 200,000 rows; at
     first with points that are shifted at random in every step, then with points that move. The
     network is not kept: what remains is a circuit of one leaf region. Held-out rows (a
-    `validation_fraction`, at most 5,000) decide what the trees and each mixture weigh, and are
-    learned afterwards; where the first one weighs less than 0.02 the trees stay alone.
-    `partial_fit` and fits that go on leave these mixtures and weights as they are.
+    `validation_fraction`, without early stopping at most 5,000) decide what the trees and each
+    mixture weigh, and are learned afterwards (trees that Adam trains do not learn them); where
+    the first mixture weighs less than 0.02 the trees stay alone. `partial_fit` and fits that go
+    on leave mixtures and weights as they are.
 
     References
     ----------
@@ -604,6 +606,10 @@ default="from_dtype"
             graph = RegionGraph(**state["structure_"])
             state = {**state, "_table": Table.from_state(state["_table"]), "structure_": graph}
         super().__setstate__(state)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """A fit that was interrupted before its trees were trained leaves nothing to ask."""
+        return hasattr(self, "_arrays")
 
     def __sklearn_tags__(self) -> Any:
         """Missing cells are welcome."""

@@ -14,7 +14,7 @@ from helpers.cases import Case, masked, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 from skops import io as skops_io
 
-from skpc import _decoders
+from skpc import EinetDensityEstimator, _decoders, _fitting
 
 
 @pytest.fixture(autouse=True)
@@ -74,12 +74,88 @@ def test_trees_stay_alone_where_a_mixture_helps_nothing(monkeypatch):
     assert_array_equal(model.mixture_weights_, [1.0])
 
 
-def test_rows_that_were_held_out_are_learned_too():
-    X = topics(60, 5)
-    X[::2] = 1 - X[::2]
-    held = tiny(n_decoders=1).fit(X)
-    # Every column's first statistics are of all rows.
-    assert held._stream["rows"] == 60
+def test_rows_that_were_held_out_are_learned_too(monkeypatch):
+    model = tiny(n_decoders=1).fit(topics(60, 5))
+    assert model._stream["rows"] == 60
+    seen = []
+    train = _decoders.training.train
+
+    def spy(circuit, state, rows, *rest):
+        seen.append(len(rows.x))
+        return train(circuit, state, rows, *rest)
+
+    monkeypatch.setattr(_decoders.training, "train", spy)
+    tiny(n_decoders=1).fit(topics(60, 5))
+    # Trees, then the mixture, without the six rows; then the mixture with them.
+    assert seen == [54, 54, 60]
+
+
+def test_weights_of_any_scale_mean_the_same():
+    X = topics(400)
+    wanted = tiny(n_decoders=1).fit(X).mixture_weights_
+    small = tiny(n_decoders=1).fit(X, sample_weight=np.full(400, 1e-6)).mixture_weights_
+    assert_allclose(small, wanted, atol=0.05)
+
+
+def test_a_later_mixture_does_not_drop_them_all(monkeypatch):
+    shares = iter([[0.5, 0.5], [0.4, 0.01, 0.59]])
+    chosen = lambda *_: torch.tensor(next(shares), dtype=torch.float64)  # noqa: E731
+    monkeypatch.setattr(_decoders, "LEAST_WEIGHT", 0.02)
+    monkeypatch.setattr(_decoders, "choose_weights", chosen)
+    assert_allclose(tiny(n_decoders=2).fit(topics()).mixture_weights_, [0.4, 0.01, 0.59])
+
+
+@pytest.mark.parametrize("leaf", ["exponential", "gaussian", "lognormal", "gamma"])
+def test_columns_without_spread_do_no_harm(leaf):
+    X = topics(600, 4)
+    value = 0.0 if leaf in ("exponential", "gaussian") else 3.0
+    X = np.column_stack([X, np.full(600, value)])
+    model = tiny(n_decoders=1, leaf=["bernoulli"] * 4 + [leaf]).fit(X)
+    assert np.isfinite(model.mixture_weights_).all()
+    assert np.isfinite(model.score_samples(X)).all()
+
+
+def test_defaults_have_one_above_a_thousand_rows(monkeypatch):
+    monkeypatch.setattr(_decoders, "LEAST_WEIGHT", 0.0)
+    settings = {"n_replicas": 2, "n_sums": 3, "max_iter": 2, "random_state": 0}
+    for rows, n_parts in ((1000, 1), (1001, 2)):
+        model = EinetDensityEstimator(**settings).fit(topics(rows))
+        assert len(model.mixture_weights_) == n_parts
+
+
+@pytest.mark.parametrize(("widest", "n_parts"), [(8, 2), (7, 1)])
+def test_defaults_have_none_for_very_wide_tables(monkeypatch, widest, n_parts):
+    monkeypatch.setattr(_decoders, "LEAST_WEIGHT", 0.0)
+    monkeypatch.setattr(_decoders, "WIDEST", widest)
+    settings = {"n_replicas": 2, "n_sums": 3, "max_iter": 2, "random_state": 0}
+    model = EinetDensityEstimator(**settings).fit(topics(1001, 8))
+    assert len(model.mixture_weights_) == n_parts
+
+
+def test_an_interrupted_fit_leaves_the_trees(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    X = topics()
+    model = tiny(n_decoders=1).fit(X[:300])
+    monkeypatch.setattr(_fitting, "fit_decoders", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X)
+    trees = tiny(n_decoders=0).fit(X)
+    assert_array_equal(model.mixture_weights_, [1.0])
+    assert_allclose(model.score(X), trees.score(X), atol=0.1)
+
+
+def test_other_default_types_and_modes_of_torch_do_not_matter():
+    X = topics()
+    wanted = tiny(n_decoders=1).fit(X).score_samples(X)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert_allclose(tiny(n_decoders=1).fit(X).score_samples(X), wanted)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    with torch.inference_mode():
+        assert_allclose(tiny(n_decoders=1).fit(X).score_samples(X), wanted)
 
 
 def test_copies_and_files_score_alike():

@@ -37,6 +37,9 @@ LATENT, HIDDEN, DROPOUT = 32, 128, 0.3
 SPREAD = 0.5
 # The share of the step's fall after which the points move, and their step over the network's.
 MOVING, FASTER = 0.4, 10.0
+# How far free numbers may be from those of the column's own distribution: further out the
+# families are at their bounds, and gradients would drive the network on without end.
+REACH = 12.0
 # Keeps shifted points off the ends of the unit interval.
 END = 1e-5
 
@@ -56,6 +59,8 @@ class DecoderState:
         First step size.
     seed : int
         Of the shifts and of the dropout, with the step.
+    centre : Tensor (M,)
+        Free numbers of the columns' own distributions.
     inputs : tuple of Tensor
         Weights and biases, then the points that the parameters were decoded at.
     outputs : Tensor (N, M)
@@ -67,6 +72,7 @@ class DecoderState:
     points: Momentum
     rate: float
     seed: int
+    centre: Tensor
     inputs: tuple[Tensor, ...] = ()
     outputs: Tensor | None = None
 
@@ -93,21 +99,22 @@ def start(circuit: Circuit, sums: Tensor, generator: torch.Generator, rate: floa
     """
     seed = int(torch.randint(2**62, (1,), generator=generator))
     engine = torch.quasirandom.SobolEngine(LATENT, scramble=True, seed=seed)
-    points = _to_normal(engine.draw(circuit.inputs.n_units))
+    points = _to_normal(engine.draw(circuit.inputs.n_units, dtype=torch.float32))
     layers: list[Tensor] = []
     for inputs in (LATENT, HIDDEN, HIDDEN):
-        weights = torch.randn((HIDDEN, inputs), generator=generator) * sqrt(2 / inputs)
-        layers += [weights, torch.zeros(HIDDEN)]
+        weights = _normals((HIDDEN, inputs), generator) * sqrt(2 / inputs)
+        layers += [weights, torch.zeros(HIDDEN, dtype=torch.float32)]
     hidden = _hidden(layers, points)
     marginal = _free_marginals(circuit, sums).float().cpu()
-    weights = torch.randn((len(marginal), HIDDEN), generator=generator)
+    weights = _normals((len(marginal), HIDDEN), generator)
     decoded = hidden @ weights.T
     scale = SPREAD / decoded.std(dim=0).mean()
     layers += [scale * weights, marginal - scale * decoded.mean(dim=0)]
     network = Momentum.begin(tuple(layer.to(circuit.device) for layer in layers))
-    latent = Momentum.begin((points.to(circuit.device), torch.zeros_like(points[:, 0])))
-    parameters = Parameters(torch.empty(0), ())
-    return _decoded(circuit, DecoderState(parameters, network, latent, rate, seed))
+    points = points.to(circuit.device)
+    latent = Momentum.begin((points, torch.zeros_like(points[:, 0])))
+    nothing, centre = Parameters(torch.empty(0), ()), marginal.to(circuit.device)
+    return _decoded(circuit, DecoderState(nothing, network, latent, rate, seed, centre))
 
 
 def update(
@@ -134,8 +141,12 @@ def update(
     """
     leaves, (counts,) = prior.add(circuit, mean.leaves, mean.sums, evidence)
     assert state.outputs is not None
-    upstream = _free_gradient(circuit, state.outputs.detach(), leaves)
-    *by_layers, by_points = torch.autograd.grad(state.outputs, state.inputs, upstream)
+    outputs = state.outputs.detach()
+    inside = _inside(outputs, state.centre)
+    upstream = _free_gradient(circuit, inside, leaves)
+    upstream = torch.where((outputs - inside) * upstream > 0, 0.0, upstream)
+    with torch.inference_mode(False):
+        *by_layers, by_points = torch.autograd.grad(state.outputs, state.inputs, upstream)
     network = state.network.advance(tuple(by_layers), rate)
     latent = state.points
     if _moving(state) or rate <= (1 - MOVING) * state.rate:
@@ -148,7 +159,8 @@ def update(
 def finish(circuit: Circuit, state: DecoderState) -> Parameters:
     """Parameters at the points, without shift or dropout."""
     points, logits = state.points.free
-    return _parameters(circuit, _outputs(state.network.free, points, None), logits)
+    outputs = _outputs(state.network.free, points, None)
+    return _parameters(circuit, _inside(outputs, state.centre), logits)
 
 
 def _moving(state: DecoderState) -> bool:
@@ -158,10 +170,11 @@ def _moving(state: DecoderState) -> bool:
 def _decoded(circuit: Circuit, state: DecoderState) -> DecoderState:
     """The state with the parameters for its next block."""
     leads = (*state.network.free, _points(state))
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
         inputs = tuple(tensor.detach().clone().requires_grad_() for tensor in leads)
         outputs = _outputs(inputs[:-1], inputs[-1], _mask(state))
-    parameters = _parameters(circuit, outputs.detach(), state.points.free[1])
+    inside = _inside(outputs.detach(), state.centre)
+    parameters = _parameters(circuit, inside, state.points.free[1])
     return replace(state, parameters=parameters, inputs=inputs, outputs=outputs)
 
 
@@ -180,6 +193,15 @@ def _outputs(layers: Sequence[Tensor], points: Tensor, mask: Tensor | None) -> T
     return hidden @ layers[6].T + layers[7]
 
 
+def _inside(outputs: Tensor, centre: Tensor) -> Tensor:
+    """Free numbers (N, M) within REACH of the centre (M,)."""
+    return torch.minimum(torch.maximum(outputs, centre - REACH), centre + REACH)
+
+
+def _normals(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=torch.float32)
+
+
 def _generator(state: DecoderState) -> torch.Generator:
     """Randomness of a step, by its number."""
     return torch.Generator().manual_seed(state.seed + 2 * state.network.step)
@@ -190,7 +212,8 @@ def _points(state: DecoderState) -> Tensor:
     points = state.points.free[0]
     if _moving(state):
         return points
-    shift = torch.rand((1, points.shape[1]), generator=_generator(state)).to(points.device)
+    shift = torch.rand((1, points.shape[1]), generator=_generator(state), dtype=points.dtype)
+    shift = shift.to(points.device)
     return _to_normal((torch.special.ndtr(points) + shift) % 1.0)
 
 
@@ -202,8 +225,8 @@ def _mask(state: DecoderState) -> Tensor:
     """Zeros, and 1 / (1 - DROPOUT) for what is kept, (N, H)."""
     generator = _generator(state).manual_seed(state.seed + 2 * state.network.step + 1)
     shape = (len(state.points.free[0]), HIDDEN)
-    kept = torch.rand(shape, generator=generator) >= DROPOUT
-    return (kept / (1 - DROPOUT)).to(state.points.free[0].device)
+    kept = torch.rand(shape, generator=generator, dtype=torch.float32) >= DROPOUT
+    return kept.to(torch.float32).div_(1 - DROPOUT).to(state.points.free[0].device)
 
 
 def _free_parts(circuit: Circuit, outputs: Tensor) -> list[Tensor]:

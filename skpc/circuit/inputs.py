@@ -32,7 +32,7 @@ class LeafGroup:
     phi : slice
         Slots of these columns in Phi.
     packed : Places
-        Rows of all their incidences in the packed parameters seen as (F S, K).
+        Places of all their incidences in the packed parameters seen as (F S, K).
     column_of : Tensor (n,)
         For each incidence its position in `columns`.
     region_of : Tensor (n,)

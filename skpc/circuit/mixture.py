@@ -20,6 +20,8 @@ from .mapped import Pieces
 
 # Rows (n, D) with their missing cells filled.
 Query = Callable[[Circuit, Parameters, Tensor], Tensor]
+# Rows whose moments are asked of all parts at once.
+ROWS = 4096
 # EM steps for the weights of the parts.
 STEPS = 200
 
@@ -107,6 +109,15 @@ def moments(
     """Conditional means and variances as `queries.moments` gives them, of the mixture."""
     if len(parts) == 1:
         return queries.moments(parts[0].circuit, parts[0].parameters, x, pieces)
+    blocks = [_moments(parts, rows, pieces) for rows in x.split(ROWS)]
+    mean, variance = zip(*blocks, strict=True)
+    return torch.cat(mean), torch.cat(variance)
+
+
+def _moments(
+    parts: Sequence[Part], x: Tensor, pieces: Sequence[Pieces | None] | None
+) -> tuple[Tensor, Tensor]:
+    """Of a bounded number of rows, since answers of all parts are in memory at once."""
     found = [queries.moments(part.circuit, part.parameters, x, pieces) for part in parts]
     shares = _shares(parts, x).unsqueeze(2)
     means, variances = (torch.stack(m) for m in zip(*found, strict=True))

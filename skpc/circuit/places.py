@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Places:
-    """A fixed selection of places on tensors' leading axis.
+    """A fixed selection of places along tensors' leading axis.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class Options:
 
     Attributes
     ----------
-    solver : {"em", "adam"}
+    solver : {"em", "adam", "decoder"}
     learning_rate : float
         First step size; it falls linearly to zero over the passes. Full-batch EM has 1.
     batch_size : int
@@ -146,7 +146,7 @@ def train(
     Parameters
     ----------
     circuit : Circuit
-    state : EMState or AdamState
+    state : EMState, AdamState or DecoderState
     rows : Rows
     prior : Prior
     options : Options
@@ -161,7 +161,7 @@ def train(
 
     Returns
     -------
-    state : EMState or AdamState
+    state : of the same kind
     progress : Progress
     """
     progress = Progress()

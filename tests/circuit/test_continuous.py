@@ -47,7 +47,10 @@ def test_gradients_by_the_free_numbers_are_those_of_automatic_differentiation(ki
 
 def test_units_start_around_the_columns(kit, problem):
     circuit, _, _, sums = problem
-    parameters = continuous.finish(circuit, begin(circuit, sums))
+    state = begin(circuit, sums)
+    outputs = continuous._outputs(state.network.free, state.points.free[0], None)
+    assert_near(outputs.mean(dim=0), state.centre, 1e-4)
+    parameters = continuous.finish(circuit, state)
     assert torch.isfinite(parameters.leaves).all()
     assert_near(parameters.sums[0].sum(), torch.ones((), dtype=torch.float64))
     assert_near(parameters.sums[0], torch.full((1, 1, N), 1 / N, dtype=torch.float64))

@@ -76,11 +76,14 @@ class Exponential(Leaf):
 
     def from_free(self, free: Tensor) -> Tensor:
         """Log m, bounded as `project` bounds m, to -1 / m."""
-        return -torch.exp(-free.clamp(log(self.lowest), log(LARGEST)))
+        return -torch.exp(-self._bounded(free))
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
         """Sums / m - count."""
-        return sums * torch.exp(-free) - count
+        return sums * torch.exp(-self._bounded(free)) - count
+
+    def _bounded(self, log_mean: Tensor) -> Tensor:
+        return log_mean.clamp(log(self.lowest), log(LARGEST))
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
         """-m log u, (n, 1, B) to (n, B)."""

@@ -102,16 +102,21 @@ class Gamma(Leaf):
 
     def from_free(self, free: Tensor) -> Tensor:
         """(log a, log of the mean) to natural parameters, a between its bounds."""
-        a = torch.exp(free[:, 0].clamp(log(SMALLEST_SHAPE), log(self.highest)))
-        log_mean = free[:, 1].clamp(log(SMALLEST), log(LARGEST))
+        a, log_mean = self._bounded(free)
         return torch.stack([a - 1, -a * torch.exp(-log_mean)], dim=1)
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
         """By log a: a (s1 - s2 / m - n (digamma(a) - log b - 1)); by log m: a (s2 / m - n)."""
-        a, log_mean, n = torch.exp(free[:, 0]), free[:, 1], count[:, 0]
+        a, log_mean = self._bounded(free)
+        n = count[:, 0]
         logs, shares = sums[:, 0] - n * log_mean, sums[:, 1] * torch.exp(-log_mean)
         by_shape = a * (logs - shares + n * (log_minus_digamma(a) + 1))
         return torch.stack([by_shape, a * (shares - n)], dim=1)
+
+    def _bounded(self, free: Tensor) -> tuple[Tensor, Tensor]:
+        """A and the log of the mean, between their bounds."""
+        a = torch.exp(free[:, 0].clamp(log(SMALLEST_SHAPE), log(self.highest)))
+        return a, free[:, 1].clamp(log(SMALLEST), log(LARGEST))
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
         """(n, 2, B) to (n, B), at least SMALLEST."""
