@@ -2,11 +2,14 @@
 
     python benchmarks/direct_paper.py elbo --data FOLDER
     python benchmarks/direct_paper.py table --data FOLDER [--names NAME ...] [--splits N]
+                                            [--basis kernel|fourier]
                                             [--prior NAME] [--scale auto|ridge]
 
 FOLDER (or the variable SKPC_DATA) holds uci/<name>.npz with X, y and test_mask. `elbo` draws the
 ELBO against iterations and seconds and says on how many states it is exact; `table` measures test
-errors. Seconds are those of one core: set OMP_NUM_THREADS=1.
+errors, on the basis of `direct_recipe.py` (which says why), or, with `--basis fourier`, on random
+Fourier features, whose prior and steps the other options choose. Seconds are those of one core:
+set OMP_NUM_THREADS=1.
 """
 
 import argparse
@@ -24,6 +27,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from direct import RESULTS, clock, load, scaled, write
 from direct_published import published_path
+from direct_recipe import choose_kernel, choose_options, deviations, principal_functions
 from direct_sampled import reinforce, reparam
 from scipy.optimize import minimize
 from scipy.spatial.distance import pdist
@@ -35,6 +39,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import cross_val_score
 
 from skpc.direct.features import collect_blocks, map_blocks
+from skpc.direct.mixture_solve import solve_mixture
 from skpc.direct.search import Options, fit
 from skpc.direct.statistics import standardise
 
@@ -105,54 +110,106 @@ def test_error(data, coef, u, y, feature_map):
     return float(np.sqrt(np.mean((mean + data.y_mean - y) ** 2)))
 
 
-def one_split(folder, name, k, options):
+def prepare_kernel(folder, name, k):
+    """As `prepare`, with the principal functions of a kernel."""
+    x, y, masks = load(folder, name)
+    test = masks[:, k]
+    (u,) = scaled(x[~test], x)
+    kernel = choose_kernel(u[~test], y[~test], k)
+    print(name, k, kernel.order, np.round(kernel.scales[:8], 2), flush=True)
+    return u, y, test, principal_functions(kernel, u[~test], k, N_FEATURES)
+
+
+def mixture(found, options, weight):
+    """Five components that start from a mean-field posterior."""
+    return solve_mixture(
+        found.problem,
+        found.solution.state,
+        5,
+        sampling=False,
+        max_iter=options.max_iter,
+        tol=min(options.tol * weight, 1e-4),
+        random=np.random.RandomState(0),
+    )
+
+
+def one_split(folder, name, k, options, basis):
     """Errors, zeros and seconds: the mean-field, the mixture, the continuous posterior."""
-    u, y, test, feature_map = prepare(folder, name, k)
-    data, moment_seconds = clock(lambda: moments_of(u[~test], y[~test], feature_map))
-    row = [moment_seconds]
-    for n_components in (1, 5):
-        chosen = replace(options, n_components=n_components)
-        found, seconds = clock(lambda o=chosen: fit(data, o, np.random.RandomState(0)))
-        q = found.posterior
+    prepared = prepare_kernel if basis == "kernel" else prepare
+    u, y, test, feature_map = prepared(folder, name, k)
+    n_features = feature_map(u[:1]).shape[1]
+    data, moment_seconds = clock(lambda: moments_of(u[~test], y[~test], feature_map, n_features))
+    step_seconds = 0.0
+    if basis == "kernel":
+        options, step_seconds = clock(lambda: choose_options(data, options))
+    row = [n_features, moment_seconds]
+    found, seconds = clock(lambda: fit(data, options, np.random.RandomState(0)))
+    mixed, more = clock(lambda: mixture(found, options, data.weight))
+    paths = (found.solution.path, mixed.path)
+    used = (step_seconds + seconds, step_seconds + seconds + more)
+    for q, path, total in zip((found.posterior, mixed.posterior), paths, used, strict=True):
         zeros = q.weights @ q.probabilities[:, :, len(found.problem.codes) // 2].mean(axis=1)
         error = test_error(data, q.weights @ q.mean, u[test], y[test], feature_map)
-        row += [error, zeros, found.solution.path[-1], seconds]
-    # The continuous prior is as wide as the uniform one on the grid that the bound chose.
-    wide = float(np.sqrt(np.mean(found.problem.step**2) * np.mean(found.problem.codes**2)))
+        row += [error, zeros, path[-1], total]
+    # The continuous prior is as wide as the process's, or as the uniform one on the chosen grid.
+    wide = deviations(data)
+    if basis == "fourier":
+        wide = np.sqrt(np.mean(found.problem.step**2) * np.mean(found.problem.codes**2))
     coef, seconds = clock(lambda: reparam(data, wide))
     row += [test_error(data, coef, u[test], y[test], feature_map), seconds]
     print(name, k, np.round(row, 4), flush=True)
     return row
 
 
+FOURIER = [
+    f"{N_FEATURES} random Fourier features. Lengthscales: those that predict best in three",
+    "folds of up to 1,500 training rows, of 1/4, 1/2, 1, 2 and 4 times the median distance for",
+    "all columns and those of a Gaussian process on 500 training rows (one a column).",
+    "REPARAM's prior is as wide as the uniform one on the chosen grid.",
+]
+KERNEL = [
+    f"the principal functions of a kernel on up to {N_FEATURES:,} training rows, which is the best",
+    "of six Gaussian processes on held-out training rows (benchmarks/direct_recipe.py). Prior:",
+    "90 % at zero, the other codes alike. Steps: of the prior variances of the process, or of its",
+    "posterior, by the ELBO; the search is part of the seconds. REPARAM's prior has the process's",
+    "variances.",
+]
+
+
 def table(arguments):
     options = replace(OPTIONS, prior=arguments.prior, near_ridge=arguments.scale == "ridge")
-    lines = [
-        f"Test RMSE in the stored units of y, mean over {arguments.splits} splits, with",
-        f"{N_FEATURES} random Fourier features. Lengthscales: those that predict best in three",
-        "folds of up to 1,500 training rows, of 1/4, 1/2, 1, 2 and 4 times the median distance for",
-        "all columns and those of a Gaussian process on 500 training rows (one a column).",
-        f'Prior "{arguments.prior}", step "{arguments.scale}", 4',
-        "bits, 15 noise levels. Zeros: expected share among drawn weights. Gain: nats of the",
-        "mixture's bound above mean-field's. REPARAM: a normal mean-field posterior by",
-        "reparameterised gradients, 5,000 steps of Adam on the same moments, with a normal prior",
-        "as wide as the uniform one on the chosen grid. Seconds are those of one core without",
-        "reading rows, which all share ('moments'); the mixture's include its mean-field start.",
+    head = [
+        "Test RMSE in the stored units of y, mean over splits, with",
+        *(KERNEL if arguments.basis == "kernel" else FOURIER),
+        "4 bits, 15 noise levels. Functions: their number. Zeros: expected share among drawn",
+        "weights. Gain: nats of the mixture's bound above mean-field's. REPARAM: a normal",
+        "mean-field posterior by reparameterised gradients, 5,000 steps of Adam on the same",
+        "moments. Seconds are those of one core without reading rows, which all share",
+        "('moments'); the mixture's include its mean-field start.",
         "",
-        "| table | mean-field | zeros | seconds | 5-mixture | zeros | gain | seconds | REPARAM | "
-        "seconds | moments (s) |",
-        "| --- " * 11 + "|",
+        "| table | splits | functions | mean-field | zeros | seconds | 5-mixture | zeros | gain | "
+        "seconds | REPARAM | seconds | moments (s) |",
+        "| --- " * 13 + "|",
     ]
-    for name in arguments.names:
-        rows = [one_split(arguments.data, name, k, options) for k in range(arguments.splits)]
-        moments, mf, mf_zeros, mf_elbo, mf_s, mix, mix_zeros, elbo, mix_s, cont, cont_s = np.mean(
-            rows, axis=0
-        )
-        lines.append(
-            f"| {name} | {mf:.4g} | {mf_zeros:.1%} | {mf_s:.1f} | {mix:.4g} | {mix_zeros:.1%} | "
-            f"{elbo - mf_elbo:.2f} | {mix_s:.1f} | {cont:.4g} | {cont_s:.1f} | {moments:.1f} |"
-        )
-    write(arguments.output or "paper_table", "DIRECT: the paper's table of errors", lines)
+    rows = {name: [] for name in arguments.names}
+    for k in range(arguments.splits):
+        for name in arguments.names:
+            rows[name].append(one_split(arguments.data, name, k, options, arguments.basis))
+        lines = [line_of(name, found) for name, found in rows.items()]
+        title = "DIRECT: the paper's table of errors"
+        write(arguments.output or "paper_table", title, [*head, *lines])
+
+
+def line_of(name, rows):
+    """A line of the table: means over the splits so far."""
+    n, moments, mf, mf_zeros, mf_elbo, mf_s, mix, mix_zeros, elbo, mix_s, cont, cont_s = np.mean(
+        rows, axis=0
+    )
+    return (
+        f"| {name} | {len(rows)} | {n:.0f} | {mf:.4g} | {mf_zeros:.1%} | {mf_s:.1f} | {mix:.4g} | "
+        f"{mix_zeros:.1%} | {elbo - mf_elbo:.2f} | {mix_s:.1f} | {cont:.4g} | {cont_s:.1f} | "
+        f"{moments:.1f} |"
+    )
 
 
 def traced(problem):
@@ -239,6 +296,7 @@ if __name__ == "__main__":
     parser.add_argument("--data", default=os.environ.get("SKPC_DATA"))
     parser.add_argument("--names", nargs="+", default=["autos", "gas", "protein"])
     parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--basis", default="kernel", choices=["kernel", "fourier"])
     parser.add_argument("--prior", default="uniform")
     parser.add_argument("--scale", default="auto", choices=["auto", "ridge"])
     parser.add_argument("--output", help="name of the results file, direct_<name>.md")

@@ -18,6 +18,8 @@ from .elbo import Floats, Problem, State, evaluate, factors
 from .polish import polish
 
 SOLVERS = ("auto", "lbfgs", "coordinate")
+# Rise of a sweep, in units of the tolerance, below which Newton's method may lead to the optimum.
+NEAR = 100
 
 
 @dataclass(frozen=True)
@@ -125,19 +127,25 @@ class _Run:
             self._anneal(start, growth)
 
     def _anneal(self, start: State | None, growth: float) -> None:
-        """Raise tau from small to full, a few quasi-Newton steps at each value."""
+        """Raise tau from small to full, a few quasi-Newton steps at each value; keep the best.
+
+        With many rows codes freeze while tau is still small, and what freezes later is worse.
+        """
         small = _small_tau(self.problem)
         # A given start is re-heated only a little: enough to leave codes that got stuck.
         tau = small if start is None else max(small, float(start.tau[0]) / 16)
         state = flat(self.problem, tau) if start is None else start
+        best: State | None = None
         for _ in range(300):
             state, n = climb(self.problem, state.theta, tau, min(20, self.max_iter))
             self.n_iter += n
+            if best is None or state.elbo[0] > best.elbo[0]:
+                best = state
             target = float(state.noise.precision[0])
             if target <= 1.01 * tau:
                 break
             tau = min(growth * tau, target)
-        self.state = state
+        self.state = best or state
 
     def scatter(self, n_starts: int, random: np.random.RandomState) -> None:
         """Sweep from random codes as well, side by side, and keep the best."""
@@ -153,15 +161,23 @@ class _Run:
         self.state = many.best()
 
     def refine(self, rough: bool) -> None:
-        """Quasi-Newton, Newton and a sweep in turn, until sweeps no longer raise the ELBO."""
+        """Quasi-Newton, Newton and a sweep in turn, until sweeps no longer raise the ELBO.
+
+        Newton's method costs B**3, and far from the optimum it leads nowhere: it waits until
+        sweeps raise the ELBO by little.
+        """
         # However long the warming took: a posterior at a tau that is too small is of no use.
         self.max_iter += self.n_iter
+        near = rough
         while self.n_iter < self.max_iter and not self.converged:
             rising = self._approach()
-            if not rough:
+            if near and not rough:
                 self._polish()
             self.n_iter += 1
-            self.converged = not self._accept(sweep(self.problem, self.state)) and not rising
+            before = float(self.state.elbo[0])
+            still = not self._accept(sweep(self.problem, self.state)) and not rising
+            self.converged = near and still
+            near = near or still or float(self.state.elbo[0]) - before < NEAR * self.tol
         if not rough:
             self._polish()
 
