@@ -211,3 +211,33 @@ def test_adam_trains_the_trees_beside_them():
 def test_progress_is_told(capsys):
     tiny(n_decoders=1, verbose=10).fit(topics())
     assert "continuous mixture 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"early_stopping": True},
+        {"early_stopping": True, "solver": "adam"},
+        {"n_init": 2},
+        {"dtype": "float64"},
+        {"smoothing": 0.5},
+        {"smoothing": "auto"},
+        {"structure": "random_trees", "depth": 2, "layer": "tucker"},
+    ],
+    ids=str,
+)
+def test_other_settings_of_the_fit_go_with_them(settings):
+    rng = np.random.RandomState(0)
+    hidden = rng.normal(size=1200)
+    X = pd.DataFrame(
+        {
+            "number": np.where(rng.uniform(size=1200) < 0.1, np.nan, hidden),
+            "word": np.where(hidden + rng.normal(size=1200) > 0, "high", "low"),
+            "count": np.round(np.exp(hidden)).astype(int),
+        }
+    )
+    model = tiny(n_decoders=1, **settings).fit(X)
+    assert model.mixture_weights_.shape == (2,)
+    assert model.score(X) > tiny(n_decoders=0, **settings).fit(X).score(X) - 0.1
+    assert not model.impute(X.head(20)).isna().any(axis=None)
+    assert list(model.sample(3, random_state=0).dtypes) == list(X.dtypes)
