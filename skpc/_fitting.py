@@ -122,11 +122,10 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     if len(runs) > 1:
         runs.sort(key=lambda run: _objective(circuit, run, rows, prior, options))
     state, progress = runs[-1]
-    # An interrupted fit leaves the trees.
-    _store(model, circuit, state, progress)
+    of_trees = None
     if n_decoders and not reporter.stopped:
         assert validation is not None
-        _add_decoders(model, n_decoders, circuit, state, rows, validation, options, random)
+        of_trees = queries.log_density(circuit, state.parameters, validation.x, options.dtype)
     steps = len(progress.seconds) * training.n_batches(len(rows.x), options.batch_size)
     seen = rows.evidence
     if validation is not None and (regularise or n_decoders) and isinstance(state, EMState):
@@ -135,22 +134,22 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
         sums, seen = sums + marginals(circuit, validation), seen + validation.evidence
     model._stream = {"marginals": sums.cpu().numpy(), "rows": seen, "steps": steps}
     _store(model, circuit, state, progress)
+    # Last: an interruption leaves the trees, whole.
+    if of_trees is not None and validation is not None:
+        _add_decoders(model, n_decoders, of_trees, rows, validation, options.dtype, random)
     reporter.close(lambda: _attributes(circuit, state, progress))
 
 
 def _add_decoders(
     model: Any,
     n_decoders: int,
-    circuit: Circuit,
-    state: State,
+    of_trees: torch.Tensor,
     rows: Rows,
     held: Rows,
-    options: Options,
+    dtype: torch.dtype,
     random: np.random.RandomState,
 ) -> None:
     """Fit and store continuous mixtures beside the trees, and the weights of all."""
-    dtype = options.dtype
-    of_trees = queries.log_density(circuit, state.parameters, held.x, dtype)
     parameters, shares = fit_decoders(model, n_decoders, of_trees, rows, held, dtype, random)
     model.mixture_weights_ = shares.cpu().numpy()
     if parameters is not None:

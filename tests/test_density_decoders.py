@@ -143,6 +143,7 @@ def test_an_interrupted_fit_leaves_the_trees(monkeypatch):
         model.fit(X)
     trees = tiny(n_decoders=0).fit(X)
     assert_array_equal(model.mixture_weights_, [1.0])
+    assert model._stream["rows"] == len(X)
     assert_allclose(model.score(X), trees.score(X), atol=0.1)
 
 

@@ -154,7 +154,7 @@ def train(
         On the CPU; orders the rows of mini-batches.
     validation : Rows, optional
         Rows whose likelihood decides: the best pass is kept (`early_stopping`), or the
-        smoothing is chosen (`regularise`), or both, or only scored; `absorb` adds them.
+        smoothing is chosen (`regularise`), or both; `absorb` adds them to the model.
     on_pass : callable
         Called after each pass with its number, the progress and the state;
         training stops when it returns True.
