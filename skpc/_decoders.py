@@ -3,6 +3,7 @@
 Axes: n rows, P parts.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any
@@ -53,20 +54,23 @@ def n_decoders_of(model: Any, n: int) -> int:
 def fit_decoders(
     model: Any,
     n_decoders: int,
-    of_trees: Tensor,
+    others: Sequence[Tensor],
+    weights: Tensor,
     rows: Rows,
     held: Rows,
     dtype: torch.dtype,
     random: np.random.RandomState,
 ) -> tuple[Parameters | None, Tensor]:
-    """The units of all continuous mixtures, and the weights of trees and of each of them.
+    """The units of all continuous mixtures, and the weights of other parts and of each of them.
 
     Parameters
     ----------
     model : EinetDensityEstimator
     n_decoders : int
-    of_trees : Tensor (n,)
-        Log densities of the held rows by the trees.
+    others : sequence of Tensor (n,)
+        Log densities of the held rows by the trees and other parts.
+    weights : Tensor
+        Of these where they stay alone.
     rows, held : Rows
         Rows to learn from, at most MOST_ROWS of them, and rows that decide the weights and are
         learned afterwards.
@@ -77,26 +81,23 @@ def fit_decoders(
     Returns
     -------
     parameters : Parameters or None
-        Of `continuous.flat_circuit` with the units of all of them; None where the trees stay
+        Of `continuous.flat_circuit` with the units of all of them; None where the others stay
         alone.
     weights : Tensor (P,)
     """
-    rows = _some(rows, random)
+    rows = rows.some(MOST_ROWS, random)
     leaves = make_leaves(model._table, model._spec["min_variance"])
     circuit = continuous.flat_circuit(leaves, POINTS, rows.x.device)
     sums = initial.marginals(circuit, blocks(circuit, rows, None))
     prior = initial.make_prior(circuit, sums, 0.0)
     options = _options(model, len(rows.x), dtype)
-    everything = Rows(
-        torch.cat([rows.x, held.x]), torch.cat([rows.weights, held.weights]), rows.constant
-    )
+    everything = rows.joined(held)
     last = replace(
         options, max_iter=ceil(LAST_PASSES * options.max_iter), learning_rate=LAST_RATE * RATE
     )
-    # Rows of evidence, so that weights of any scale mean the same.
-    counts = held.weights * (held.evidence / held.total)
+    counts = held.counts
     found: list[Parameters] = []
-    scores, weights = [of_trees.double()], torch.ones(1, dtype=torch.float64)
+    scores, alone = list(others), weights
     for _ in range(n_decoders):
         generator = torch.Generator().manual_seed(int(random.randint(np.iinfo(np.int32).max)))
         begun = continuous.start(circuit, sums, generator, RATE)
@@ -105,13 +106,13 @@ def fit_decoders(
         scores.append(score.double())
         weights = choose_weights(torch.stack(scores), counts)
         if model.verbose:
-            print(_line(len(scores) - 1, progress.log_likelihood[-1], float(weights[-1])))
+            print(_line(len(found) + 1, progress.log_likelihood[-1], float(weights[-1])))
         # The first one tells whether this is a table for them.
-        if len(scores) == 2 and not float(weights[1]) >= LEAST_WEIGHT:
-            return None, torch.ones(1, dtype=torch.float64)
+        if not found and not float(weights[-1]) >= LEAST_WEIGHT:
+            return None, alone
         state, _ = _trained(circuit, state, everything, prior, last, generator)
         found.append(continuous.finish(circuit, state))
-    return _joined(found, weights[1:]), weights
+    return _joined(found, weights[len(others) :]), weights
 
 
 def _trained(
@@ -126,15 +127,6 @@ def _trained(
     trained, progress = training.train(circuit, state, rows, prior, options, generator)
     assert isinstance(trained, continuous.DecoderState)
     return trained, progress
-
-
-def _some(rows: Rows, random: np.random.RandomState) -> Rows:
-    """All rows, or random ones of a large table."""
-    if len(rows.x) <= MOST_ROWS:
-        return rows
-    index = torch.from_numpy(random.choice(len(rows.x), MOST_ROWS, replace=False))
-    index = index.to(rows.x.device)
-    return Rows(rows.x[index], rows.weights[index], rows.constant)
 
 
 def _options(model: Any, n: int, dtype: torch.dtype) -> Options:

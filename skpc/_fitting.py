@@ -3,8 +3,9 @@
 Axes: n rows, D columns.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from math import log, log1p
+from math import fsum, log
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from ._decoders import fit_decoders, n_decoders_of
+from ._decoders import LEAST_WEIGHT, fit_decoders, n_decoders_of
 from ._frames import RawColumn
+from ._gaussians import fit_gaussians, gaussian_arrays, gaussian_part, n_gaussians_of
 from ._settings import (
     BUILT_FROM,
     MOST_HELD,
@@ -40,7 +42,8 @@ from .circuit.circuit import Circuit
 from .circuit.continuous import flat_circuit
 from .circuit.data import Rows, blocks
 from .circuit.em import EMState
-from .circuit.mixture import Part
+from .circuit.mixture import choose_weights
+from .circuit.part import Part
 from .circuit.statistics import Prior
 from .circuit.training import Options, Progress, State
 
@@ -79,7 +82,7 @@ def prepare(
     # Numbers of an earlier fit do not go with what has been decided now.
     for old in ("_arrays", "_cache"):
         model.__dict__.pop(old, None)
-    model._flat, model.mixture_weights_ = None, np.ones(1)
+    model._flat, model._gaussians, model.mixture_weights_ = None, None, np.ones(1)
     model.leaf_families_ = [column.family_name for column in model._table.columns]
     return numbers
 
@@ -105,7 +108,9 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
     regularise = regularises(model, len(weights))
     n_decoders = 0 if warm else n_decoders_of(model, len(weights))
-    hold = regularise or model.early_stopping or n_decoders > 0
+    sizes = () if warm else n_gaussians_of(model, len(weights))
+    beside = n_decoders > 0 or len(sizes) > 0
+    hold = regularise or model.early_stopping or beside
     rows, validation = _split(model, circuit, numbers, weights, random if hold else None)
     del numbers
     watched = validation if regularise or model.early_stopping else None
@@ -123,12 +128,12 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
         runs.sort(key=lambda run: _objective(circuit, run, rows, prior, options))
     state, progress = runs[-1]
     of_trees = None
-    if n_decoders and not reporter.stopped:
+    if beside and not reporter.stopped:
         assert validation is not None
         of_trees = queries.log_density(circuit, state.parameters, validation.x, options.dtype)
     steps = len(progress.seconds) * training.n_batches(len(rows.x), options.batch_size)
     seen = rows.evidence
-    if validation is not None and (regularise or n_decoders) and isinstance(state, EMState):
+    if validation is not None and (regularise or beside) and isinstance(state, EMState):
         last = replace(prior, smoothing=progress.smoothing[progress.kept])
         state = training.absorb(circuit, state, last, rows, validation, options)
         sums, seen = sums + marginals(circuit, validation), seen + validation.evidence
@@ -136,22 +141,42 @@ def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) 
     _store(model, circuit, state, progress)
     # Last: an interruption leaves the trees, whole.
     if of_trees is not None and validation is not None:
-        _add_decoders(model, n_decoders, of_trees, rows, validation, options.dtype, random)
+        wanted = (sizes, n_decoders)
+        _add_parts(model, wanted, of_trees.double(), rows, validation, options.dtype, random)
     reporter.close(lambda: _attributes(circuit, state, progress))
 
 
-def _add_decoders(
+def _add_parts(
     model: Any,
-    n_decoders: int,
+    wanted: tuple[Sequence[int], int],
     of_trees: torch.Tensor,
     rows: Rows,
     held: Rows,
     dtype: torch.dtype,
     random: np.random.RandomState,
 ) -> None:
-    """Fit and store continuous mixtures beside the trees, and the weights of all."""
-    parameters, shares = fit_decoders(model, n_decoders, of_trees, rows, held, dtype, random)
-    model.mixture_weights_ = shares.cpu().numpy()
+    """Fit and store Gaussians and continuous mixtures beside the trees, and the weights of all.
+
+    `wanted` says how many: units of each mixture of Gaussians, and continuous mixtures.
+    """
+    sizes, n_decoders = wanted
+    scores, weights = [of_trees], torch.ones(1, dtype=torch.float64)
+    found = fit_gaussians(model, sizes, of_trees, rows, held, random) if sizes else None
+    if found is not None:
+        part, of_gaussians = found
+        shares = choose_weights(torch.stack([of_trees, of_gaussians]), held.counts)
+        if model.verbose:
+            print(f"Gaussians: weight on held-out rows {float(shares[1]):.3f}")
+        if float(shares[1]) >= LEAST_WEIGHT:
+            scores.append(of_gaussians)
+            weights, model._gaussians = shares, gaussian_arrays(part)
+            model.mixture_weights_ = shares.cpu().numpy()
+    if not n_decoders:
+        return
+    parameters, weights = fit_decoders(
+        model, n_decoders, scores, weights, rows, held, dtype, random
+    )
+    model.mixture_weights_ = weights.cpu().numpy()
     if parameters is not None:
         model._flat = [tensor.cpu().numpy() for tensor in (parameters.leaves, *parameters.sums)]
 
@@ -160,13 +185,15 @@ def make_parts(model: Any) -> list[Part]:
     """The fitted circuits with their parameters on the model's device, trees first."""
     device = choose_device(model.device)
     circuit = make_circuit(model.structure_, model._table, model._spec, device)
-    share = float(model.mixture_weights_[0])
-    parts = [Part(circuit, parameters_from(model._arrays, device), log(share))]
+    first, *others = model.mixture_weights_.tolist()
+    parts = [Part(circuit, parameters_from(model._arrays, device), log(first))]
+    if model._gaussians is not None:
+        parts.append(gaussian_part(model, others.pop(0), device))
     if model._flat is not None:
         parameters = parameters_from({"parameters": model._flat}, device)
         leaves = make_leaves(model._table, model._spec["min_variance"])
         flat = flat_circuit(leaves, parameters.leaves.shape[2], device)
-        parts.append(Part(flat, parameters, log1p(-share)))
+        parts.append(Part(flat, parameters, log(fsum(others))))
     return parts
 
 

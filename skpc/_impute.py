@@ -11,7 +11,7 @@ import torch
 from ._frames import RawColumn
 from ._table import Table
 from .circuit import mixture
-from .circuit.mixture import Part
+from .circuit.part import Part
 
 
 def impute(

@@ -69,6 +69,7 @@ BUILT_FROM = (
     "structure",
     "depth",
     "n_replicas",
+    "n_gaussians",
     "n_decoders",
     "n_sums",
     "n_leaves",

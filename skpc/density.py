@@ -28,7 +28,7 @@ from ._sklearn import (
 from ._table import Encoded, Table
 from ._validation import check_count, check_table
 from .circuit import RegionGraph, mixture
-from .circuit.mixture import Part
+from .circuit.part import Part
 
 Floats = NDArray[Any]
 
@@ -56,6 +56,11 @@ default="auto"
     n_replicas : int or None, default=None
         Number of trees R. None: 24 learned ones (8 of up to 1,000
         rows) or 10 random ones.
+    n_gaussians : int or "auto", default="auto"
+        Number of Gaussians with full covariances beside the trees, over all columns of numbers
+        at once (see Notes). They model numbers that are nearly functions of each other. "auto":
+        3 to 191, as many as held-out rows speak for, where `structure` is "auto", its trees are
+        learned and the table has 200 rows or more and 2 to 200 columns of numbers; else none.
     n_decoders : int or "auto", default="auto"
         Number of continuous mixtures beside the trees: each is a mixture of 1,024 products of
         leaves, which a small network decodes from points of a latent space of 32 dimensions
@@ -144,8 +149,9 @@ default="from_dtype"
         Regions and partitions.
     leaf_families_ : list of str
         Family of every column.
-    mixture_weights_ : ndarray (1 + n_decoders,)
-        Weight of the trees and of each continuous mixture; (1,) where the trees are alone.
+    mixture_weights_ : ndarray (P,)
+        Weight of the trees, of the Gaussians if there are some, and of each continuous mixture;
+        (1,) where the trees are alone.
     n_parameters_ : int
         Number of free parameters of the trees.
     history_ : dict of ndarray
@@ -183,17 +189,26 @@ default="from_dtype"
     A continuous mixture is trained by Adam through its network: in 25 passes over batches of
     128 rows (but 800 to 4,000 steps; `max_iter` if that is less), from at most 200,000 rows; at
     first with points that are shifted at random in every step, then with points that move. The
-    network is not kept: what remains is a circuit of one leaf region. Held-out rows (a
-    `validation_fraction`, without early stopping at most 5,000) decide what the trees and each
-    mixture weigh, and are learned afterwards (trees that Adam trains do not learn them); where
-    the first mixture weighs less than 0.02 the trees stay alone. `partial_fit` and fits that go
-    on leave mixtures and weights as they are.
+    network is not kept: what remains is a circuit of one leaf region.
+
+    The Gaussians are over the columns whose leaves are "gaussian", or "numeric" with more
+    numbers than values that stand out, as their maps make them; other columns are independent
+    of these in each Gaussian. EM trains them, with the expected numbers behind missing cells,
+    from at most 200,000 rows. "auto" tries mixtures of 3, 12, 48 and 128, each one with at least
+    10 rows a Gaussian, and mixes them.
+
+    Held-out rows (a `validation_fraction`, without early stopping at most 5,000) decide what the
+    trees, the Gaussians and each continuous mixture weigh, and are learned afterwards (trees that
+    Adam trains do not learn them). Gaussians that weigh less than 0.02 are left out, and so are
+    continuous mixtures where the first one does. `partial_fit` and fits that go on leave all but
+    the trees, and the weights, as they are.
 
     References
     ----------
     Peharz et al., "Einsum Networks: Fast and Scalable Learning of Tractable Probabilistic
     Circuits", ICML 2020; for the continuous mixtures Correia et al., "Continuous mixtures of
-    tractable probabilistic models", AAAI 2023.
+    tractable probabilistic models", AAAI 2023; for EM with missing numbers Ghahramani and
+    Jordan, "Supervised learning from incomplete data via an EM approach", NIPS 1993.
 
     Examples
     --------
@@ -215,6 +230,7 @@ default="from_dtype"
         ],
         "depth": [Interval(Integral, 0, None, closed="left"), None],
         "n_replicas": [Interval(Integral, 1, None, closed="left"), None],
+        "n_gaussians": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "n_decoders": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "n_sums": [Interval(Integral, 1, None, closed="left")],
         "n_leaves": [Interval(Integral, 1, None, closed="left"), None],
@@ -246,6 +262,7 @@ default="from_dtype"
         *,
         depth: int | None = None,
         n_replicas: int | None = None,
+        n_gaussians: Any = "auto",
         n_decoders: Any = "auto",
         n_sums: int = 12,
         n_leaves: int | None = None,
@@ -273,6 +290,7 @@ default="from_dtype"
         self.structure = structure
         self.depth = depth
         self.n_replicas = n_replicas
+        self.n_gaussians = n_gaussians
         self.n_decoders = n_decoders
         self.n_sums = n_sums
         self.n_leaves = n_leaves

@@ -6,6 +6,7 @@ Axes: n rows, D columns, B rows of a block.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,6 +45,24 @@ class Rows:
         weights that add up to one must not make the prior worth more than the table.
         """
         return max(self.total, float(len(self.weights)))
+
+    @property
+    def counts(self) -> Tensor:
+        """Weights that add to the rows of evidence, so that those of any scale mean the same."""
+        return self.weights * (self.evidence / self.total)
+
+    def some(self, most: int, random: np.random.RandomState) -> "Rows":
+        """All rows, or random ones of a larger table."""
+        if len(self.x) <= most:
+            return self
+        index = torch.from_numpy(random.choice(len(self.x), most, replace=False))
+        index = index.to(self.x.device)
+        return Rows(self.x[index], self.weights[index], self.constant)
+
+    def joined(self, other: "Rows") -> "Rows":
+        """These rows and others; the constant stays that of these."""
+        x, weights = torch.cat([self.x, other.x]), torch.cat([self.weights, other.weights])
+        return Rows(x, weights, self.constant)
 
 
 def blocks(circuit: Circuit, rows: Rows, index: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:

@@ -43,14 +43,18 @@ class Pieces:
             assert isinstance(family, Gaussian)
             mean, variance = family.moments(theta)
             shares = torch.ones_like(theta[:, :1])
-        zeroth, first, second = partial_moments(mean, variance, self.breaks)
-        a, b = self.intercepts, self.slopes
-        of_numbers = zeroth @ a + first @ b, zeroth @ a**2 + first @ (2 * a * b) + second @ b**2
+        of_numbers = self.of_normal(mean, variance)
         of_atoms = (
             torch.einsum("nmk,m->nk", shares[:, 1:], v) for v in (self.atoms, self.atoms**2)
         )
         number, square = (shares[:, 0] * x + y for x, y in zip(of_numbers, of_atoms, strict=True))
         return number, square
+
+    def of_normal(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """E[u] and E[u^2] where z is normal, without atoms; (n, K) to twice (n, K)."""
+        zeroth, first, second = partial_moments(mean, variance, self.breaks)
+        a, b = self.intercepts, self.slopes
+        return zeroth @ a + first @ b, zeroth @ a**2 + first @ (2 * a * b) + second @ b**2
 
 
 def partial_moments(

@@ -6,50 +6,33 @@ row's posterior shares of the parts join their answers.
 Axes: P parts, n rows, D columns.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import exp
 
 import torch
 from torch import Tensor
 
 from . import queries
-from .circuit import Circuit, Parameters
 from .layers.base import WEIGHT_FLOOR
 from .mapped import Pieces
+from .part import Part
 
-# Rows (n, D) with their missing cells filled.
-Query = Callable[[Circuit, Parameters, Tensor], Tensor]
 # Rows whose moments are asked of all parts at once.
 ROWS = 4096
 # EM steps for the weights of the parts.
 STEPS = 200
 
 
-@dataclass(frozen=True)
-class Part:
-    """A circuit with its numbers and its weight in the mixture."""
-
-    circuit: Circuit
-    parameters: Parameters
-    log_weight: float = 0.0
-
-
 def log_density(parts: Sequence[Part], x: Tensor, dtype: torch.dtype) -> Tensor:
     """Log density of every row, (n, D) to (n,); missing cells are integrated out."""
     if len(parts) == 1:
-        return queries.log_density(parts[0].circuit, parts[0].parameters, x, dtype)
+        return parts[0].log_density(x, dtype)
     return torch.logsumexp(_joint(parts, x, dtype), dim=0)
 
 
 def _joint(parts: Sequence[Part], x: Tensor, dtype: torch.dtype) -> Tensor:
     """Log of weight times density of every part, (P, n)."""
-    return torch.stack(
-        [
-            part.log_weight + queries.log_density(part.circuit, part.parameters, x, dtype)
-            for part in parts
-        ]
-    )
+    return torch.stack([part.log_weight + part.log_density(x, dtype) for part in parts])
 
 
 def _shares(parts: Sequence[Part], x: Tensor) -> Tensor:
@@ -62,7 +45,7 @@ def _shares(parts: Sequence[Part], x: Tensor) -> Tensor:
 def sample(parts: Sequence[Part], n: int, generator: torch.Generator) -> Tensor:
     """Independent draws of whole rows, (n, D)."""
     if len(parts) == 1:
-        return queries.sample(parts[0].circuit, parts[0].parameters, n, generator)
+        return parts[0].sample(n, generator)
     weights = torch.tensor([exp(part.log_weight) for part in parts], device=generator.device)
     part_of = torch.multinomial(weights, n, replacement=True, generator=generator)
     x = torch.empty(
@@ -71,7 +54,7 @@ def sample(parts: Sequence[Part], n: int, generator: torch.Generator) -> Tensor:
     for i, part in enumerate(parts):
         mine = part_of == i
         if n_mine := int(mine.sum()):
-            x[mine] = queries.sample(part.circuit, part.parameters, n_mine, generator)
+            x[mine] = part.sample(n_mine, generator)
     return x
 
 
@@ -81,25 +64,25 @@ def sample_conditional(parts: Sequence[Part], x: Tensor, generator: torch.Genera
     part_of = torch.zeros(len(x), dtype=torch.long, device=shares.device)
     if len(parts) > 1 and len(x):
         part_of = torch.multinomial(shares.T, 1, generator=generator).squeeze(1)
-    return _by_part(
-        parts, x, part_of, lambda c, p, rows: queries.sample_conditional(c, p, rows, generator)
-    )
+    return _by_part(parts, x, part_of, generator)
 
 
 def most_probable(parts: Sequence[Part], x: Tensor) -> Tensor:
     """Missing cells of a most probable state of each row's likeliest part, (n, D)."""
-    return _by_part(parts, x, _shares(parts, x).argmax(dim=0), queries.most_probable)
+    return _by_part(parts, x, _shares(parts, x).argmax(dim=0), None)
 
 
-def _by_part(parts: Sequence[Part], x: Tensor, part_of: Tensor, query: Query) -> Tensor:
+def _by_part(
+    parts: Sequence[Part], x: Tensor, part_of: Tensor, generator: torch.Generator | None
+) -> Tensor:
     """Rows completed by the part that each belongs to, part_of (n,)."""
     if len(parts) == 1:
-        return query(parts[0].circuit, parts[0].parameters, x)
+        return parts[0].complete(x, generator)
     found = torch.empty(x.shape, dtype=torch.float64, device=part_of.device)
     for i, part in enumerate(parts):
         mine = part_of == i
         if mine.any():
-            found[mine] = query(part.circuit, part.parameters, x[mine.to(x.device)])
+            found[mine] = part.complete(x[mine.to(x.device)], generator)
     return found
 
 
@@ -108,7 +91,7 @@ def moments(
 ) -> tuple[Tensor, Tensor]:
     """Conditional means and variances as `queries.moments` gives them, of the mixture."""
     if len(parts) == 1:
-        return queries.moments(parts[0].circuit, parts[0].parameters, x, pieces)
+        return parts[0].moments(x, pieces)
     blocks = [_moments(parts, rows, pieces) for rows in x.split(ROWS)]
     mean, variance = zip(*blocks, strict=True)
     return torch.cat(mean), torch.cat(variance)
@@ -118,7 +101,7 @@ def _moments(
     parts: Sequence[Part], x: Tensor, pieces: Sequence[Pieces | None] | None
 ) -> tuple[Tensor, Tensor]:
     """Of a bounded number of rows, since answers of all parts are in memory at once."""
-    found = [queries.moments(part.circuit, part.parameters, x, pieces) for part in parts]
+    found = [part.moments(x, pieces) for part in parts]
     shares = _shares(parts, x).unsqueeze(2)
     means, variances = (torch.stack(m) for m in zip(*found, strict=True))
     mean = (shares * means).sum(dim=0)
@@ -133,8 +116,7 @@ def likeliest_codes(parts: Sequence[Part], x: Tensor, n_codes: Sequence[int]) ->
     """Most probable code of every cell alone, as `queries.likeliest_codes`, of the mixture."""
     if not any(n_codes):
         return torch.full_like(x, torch.nan)
-    of_parts = [(part.circuit, part.parameters) for part in parts]
-    return queries.likeliest_codes(of_parts, x, n_codes, _shares(parts, x))
+    return queries.likeliest_codes(parts, x, n_codes, _shares(parts, x))
 
 
 def choose_weights(scores: Tensor, weights: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ Axes: n rows, D columns, B rows of a block, F leaf regions, K units, t statistic
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +12,21 @@ from torch import Tensor
 from .circuit import Circuit, Parameters
 from .inputs import LeafGroup
 from .mapped import Pieces
+
+
+class Asked(Protocol):
+    """A circuit with its numbers, as `part.Part`, that knows the posterior of its units."""
+
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """Its numbers."""
+
+    def posterior(self, rows: Tensor, shares: Tensor | None = None) -> Tensor:
+        """As `posterior`, (F, K, B)."""
 
 
 @torch.inference_mode()
@@ -52,7 +68,7 @@ def sample(circuit: Circuit, parameters: Parameters, n: int, generator: torch.Ge
     for start in range(0, n, circuit.draw_rows):
         rows = min(circuit.draw_rows, n - start)
         units = circuit.choose(parameters, trace, rows, generator)
-        parts.append(_draw_leaves(circuit, parameters, units, generator))
+        parts.append(draw_leaves(circuit, parameters, units, generator))
     return torch.cat(parts)
 
 
@@ -84,12 +100,12 @@ def _complete(
         slots = circuit.gather(rows, torch.float64)
         trace = circuit.forward(parameters, slots, torch.float64)
         units = circuit.choose(parameters, trace, len(rows), generator)
-        drawn = _draw_leaves(circuit, parameters, units, generator)
+        drawn = draw_leaves(circuit, parameters, units, generator)
         parts.append(torch.where(torch.isnan(rows), drawn, rows))
     return torch.cat(parts)
 
 
-def _draw_leaves(
+def draw_leaves(
     circuit: Circuit, parameters: Parameters, units: Tensor, generator: torch.Generator | None
 ) -> Tensor:
     """Every column drawn from its leaf regions' chosen units (F, B), or their modes, (B, D)."""
@@ -131,13 +147,13 @@ def moments(
         NaN in columns of codes.
     """
     found = [p and p.to(circuit.device) for p in pieces or [None] * circuit.inputs.n_columns]
-    of_units = [_unit_moments(group, parameters, found) for group in circuit.inputs.groups]
+    of_units = [unit_moments(group, parameters, found) for group in circuit.inputs.groups]
     blocks = x.split(circuit.block_rows)
     parts = [_block_moments(circuit, parameters, rows, of_units) for rows in blocks]
     return torch.cat([m for m, _ in parts]), torch.cat([v for _, v in parts])
 
 
-def _unit_moments(
+def unit_moments(
     group: LeafGroup, parameters: Parameters, pieces: Sequence[Pieces | None]
 ) -> tuple[Tensor, Tensor]:
     """Mean and mean square of every unit of every incidence of a group, twice (n, K)."""
@@ -153,7 +169,7 @@ def _unit_moments(
 
 
 def likeliest_codes(
-    models: Sequence[tuple[Circuit, Parameters]],
+    parts: Sequence["Asked"],
     x: Tensor,
     n_codes: Sequence[int],
     shares: Tensor,
@@ -162,7 +178,7 @@ def likeliest_codes(
 
     Parameters
     ----------
-    models : sequence of (Circuit, Parameters)
+    parts : sequence of Asked
         Whose mixture is asked, P of them.
     x : Tensor (n, D)
         NaN where missing.
@@ -176,28 +192,29 @@ def likeliest_codes(
     Tensor (n, D)
         NaN in columns that do not hold codes.
     """
-    size = min(circuit.block_rows for circuit, _ in models)
+    size = min(part.circuit.block_rows for part in parts)
     blocks = zip(x.split(size), shares.split(size, dim=1), strict=True)
-    return torch.cat([_block_codes(models, rows, n_codes, share) for rows, share in blocks])
+    return torch.cat([_block_codes(parts, rows, n_codes, share) for rows, share in blocks])
 
 
 def _block_codes(
-    models: Sequence[tuple[Circuit, Parameters]],
+    parts: Sequence["Asked"],
     rows: Tensor,
     n_codes: Sequence[int],
     shares: Tensor,
 ) -> Tensor:
-    flows = [_posterior(*model, rows, share) for model, share in zip(models, shares, strict=True)]
-    codes = torch.full_like(rows, torch.nan, device=models[0][0].device)
+    flows = [part.posterior(rows, share) for part, share in zip(parts, shares, strict=True)]
+    codes = torch.full_like(rows, torch.nan, device=parts[0].circuit.device)
     # All circuits were made for the same columns, so that their groups correspond.
-    for groups in zip(*(circuit.inputs.groups for circuit, _ in models), strict=True):
+    for groups in zip(*(part.circuit.inputs.groups for part in parts), strict=True):
         columns = groups[0].columns
         n = n_codes[int(columns[0])]
         if not n:
             continue
         total = codes.new_zeros((len(columns), n, len(rows)))
-        for group, (_, parameters), flow in zip(groups, models, flows, strict=True):
-            of_incidences = torch.bmm(_probabilities(group, parameters, n), flow[group.region_of])
+        for group, part, flow in zip(groups, parts, flows, strict=True):
+            probabilities = _probabilities(group, part.parameters, n)
+            of_incidences = torch.bmm(probabilities, flow[group.region_of])
             total.index_add_(0, group.column_of, of_incidences)
         codes[:, columns] = total.argmax(dim=1).T.to(codes.dtype)
     return codes
@@ -214,7 +231,7 @@ def _probabilities(group: LeafGroup, parameters: Parameters, n_codes: int) -> Te
     return torch.exp(logs)
 
 
-def _posterior(
+def posterior(
     circuit: Circuit, parameters: Parameters, rows: Tensor, shares: Tensor | None = None
 ) -> Tensor:
     """Probabilities of the units of the leaf regions given rows (B, D), (F, K, B).
@@ -228,6 +245,28 @@ def _posterior(
     return circuit.flows(parameters, trace, root)[0]
 
 
+def expected_moments(
+    circuit: Circuit, flow: Tensor, of_units: Sequence[tuple[Tensor, Tensor]]
+) -> tuple[Tensor, Tensor]:
+    """Mean and mean square of every column under flows (F, K, B), twice (B, D)."""
+    shape = (flow.shape[2], circuit.inputs.n_columns)
+    mean, square = flow.new_empty(shape), flow.new_empty(shape)
+    for group, values in zip(circuit.inputs.groups, of_units, strict=True):
+        units = flow[group.region_of]
+        for out, value in zip((mean, square), values, strict=True):
+            expected = torch.einsum("nkb,nk->nb", units, value)
+            columns = expected.new_zeros((len(group.columns), shape[0]))
+            out[:, group.columns] = columns.index_add_(0, group.column_of, expected).T
+    return mean, square
+
+
+def with_evidence(rows: Tensor, mean: Tensor, square: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and variances, those of observed cells their values and zero, (B, D)."""
+    seen = ~torch.isnan(rows)
+    variance = (square - mean * mean).clamp_min(0.0)
+    return torch.where(seen, rows, mean), torch.where(seen, 0.0, variance)
+
+
 def _block_moments(
     circuit: Circuit,
     parameters: Parameters,
@@ -235,14 +274,5 @@ def _block_moments(
     of_units: Sequence[tuple[Tensor, Tensor]],
 ) -> tuple[Tensor, Tensor]:
     rows = rows.to(circuit.device)
-    flow = _posterior(circuit, parameters, rows)
-    mean, square = torch.empty_like(rows), torch.empty_like(rows)
-    for group, values in zip(circuit.inputs.groups, of_units, strict=True):
-        posterior = flow[group.region_of]
-        for out, value in zip((mean, square), values, strict=True):
-            expected = torch.einsum("nkb,nk->nb", posterior, value)
-            columns = expected.new_zeros((len(group.columns), len(rows)))
-            out[:, group.columns] = columns.index_add_(0, group.column_of, expected).T
-    seen = ~torch.isnan(rows)
-    variance = (square - mean * mean).clamp_min(0.0)
-    return torch.where(seen, rows, mean), torch.where(seen, 0.0, variance)
+    flow = posterior(circuit, parameters, rows)
+    return with_evidence(rows, *expected_moments(circuit, flow, of_units))

@@ -1,0 +1,192 @@
+"""Gaussians with full covariances beside the trees, as users of the estimator meet them.
+
+Axes: n rows, D columns.
+"""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.cases import Case, masked, tiny
+from numpy.testing import assert_allclose, assert_array_equal
+from skops import io as skops_io
+
+from skpc import EinetDensityEstimator, _fitting, _gaussians
+
+
+def related(n=600, seed=0):
+    """Two clusters of strongly correlated numbers, one column with many zeros, (n, 4)."""
+    random = np.random.RandomState(seed)
+    base = random.normal(size=(n, 2)) + 3 * random.randint(2, size=(n, 1))
+    noise = 0.1 * random.normal(size=(n, 2))
+    X = np.column_stack([base, 50 + 20 * (base + noise)])
+    X[random.uniform(size=n) < 0.3, 1] = 0.0
+    return X
+
+
+def test_density_integrates_to_one():
+    X = related(300)[:, [0, 2]]
+    model = tiny(n_gaussians=5).fit(X)
+    x, y = np.linspace(-8, 12, 801), np.linspace(-150, 300, 901)
+    grid = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1).reshape(-1, 2)
+    total = np.exp(model.score_samples(grid)).sum() * (x[1] - x[0]) * (y[1] - y[0])
+    assert total == pytest.approx(1, abs=2e-3)
+
+
+def test_where_numbers_move_together_they_have_weight_and_raise_the_likelihood():
+    X, fresh = related(1000), related(1000, seed=1)
+    trees = tiny(n_replicas=4, n_sums=8).fit(X)
+    model = tiny(n_replicas=4, n_sums=8, n_gaussians=10).fit(X)
+    assert model.mixture_weights_.shape == (2,)
+    assert_allclose(model.mixture_weights_.sum(), 1)
+    assert model.mixture_weights_[1] > 0.3
+    assert model.score(fresh) > trees.score(fresh) + 0.3
+
+
+@pytest.mark.parametrize("n_decoders", [0, 1])
+@pytest.mark.parametrize("table", ["gaussian", "mixed"])
+def test_queries_agree(table, n_decoders):
+    case = Case("auto", "cp", table)
+    X = case.rows(300)
+    model = case.model(n_gaussians=4, n_decoders=n_decoders).fit(masked(X, 0.1))
+    rows = masked(case.rows(40, seed=1), 0.3)
+    some = np.arange(X.shape[1]) < 2
+    joint = model.score_samples(rows)
+    found = model.predict_conditional(rows, some) + model.predict_marginal(rows, ~some)
+    assert_allclose(found, joint, rtol=1e-9)
+    drawn = model.sample_conditional(rows, random_state=0)
+    assert_array_equal(drawn[~np.isnan(rows)], rows[~np.isnan(rows)])
+    assert np.isfinite(model.score_samples(drawn)).all()
+    for strategy in ("mean", "mode"):
+        assert not np.isnan(model.impute(rows, strategy)).any()
+
+
+def test_moments_are_those_of_the_draws():
+    X = related()
+    model = tiny(n_gaussians=6).fit(X)
+    row = X[:1].copy()
+    row[0, 1:3] = np.nan
+    mean, variance = model.moments(row)
+    drawn = model.sample_conditional(row, n_samples=20_000, random_state=0)
+    assert (np.abs(drawn.mean(axis=0) - mean[0]) <= 5 * np.sqrt(variance[0] / 20_000) + 1e-9).all()
+    assert_allclose(drawn.var(axis=0)[1:3], variance[0, 1:3], rtol=0.1)
+
+
+def test_draws_keep_the_correlations_and_the_zeros():
+    X = related(1000)
+    model = tiny(n_gaussians=10).fit(X)
+    drawn = model.sample(20_000, random_state=0)
+    assert_allclose(np.corrcoef(drawn[:, [0, 2, 3]].T), np.corrcoef(X[:, [0, 2, 3]].T), atol=0.07)
+    assert (drawn[:, 1] == 0).mean() == pytest.approx((X[:, 1] == 0).mean(), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("X", "why"),
+    [
+        (np.random.RandomState(0).randint(2, size=(300, 4)).astype(float), "no numbers"),
+        (np.random.RandomState(0).poisson(1.0, size=(300, 4)).astype(float), "atoms only"),
+        (related(300)[:, :1], "one column"),
+    ],
+)
+def test_there_are_none_without_numbers_that_could_move_together(X, why):
+    assert_array_equal(tiny(n_gaussians=5).fit(X).mixture_weights_, [1.0])
+
+
+def test_those_without_weight_are_left_out(monkeypatch):
+    monkeypatch.setattr(_fitting, "LEAST_WEIGHT", 1.0)
+    model = tiny(n_gaussians=5).fit(related())
+    assert_array_equal(model.mixture_weights_, [1.0])
+    assert model._gaussians is None
+
+
+@pytest.mark.parametrize(("rows", "n_parts"), [(199, 1), (200, 2)])
+def test_defaults_have_some_from_two_hundred_rows_on(monkeypatch, rows, n_parts):
+    monkeypatch.setattr(_fitting, "LEAST_WEIGHT", 0.0)
+    model = EinetDensityEstimator(n_replicas=2, n_sums=3, max_iter=2, random_state=0)
+    assert len(model.fit(related(rows)).mixture_weights_) == n_parts
+
+
+def test_more_units_than_rows_do_no_harm():
+    X = related(60)
+    model = tiny(n_gaussians=100).fit(X)
+    assert np.isfinite(model.score_samples(X)).all()
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_columns_without_spread_equal_columns_and_scales_do_no_harm(scale):
+    X = scale * related(400)
+    X = np.column_stack([X, X[:, 0], np.full(400, 3.0), np.full(400, np.nan)])
+    model = tiny(n_gaussians=8).fit(X)
+    assert np.isfinite(model.mixture_weights_).all()
+    assert np.isfinite(model.score_samples(X)).all()
+    assert np.isfinite(model.sample(50, random_state=0)[:, :6]).all()
+
+
+def test_scores_move_with_the_units():
+    X = related()
+    wanted = tiny(n_gaussians=5).fit(X).score_samples(X)
+    scaled = tiny(n_gaussians=5).fit(8.0 * X).score_samples(8.0 * X)
+    assert_allclose(scaled, wanted - 4 * np.log(8.0))
+
+
+def test_weights_of_any_scale_mean_the_same():
+    X = related()
+    wanted = tiny(n_gaussians=5).fit(X)
+    small = tiny(n_gaussians=5).fit(X, sample_weight=np.full(len(X), 1e-6))
+    assert_allclose(small.mixture_weights_, wanted.mixture_weights_, atol=0.05)
+    assert small.score(X) == pytest.approx(wanted.score(X), abs=0.1)
+
+
+def test_copies_and_files_score_alike():
+    X = pd.DataFrame(related(), columns=list("abcd"))
+    model = tiny(n_gaussians=5, n_decoders=1).fit(X)
+    wanted = model.score_samples(X)
+    assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(X), wanted)
+    data = skops_io.dumps(model)
+    trusted = skops_io.get_untrusted_types(data=data)
+    assert trusted == ["skpc.density.EinetDensityEstimator"]
+    assert_array_equal(skops_io.loads(data, trusted=trusted).score_samples(X), wanted)
+
+
+def test_a_seed_decides_the_fit():
+    X = related()
+    first, again = (tiny(n_gaussians=5).fit(X).score_samples(X) for _ in range(2))
+    assert_array_equal(first, again)
+
+
+def test_what_goes_on_leaves_them_as_they_are():
+    X = related()
+    model = tiny(n_gaussians=5, warm_start=True).fit(X)
+    stored = model._gaussians
+    model.partial_fit(X[:50]).fit(X)
+    assert model._gaussians is stored
+    with pytest.raises(ValueError, match="n_gaussians is 6"):
+        model.set_params(n_gaussians=6).fit(X)
+    model.set_params(warm_start=False, n_gaussians=0).fit(X)
+    assert_array_equal(model.mixture_weights_, [1.0])
+
+
+def test_an_interruption_of_the_continuous_mixtures_leaves_them(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    X = related()
+    monkeypatch.setattr(_fitting, "fit_decoders", interrupted)
+    model = tiny(n_gaussians=5, n_decoders=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X)
+    assert_allclose(model.score(X), tiny(n_gaussians=5).fit(X).score(X))
+
+
+def test_rows_that_were_held_out_are_learned_too(monkeypatch):
+    seen = []
+    train = _gaussians.gaussians_em.train
+
+    def spy(part, prior, rows, *rest):
+        seen.append(len(rows.x))
+        return train(part, prior, rows, *rest)
+
+    monkeypatch.setattr(_gaussians.gaussians_em, "train", spy)
+    tiny(n_gaussians=3).fit(related(60))
+    assert seen == [54, 60]
