@@ -2,9 +2,11 @@
 
 Expected numbers behind missing cells and atoms join those in view, with their covariances
 (Ghahramani and Jordan, "Supervised learning from incomplete data via an EM approach", NIPS 1993).
-Units have seen some rows before that are spread like all rows, but closer together the more
-units there are, after Fraley and Raftery, "Bayesian regularization for normal mixture estimation
-and model-based clustering", Journal of Classification 2007.
+Units have seen some rows before, which are spread around their means as the rows of all units
+are around theirs: the spread is learned with the units (empirical Bayes). At the start it is that
+of all rows, closer together the more units there are, after Fraley and Raftery, "Bayesian
+regularization for normal mixture estimation and model-based clustering", Journal of
+Classification 2007.
 
 Axes: B rows, D columns, K units, d columns that are normal together, b rows of a pattern, S slots.
 """
@@ -27,7 +29,7 @@ from .statistics import Prior
 # and of all units' weights.
 SMOOTHING, WEIGHT_ROWS = 1.0, 0.1
 # Rows that it has seen of the spread of the numbers: so many for each of their columns, at least.
-SPREAD_ROWS_A_COLUMN, LEAST_SPREAD_ROWS = 1 / 3, 3.0
+SPREAD_ROWS_A_COLUMN, LEAST_SPREAD_ROWS = 0.5, 3.0
 # Rows and steps of EM that find the spread of all rows.
 MOST_FOR_SPREAD, SPREAD_STEPS = 5_000, 5
 # Operations of an E-step, the least rows of one, the rows whose patterns tell what one costs, and
@@ -154,6 +156,19 @@ def update(part: GaussianPart, sums: GaussianStatistics, prior: GaussianPrior) -
     covariance = _above((scatter + prior.spread_rows * prior.spread) / total, prior.floor)
     weights = sums.counts + WEIGHT_ROWS
     return with_numbers(part, sums.leaves, (weights / weights.sum()), mean, covariance, prior)
+
+
+def learned(prior: GaussianPrior, sums: GaussianStatistics) -> GaussianPrior:
+    """The prior with the spread of the rows of all units around the units' means.
+
+    A mean takes a row of its unit's; a quarter of the rows are left at least.
+    """
+    counts = sums.counts.clamp_min(1e-9)
+    mean = sums.first / counts[:, None]
+    around = sums.second - counts.view(-1, 1, 1) * mean[:, :, None] * mean[:, None]
+    n = float(counts.sum())
+    spread = around.sum(dim=0) / max(n - len(counts), 0.25 * n)
+    return replace(prior, spread=spread + torch.diag(prior.floor))
 
 
 def with_numbers(
@@ -317,6 +332,8 @@ def train(
 ) -> GaussianPart:
     """Steps of EM: of all rows, or stepwise where these are too many for the time of a step.
 
+    The prior's spread is learned in every step.
+
     Parameters
     ----------
     part : GaussianPart
@@ -333,7 +350,8 @@ def train(
     order = torch.empty(0, dtype=torch.long)
     for step in range(n_steps):
         if size >= n:
-            part = update(part, collect_all(part, Rows(rows.x, weights)), prior)
+            found = collect_all(part, Rows(rows.x, weights))
+            part = update(part, found, learned(prior, found))
             continue
         order = order if len(order) >= size else torch.randperm(n, generator=generator)
         batch, order = order[:size].to(rows.x.device), order[size:]
@@ -341,7 +359,7 @@ def train(
         found = _scaled(found, float(weights.sum() / weights[batch].sum()))
         rate = max(FIRST_RATE * (1 - step / n_steps), 1 / (step + 1))
         running = found if running is None else _between(running, found, rate)
-        part = update(part, running, prior)
+        part = update(part, running, learned(prior, running))
     return part
 
 
