@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ._setup import make_leaves
-from .circuit import gaussians_em, initial
+from .circuit import gaussians_fit, initial
 from .circuit.arrays import from_numbers, to_numbers
 from .circuit.circuit import Parameters
 from .circuit.continuous import flat_circuit
@@ -39,7 +39,7 @@ MOST_ROWS = 200_000
 def n_gaussians_of(model: Any, n: int) -> tuple[int, ...]:
     """Numbers of units of the mixtures of Gaussians that a fit of n rows asks for."""
     leaves = make_leaves(model._table, model._spec["min_variance"])
-    columns = sum(isinstance(leaf, Gaussian | Numeric) for leaf in leaves)
+    columns = sum(type(leaf) in (Gaussian, Numeric) for leaf in leaves)
     if columns < 2 or model.n_gaussians == 0:
         return ()
     if model.n_gaussians != "auto":
@@ -77,20 +77,25 @@ def fit_gaussians(
         None instead of both where fewer than two columns hold numbers mostly.
     """
     rows = rows.some(MOST_ROWS, random)
-    leaves = make_leaves(model._table, FLOOR * model._spec["min_variance"])
+    leaves = _leaves(model)
     circuit = flat_circuit(leaves, 1, rows.x.device)
     sums = rows.evidence / rows.total * initial.marginals(circuit, blocks(circuit, rows, None))
-    columns = gaussians_em.together(circuit, sums)
+    columns = gaussians_fit.together(circuit, sums)
     if len(columns) < 2:
         return None
     generator = torch.Generator().manual_seed(int(random.randint(np.iinfo(np.int32).max)))
+    table = gaussians_fit.describe(leaves, columns, sums, rows, generator)
     everything = rows.joined(held)
-    parts, scores = [], []
+    parts: list[GaussianPart] = []
+    scores: list[Tensor] = []
     for size in sizes:
-        part, prior = gaussians_em.start(leaves, columns, sums, rows, size, generator)
-        part = gaussians_em.train(part, prior, rows, STEPS, generator)
-        scores.append(part.log_density(held.x, torch.float64))
-        parts.append(gaussians_em.train(part, prior, everything, LAST_STEPS, generator))
+        state = gaussians_fit.start(table, size)
+        if parts and gaussians_fit.too_dear(state.part, rows.x):
+            break
+        state = gaussians_fit.train(state, rows, STEPS, STEPS, generator)
+        scores.append(state.part.log_density(held.x, torch.float64))
+        state = gaussians_fit.train(state, everything, LAST_STEPS, STEPS, generator)
+        parts.append(state.part)
     shares = choose_weights(torch.stack([of_trees, *scores]), held.counts)[1:]
     shares = torch.where(shares >= LEAST_SHARE * shares.sum(), shares, 0.0)
     shares = shares / shares.sum()
@@ -109,24 +114,30 @@ def _joined(
         circuit=flat_circuit(leaves, packed.shape[2], packed.device),
         parameters=Parameters(packed, (weights,)),
         columns=parts[0].columns,
-        correlations=torch.cat([part.correlations for part, _ in used]),
+        matrices=torch.cat([part.matrices for part, _ in used]),
     )
+
+
+def _leaves(model: Any) -> list[Leaf]:
+    """A family object a column, numbers with a lower floor."""
+    floor = model._spec["min_variance"]
+    usual, low = make_leaves(model._table, floor), make_leaves(model._table, FLOOR * floor)
+    return [b if type(a) in (Gaussian, Numeric) else a for a, b in zip(usual, low, strict=True)]
 
 
 def gaussian_arrays(part: GaussianPart) -> list[np.ndarray]:
     """What is stored of a mixture of Gaussians."""
-    numbers = (part.parameters.leaves, *part.parameters.sums, part.columns, part.correlations)
+    numbers = (part.parameters.leaves, *part.parameters.sums, part.columns, part.matrices)
     return to_numbers(*numbers)
 
 
 def gaussian_part(model: Any, share: float, device: torch.device) -> GaussianPart:
     """The stored mixture of Gaussians, of a share of all parts."""
-    leaves, weights, columns, correlations = from_numbers(model._gaussians, device)
-    families = make_leaves(model._table, FLOOR * model._spec["min_variance"])
+    leaves, weights, columns, matrices = from_numbers(model._gaussians, device)
     return GaussianPart(
-        circuit=flat_circuit(families, leaves.shape[2], device),
+        circuit=flat_circuit(_leaves(model), leaves.shape[2], device),
         parameters=Parameters(leaves, (weights,)),
         log_weight=log(share),
         columns=columns.long(),
-        correlations=correlations,
+        matrices=matrices,
     )

@@ -65,11 +65,12 @@ def test_queries_agree(table, n_decoders):
 def test_moments_are_those_of_the_draws():
     X = related()
     model = tiny(n_gaussians=6).fit(X)
-    row = X[:1].copy()
+    # In the middle: far out the few draws from the trees decide about the variance.
+    row = X[[np.abs(X[:, 0] - 1).argmin()]]
     row[0, 1:3] = np.nan
     mean, variance = model.moments(row)
-    drawn = model.sample_conditional(row, n_samples=20_000, random_state=0)
-    assert (np.abs(drawn.mean(axis=0) - mean[0]) <= 5 * np.sqrt(variance[0] / 20_000) + 1e-9).all()
+    drawn = model.sample_conditional(row, n_samples=50_000, random_state=0)
+    assert (np.abs(drawn.mean(axis=0) - mean[0]) <= 5 * np.sqrt(variance[0] / 50_000) + 1e-9).all()
     assert_allclose(drawn.var(axis=0)[1:3], variance[0, 1:3], rtol=0.1)
 
 
@@ -181,12 +182,12 @@ def test_an_interruption_of_the_continuous_mixtures_leaves_them(monkeypatch):
 
 def test_rows_that_were_held_out_are_learned_too(monkeypatch):
     seen = []
-    train = _gaussians.gaussians_em.train
+    train = _gaussians.gaussians_fit.train
 
-    def spy(part, prior, rows, *rest):
+    def spy(state, rows, *rest):
         seen.append(len(rows.x))
-        return train(part, prior, rows, *rest)
+        return train(state, rows, *rest)
 
-    monkeypatch.setattr(_gaussians.gaussians_em, "train", spy)
+    monkeypatch.setattr(_gaussians.gaussians_fit, "train", spy)
     tiny(n_gaussians=3).fit(related(60))
     assert seen == [54, 60]

@@ -5,11 +5,11 @@ these are normal together, with correlations of the unit's own. Where a leaf has
 hides the number behind it, as a missing cell does. So the density of a row is the product of its
 leaves, times what the correlations of the numbers in view change about it.
 
-Axes: n rows, D columns, B rows of a block, K units, d columns that are normal together, r of them
-in view and h hidden in all rows of a pattern, S slots, C + 1 pieces of a column's map.
+Axes: n rows, D columns, B rows of a block, K units, d columns that are normal together, b rows of
+a pattern, h of its numbers hidden, S slots.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from . import queries
 from .circuit import LOWEST
+from .correlations import Correlations, Pattern
 from .inputs import LeafGroup
 from .leaves import Gaussian, Numeric
 from .leaves.gaussian import FARTHEST
@@ -31,23 +32,23 @@ LARGEST = 4_000_000
 
 
 @dataclass(frozen=True)
-class Pattern:
-    """Rows with the same numbers in view, and what all units say about these.
+class Numbers:
+    """Numbers of a block of rows as all units see them.
 
     Attributes
     ----------
-    rows : Tensor (b,)
-        Their positions in the block.
-    seen, hidden : Tensor (r,) and (h,)
-        Positions among the d columns.
-    whiten : Tensor (K, r, r)
-        Inverse Cholesky factors of the correlations of the numbers in view.
+    z : Tensor (B, d)
+        As they are, zero where hidden.
+    w, u : Tensor (K, B, d)
+        Standardised, and times the inverse correlations; see `correlations`.
+    patterns : list of Pattern
+        Of rows with hidden numbers.
     """
 
-    rows: Tensor
-    seen: Tensor
-    hidden: Tensor
-    whiten: Tensor
+    z: Tensor
+    w: Tensor
+    u: Tensor
+    patterns: list[Pattern]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,25 +62,29 @@ class GaussianPart(Part):
     ----------
     columns : Tensor (d,)
         Those that are normal together; their leaves are `Gaussian` or `Numeric`.
-    correlations : Tensor (K, d, d)
-        Of the numbers within each unit.
+    matrices : Tensor (K, d, d)
+        Correlations of the numbers within each unit.
     """
 
     columns: Tensor
-    correlations: Tensor
+    matrices: Tensor
+
+    @cached_property
+    def correlations(self) -> Correlations:
+        """The matrices and what is made of them."""
+        return Correlations(self.matrices)
 
     @cached_property
     def scales(self) -> tuple[Tensor, Tensor]:
         """Means and standard deviations of the numbers, twice (K, 1, d)."""
-        mean = self.parameters.leaves.new_empty((self.circuit.inputs.n_columns, self.n_units))
+        mean = self.parameters.leaves.new_zeros((self.circuit.inputs.n_columns, self.n_units))
         variance = torch.ones_like(mean)
         for group in self.circuit.inputs.groups:
-            if isinstance(group.family, Gaussian | Numeric):
-                found = number_moments(group, self.parameters.leaves)
+            if type(group.family) in (Gaussian, Numeric):
                 places = group.columns[group.column_of]
-                mean[places], variance[places] = found
-        of_numbers = (values[self.columns].T.unsqueeze(1) for values in (mean, variance.sqrt()))
-        return tuple(of_numbers)  # type: ignore[return-value]
+                mean[places], variance[places] = number_moments(group, self.parameters.leaves)
+        spread = variance.sqrt()
+        return mean[self.columns].T.unsqueeze(1), spread[self.columns].T.unsqueeze(1)
 
     @property
     def n_units(self) -> int:
@@ -88,132 +93,152 @@ class GaussianPart(Part):
 
     @property
     def block_rows(self) -> int:
-        """Rows of a block."""
-        width = max(len(self.columns), self.circuit.inputs.shape[1])
-        return max(16, LARGEST // (self.n_units * width))
+        """Rows of a block, whichever numbers they have."""
+        most = max(self._width, (len(self.columns) // 2) ** 2)
+        return max(1, LARGEST // (self.n_units * most))
+
+    @property
+    def _width(self) -> int:
+        return max(len(self.columns), self.circuit.inputs.shape[1])
 
     @cached_property
-    def complete_whiten(self) -> Tensor:
-        """Inverse Cholesky factors of all numbers, (K, d, d)."""
-        return _inverse_factors(self.correlations)
+    def _limits(self) -> Tensor:
+        """Below which a column's values are numbers and not atoms, (d,)."""
+        limits = torch.full((self.circuit.inputs.n_columns,), torch.inf, dtype=torch.float64)
+        for group in self.circuit.inputs.groups:
+            if type(group.family) is Numeric:
+                limits[group.columns.cpu()] = 0.5 * ATOM
+        return limits.to(self.columns.device)[self.columns]
 
-    def numbers(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Numbers of rows (B, D), and which of them are in view, twice (B, d)."""
-        z = rows[:, self.columns]
-        seen = z < 0.5 * ATOM
-        return torch.where(seen, z.clamp(-FARTHEST, FARTHEST), 0.0), seen
+    def in_view(self, rows: Tensor) -> Tensor:
+        """Which numbers of rows (n, D) are neither missing nor behind atoms, (n, d)."""
+        return rows[:, self.columns.to(rows.device)] < self._limits.to(rows.device)
 
-    def patterns(self, seen: Tensor) -> Iterator[Pattern]:
-        """Rows by which of their numbers are in view, from a mask (B, d)."""
-        everything = torch.arange(len(self.columns), device=seen.device)
-        if seen.all():
-            rows = torch.arange(len(seen), device=seen.device)
-            yield Pattern(rows, everything, everything[:0], self.complete_whiten)
-            return
-        kinds, kind_of = torch.unique(seen, dim=0, return_inverse=True)
-        order = torch.argsort(kind_of)
-        of_kinds = order.split(torch.bincount(kind_of, minlength=len(kinds)).tolist())
-        for kind, rows in zip(kinds, of_kinds, strict=True):
-            view, hidden = everything[kind], everything[~kind]
-            if len(hidden):
-                whiten = _inverse_factors(self.correlations[:, view[:, None], view])
-            else:
-                whiten = self.complete_whiten
-            yield Pattern(rows, view, hidden, whiten)
+    def blocks(self, x: Tensor, pieces: int = 1) -> tuple[Tensor, ...]:
+        """Positions of rows (n, D) in blocks of a bounded size, those of a pattern adjacent.
 
-    def whitened(self, z: Tensor, pattern: Pattern) -> tuple[Tensor, Tensor]:
-        """Numbers in view (B, d) of a pattern, standardised and white, twice (K, b, r)."""
+        `pieces` numbers of a column are needed at once.
+        """
+        seen = self.in_view(x)
+        n_seen = seen.sum(dim=1)
+        factored = torch.minimum(n_seen, len(self.columns) - n_seen)
+        order = torch.arange(len(x), device=x.device)
+        if factored.any():
+            order = torch.argsort(torch.unique(seen, dim=0, return_inverse=True)[1], stable=True)
+        costs = self.n_units * (factored[order] ** 2).clamp_min(self._width * pieces)
+        block_of = costs.cumsum(dim=0) // LARGEST
+        sizes = torch.unique_consecutive(block_of, return_counts=True)[1]
+        return order.split(sizes.tolist())
+
+    def numbers(self, rows: Tensor) -> Numbers:
+        """Numbers of rows (B, D) and their patterns."""
+        seen = self.in_view(rows)
+        z = torch.where(seen, rows[:, self.columns].clamp(-FARTHEST, FARTHEST), 0.0)
         mean, spread = self.scales
-        view = pattern.seen
-        w = (z[pattern.rows][:, view] - mean[:, :, view]) / spread[:, :, view]
-        return w, torch.bmm(w, pattern.whiten.transpose(1, 2))
+        w = ((z - mean) / spread).mul_(seen)
+        u = torch.bmm(w, self.correlations.inverses)
+        return Numbers(z, w, u, self.correlations.patterns(seen))
 
-    def hidden_given(self, white: Tensor, pattern: Pattern) -> tuple[Tensor, Tensor]:
-        """Of the hidden numbers, standardised: means (K, b, h) and covariances (K, h, h)."""
-        of_hidden = self.correlations[:, pattern.hidden]
-        across = of_hidden[:, :, pattern.seen] @ pattern.whiten.transpose(1, 2)
-        covariance = of_hidden[:, :, pattern.hidden] - across @ across.transpose(1, 2)
-        return torch.bmm(white, across.transpose(1, 2)), covariance
-
-    def joint(self, rows: Tensor) -> Tensor:
+    def joint(self, rows: Tensor, numbers: Numbers) -> Tensor:
         """Log of weight times density of every unit, without log h, rows (B, D) to (K, B)."""
         slots = self.circuit.gather(rows, torch.float64)
         h = self.circuit.inputs.forward(self.parameters.leaves, slots)[0]
-        z, seen = self.numbers(rows)
-        for pattern in self.patterns(seen):
-            w, white = self.whitened(z, pattern)
-            change = 0.5 * ((w * w).sum(dim=2) - (white * white).sum(dim=2))
-            change += pattern.whiten.diagonal(dim1=1, dim2=2).log().sum(dim=1, keepdim=True)
-            h[:, pattern.rows] += change
+        distance = (numbers.w * numbers.u).sum(dim=2)
+        log_det = self.correlations.half_log_det[:, None].expand_as(distance)
+        if numbers.patterns:
+            log_det = log_det.clone()
+        for pattern in numbers.patterns:
+            found = pattern.distance(numbers.w, numbers.u)
+            distance[:, pattern.rows], log_det[:, pattern.rows] = found
+        h += 0.5 * ((numbers.w * numbers.w).sum(dim=2) - distance) - log_det
         return h.clamp_min_(LOWEST) + torch.log(self.parameters.sums[0][0, 0])[:, None]
 
     @torch.inference_mode()
     def log_density(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         """Of every row, (n, D) to (n,); always computed in float64."""
-        found = []
-        for block in x.split(self.block_rows):
-            rows = block.to(self.circuit.device, torch.float64)
-            found.append(torch.logsumexp(self.joint(rows), dim=0) + self.log_base(rows))
-        return torch.cat(found).to(dtype)
-
-    def log_base(self, rows: Tensor) -> Tensor:
-        """Log h of rows (B, D) that is not in `joint`, (B,)."""
-        return self.circuit.inputs.log_base(rows)
+        scores = torch.empty(len(x), dtype=dtype, device=self.circuit.device)
+        for places in self.blocks(x):
+            rows = x[places].to(self.circuit.device, torch.float64)
+            joint = self.joint(rows, self.numbers(rows))
+            found = torch.logsumexp(joint, dim=0) + self.circuit.inputs.log_base(rows)
+            scores[places.to(scores.device)] = found.to(dtype)
+        return scores
 
     def posterior(self, rows: Tensor, shares: Tensor | None = None) -> Tensor:
         """Probabilities of the units given rows (B, D), (1, K, B); they add to shares (B,)."""
-        found = torch.softmax(self.joint(rows.to(self.circuit.device)), dim=0)
+        rows = rows.to(self.circuit.device)
+        found = torch.softmax(self.joint(rows, self.numbers(rows)), dim=0)
         return (found if shares is None else found * shares).unsqueeze(0)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Independent draws of whole rows, (n, D)."""
         weights = self.parameters.sums[0][0]
-        found = []
-        for start in range(0, n, self.block_rows):
-            unit = pick(weights, generator, min(self.block_rows, n - start))
-            nothing = weights.new_full((len(unit), self.circuit.inputs.n_columns), torch.nan)
-            found.append(self._filled(nothing, unit, generator))
+        size, found = max(16, LARGEST // self._width), []
+        for start in range(0, n, size):
+            unit = pick(weights, generator, min(size, n - start))
+            drawn = queries.draw_leaves(self.circuit, self.parameters, unit[None], generator)
+            found.append(self._with_numbers(drawn, unit, self._drawn(unit, generator)))
         return torch.cat(found)
 
     def complete(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """Rows (n, D) with missing cells drawn, or most probable without a generator."""
-        found = []
-        for block in x.split(self.block_rows):
-            rows = block.to(self.circuit.device)
-            unit = pick(torch.softmax(self.joint(rows), dim=0).T, generator)
-            found.append(self._filled(rows, unit, generator))
-        return torch.cat(found)
+        found = torch.empty(x.shape, dtype=torch.float64, device=self.circuit.device)
+        for places in self.blocks(x):
+            rows = x[places].to(self.circuit.device)
+            found[places.to(found.device)] = self._complete(rows, generator)
+        return found
 
-    def _filled(self, rows: Tensor, unit: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Rows (B, D) whose missing cells come from units (B,)."""
+    def _complete(self, rows: Tensor, generator: torch.Generator | None) -> Tensor:
+        numbers = self.numbers(rows)
+        unit = pick(torch.softmax(self.joint(rows, numbers), dim=0).T, generator)
         drawn = queries.draw_leaves(self.circuit, self.parameters, unit[None], generator)
-        z, seen = self.numbers(rows)
-        together = self.numbers_given(z, seen, unit, generator)
-        of_columns = drawn[:, self.columns]
-        # An atom that was drawn hides its number.
-        drawn[:, self.columns] = torch.where(of_columns < 0.5 * ATOM, together, of_columns)
-        return torch.where(torch.isnan(rows), drawn, rows)
+        w = self.given(numbers, unit, generator)
+        return torch.where(torch.isnan(rows), self._with_numbers(drawn, unit, w), rows)
 
-    def numbers_given(
-        self, z: Tensor, seen: Tensor, unit: Tensor, generator: torch.Generator | None
-    ) -> Tensor:
-        """Numbers (B, d) of rows in units (B,) given those in view: drawn, or their means.
+    def centres(self, rows: Tensor) -> Tensor:
+        """Expected numbers of rows (B, D) in the first unit, (B, d)."""
+        unit = torch.zeros(len(rows), dtype=torch.long, device=rows.device)
+        mean, spread = (values[0] for values in self.scales)
+        return mean + spread * self.given(self.numbers(rows), unit, None)
+
+    def _with_numbers(self, drawn: Tensor, unit: Tensor, w: Tensor) -> Tensor:
+        """Rows (B, D) drawn in units (B,) with these standardised numbers (B, d) for theirs."""
+        mean, spread = (values[unit, 0] for values in self.scales)
+        together = (mean + spread * w).clamp(-FARTHEST, FARTHEST)
+        # An atom that was drawn hides its number.
+        of_columns = drawn[:, self.columns]
+        drawn[:, self.columns] = torch.where(of_columns < 0.5 * ATOM, together, of_columns)
+        return drawn
+
+    def _drawn(self, unit: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Standardised numbers of units (B,), drawn, or their means, (B, d)."""
+        shape = (len(unit), len(self.columns))
+        if generator is None:
+            return torch.zeros(shape, dtype=torch.float64, device=unit.device)
+        white = torch.randn(shape, generator=generator, dtype=torch.float64, device=unit.device)
+        return _by_unit(white, unit, self.correlations.factors.transpose(1, 2))
+
+    def given(self, numbers: Numbers, unit: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Standardised numbers (B, d) in units (B,), hidden ones drawn, or their means.
 
         A draw of all numbers is moved by what those in view miss of it (Matheron's rule).
         """
-        mean, spread = (values[unit, 0] for values in self.scales)
-        white = torch.zeros_like(z)
-        if generator is not None:
-            white = torch.randn(z.shape, generator=generator, dtype=z.dtype, device=z.device)
-        factors = torch.linalg.cholesky(self.correlations)[unit]
-        w = (factors @ white.unsqueeze(2)).squeeze(2)
-        for pattern in self.patterns(seen) if seen.any() else ():
-            rows, view, of = pattern.rows, pattern.seen, unit[pattern.rows]
-            miss = (z[rows] - mean[rows])[:, view] / spread[rows][:, view] - w[rows][:, view]
-            whiten = pattern.whiten[of]
-            solved = whiten.transpose(1, 2) @ (whiten @ miss.unsqueeze(2))
-            w[rows] += (self.correlations[of][:, :, view] @ solved).squeeze(2)
-        return (mean + spread * w).clamp(-FARTHEST, FARTHEST)
+        known = numbers.w[unit, torch.arange(len(unit), device=unit.device)]
+        if not numbers.patterns:
+            return known
+        drawn = self._drawn(unit, generator)
+        miss, size = known - drawn, max(1, LARGEST // len(self.columns) ** 2)
+        for pattern in numbers.patterns:
+            miss[pattern.rows[:, None], pattern.hidden] = 0.0
+        u = _by_unit(miss, unit, self.correlations.inverses)
+        for pattern in numbers.patterns:
+            hidden = pattern.hidden
+            for rows in pattern.rows.split(size):
+                moved = drawn[rows][:, hidden] + pattern.expected_of(
+                    unit[rows], miss[rows], u[rows]
+                )
+                known[rows[:, None], hidden] = moved
+        return known
 
     def moments(
         self, x: Tensor, pieces: Sequence[Pieces | None] | None = None
@@ -224,9 +249,12 @@ class GaussianPart(Part):
         groups = self.circuit.inputs.groups
         of_units = [queries.unit_moments(group, self.parameters, found) for group in groups]
         widest = max([1, *(len(p.slopes) for p in found if p is not None)])
-        blocks = x.split(max(16, self.block_rows // widest))
-        parts = [self._moments(rows.to(device), found, of_units) for rows in blocks]
-        return torch.cat([m for m, _ in parts]), torch.cat([v for _, v in parts])
+        mean = torch.empty(x.shape, dtype=torch.float64, device=device)
+        variance = torch.empty_like(mean)
+        for places in self.blocks(x, widest):
+            there = places.to(device)
+            mean[there], variance[there] = self._moments(x[places].to(device), found, of_units)
+        return mean, variance
 
     def _moments(
         self,
@@ -234,22 +262,20 @@ class GaussianPart(Part):
         pieces: Sequence[Pieces | None],
         of_units: Sequence[tuple[Tensor, Tensor]],
     ) -> tuple[Tensor, Tensor]:
-        flow = self.posterior(rows)
-        mean, square = queries.expected_moments(self.circuit, flow, of_units)
-        z, seen = self.numbers(rows)
+        numbers = self.numbers(rows)
+        flow = torch.softmax(self.joint(rows, numbers), dim=0)
+        mean, square = queries.expected_moments(self.circuit, flow[None], of_units)
         centre, spread = self.scales
-        for pattern in self.patterns(seen):
-            _, white = self.whitened(z, pattern)
-            means, covariances = self.hidden_given(white, pattern)
-            variances = covariances.diagonal(dim1=1, dim2=2)
+        for pattern in numbers.patterns:
+            means = pattern.expected(numbers.w, numbers.u)
+            variances = pattern.covariance().diagonal(dim1=1, dim2=2).clamp_min(1e-12)
             for i, j in enumerate(pattern.hidden.tolist()):
                 column, scale = int(self.columns[j]), spread[:, :, j]
                 m = centre[:, :, j] + scale * means[:, :, i]
                 v = (scale * scale * variances[:, i, None]).expand_as(m)
                 found = self._values(column, pieces[column], m, v)
-                posterior = flow[0][:, pattern.rows]
                 for out, value in zip((mean, square), found, strict=True):
-                    out[pattern.rows, column] = (posterior * value).sum(dim=0)
+                    out[pattern.rows, column] = (flow[:, pattern.rows] * value).sum(dim=0)
         return queries.with_evidence(rows, mean, square)
 
     def _values(
@@ -262,11 +288,9 @@ class GaussianPart(Part):
         if not len(pieces.atoms):
             return number, square
         shares = self._shares[column]
-        of_atoms = (shares[1:].T @ pieces.atoms, shares[1:].T @ pieces.atoms**2)
-        return tuple(  # type: ignore[return-value]
-            shares[0, :, None] * value + atoms[:, None]
-            for value, atoms in zip((number, square), of_atoms, strict=True)
-        )
+        first, second = (shares[1:].T @ value for value in (pieces.atoms, pieces.atoms**2))
+        numbers = shares[0, :, None]
+        return numbers * number + first[:, None], numbers * square + second[:, None]
 
     @cached_property
     def _shares(self) -> dict[int, Tensor]:
@@ -289,8 +313,10 @@ def number_moments(group: LeafGroup, leaves: Tensor) -> tuple[Tensor, Tensor]:
     return group.family.moments(theta)
 
 
-def _inverse_factors(matrices: Tensor) -> Tensor:
-    """Inverses of the Cholesky factors of (K, r, r)."""
-    factors = torch.linalg.cholesky(matrices)
-    one = torch.eye(matrices.shape[1], dtype=matrices.dtype, device=matrices.device)
-    return torch.linalg.solve_triangular(factors, one.expand_as(factors), upper=False)
+def _by_unit(values: Tensor, unit: Tensor, matrices: Tensor) -> Tensor:
+    """Values (B, d) times the matrix (K, d, d) of each row's unit (B,)."""
+    found = torch.empty_like(values)
+    for k in torch.unique(unit).tolist():
+        mine = unit == k
+        found[mine] = values[mine] @ matrices[k]
+    return found

@@ -11,30 +11,24 @@ Classification 2007.
 Axes: B rows, D columns, K units, d columns that are normal together, b rows of a pattern, S slots.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from .circuit import Circuit, Parameters
-from .continuous import flat_circuit
+from .circuit import Parameters
+from .correlations import Pattern
 from .data import Rows
-from .gaussians import GaussianPart, Pattern
-from .initial import column_means, make_prior
-from .leaves import Gaussian, Leaf, Numeric
+from .gaussians import GaussianPart, Numbers
+from .leaves import Numeric
 from .statistics import Prior
 
-# Rows that every unit has seen of the distribution of each column that is not a number in view,
-# and of all units' weights.
-SMOOTHING, WEIGHT_ROWS = 1.0, 0.1
+# Uses that every unit has seen of its weight.
+WEIGHT_ROWS = 0.1
+# By how much correlations are less than 1, so that their matrices can be factored.
+APART = 1e-9
 # Rows that it has seen of the spread of the numbers: so many for each of their columns, at least.
 SPREAD_ROWS_A_COLUMN, LEAST_SPREAD_ROWS = 0.5, 3.0
-# Rows and steps of EM that find the spread of all rows.
-MOST_FOR_SPREAD, SPREAD_STEPS = 5_000, 5
-# Operations of an E-step, the least rows of one, the rows whose patterns tell what one costs, and
-# the first step size where not all rows are seen at once.
-BUDGET, LEAST_ROWS, SAMPLED, FIRST_RATE = 5e9, 500, 20_000, 0.5
 
 
 @dataclass(frozen=True)
@@ -88,41 +82,42 @@ class GaussianPrior:
 @torch.inference_mode()
 def collect(part: GaussianPart, x: Tensor, weights: Tensor) -> GaussianStatistics:
     """The E-step on rows (B, D) of weights (B,)."""
-    joint = part.joint(x)
+    numbers = part.numbers(x)
+    joint = part.joint(x, numbers)
     total = torch.logsumexp(joint, dim=0)
     shares = torch.exp(joint - total) * weights
     slots = part.circuit.gather(x, torch.float64)
-    z, seen = part.numbers(x)
-    d = len(part.columns)
-    first = shares.new_zeros((part.n_units, d))
-    second = shares.new_zeros((part.n_units, d, d))
-    for pattern in part.patterns(seen):
-        _add_numbers(part, z, shares[:, pattern.rows], pattern, first, second)
+    filled = numbers.z.expand(part.n_units, -1, -1)
+    scatter = shares.new_zeros(part.matrices.shape)
+    if numbers.patterns:
+        filled = filled.clone()
+    for pattern in numbers.patterns:
+        _fill(part, numbers, pattern, shares, filled, scatter)
+    weighted = filled * shares.unsqueeze(2)
     return GaussianStatistics(
         leaves=part.circuit.inputs.expected_statistics(shares[None], slots),
         counts=shares.sum(dim=1),
-        first=first,
-        second=second,
-        log_likelihood=weights @ (total + part.log_base(x)),
+        first=weighted.sum(dim=1),
+        second=torch.baddbmm(scatter, weighted.transpose(1, 2), filled),
+        log_likelihood=weights @ (total + part.circuit.inputs.log_base(x)),
     )
 
 
-def _add_numbers(
-    part: GaussianPart, z: Tensor, shares: Tensor, pattern: Pattern, first: Tensor, second: Tensor
+def _fill(
+    part: GaussianPart,
+    numbers: Numbers,
+    pattern: Pattern,
+    shares: Tensor,
+    filled: Tensor,
+    scatter: Tensor,
 ) -> None:
-    """Add a pattern's expected numbers and products, shares (K, b) of its rows."""
-    filled = z[pattern.rows].expand(len(shares), -1, -1)
-    if len(pattern.hidden):
-        _, white = part.whitened(z, pattern)
-        means, covariances = part.hidden_given(white, pattern)
-        mean, spread = (values[:, :, pattern.hidden] for values in part.scales)
-        filled = filled.clone()
-        filled[:, :, pattern.hidden] = mean + spread * means
-        scatter = covariances * spread * spread.transpose(1, 2) * shares.sum(dim=1).view(-1, 1, 1)
-        second[:, pattern.hidden[:, None], pattern.hidden] += scatter
-    weighted = filled * shares.unsqueeze(2)
-    first += weighted.sum(dim=1)
-    second += weighted.transpose(1, 2) @ filled
+    """Put a pattern's expected numbers into filled (K, B, d), and add their covariances."""
+    rows, hidden = pattern.rows, pattern.hidden
+    mean, spread = (values[:, :, hidden] for values in part.scales)
+    filled[:, rows[:, None], hidden] = mean + spread * pattern.expected(numbers.w, numbers.u)
+    uses = shares[:, rows].sum(dim=1).view(-1, 1, 1)
+    covariance = pattern.covariance() * spread * spread.transpose(1, 2)
+    scatter[:, hidden[:, None], hidden] += uses * covariance
 
 
 def merge(a: GaussianStatistics, b: GaussianStatistics) -> GaussianStatistics:
@@ -132,20 +127,26 @@ def merge(a: GaussianStatistics, b: GaussianStatistics) -> GaussianStatistics:
     )
 
 
+def scaled(sums: GaussianStatistics, factor: float) -> GaussianStatistics:
+    """Statistics of the same rows, each counted so often."""
+    return GaussianStatistics(*(value * factor for value in vars(sums).values()))
+
+
 def collect_all(part: GaussianPart, rows: Rows) -> GaussianStatistics:
     """Of all rows, block by block."""
-    size = part.block_rows
-    blocks = zip(rows.x.split(size), rows.weights.split(size), strict=True)
     found: GaussianStatistics | None = None
-    for x, weights in blocks:
-        block = collect(part, x, weights)
+    for places in part.blocks(rows.x):
+        block = collect(part, rows.x[places], rows.weights[places])
         found = block if found is None else merge(found, block)
     assert found is not None
     return found
 
 
 def update(part: GaussianPart, sums: GaussianStatistics, prior: GaussianPrior) -> GaussianPart:
-    """The M-step: never lowers log-likelihood + `log_prior` for statistics of the same rows."""
+    """The M-step.
+
+    It never lowers log-likelihood + `log_prior` for statistics of the same rows and the same prior.
+    """
     alive = sums.counts > 1e-9
     counts = torch.where(alive, sums.counts, 1.0)
     old, _ = part.scales
@@ -204,9 +205,10 @@ def with_numbers(
         group.pack(sums, values, counts)
     packed = inputs.from_expectation(sums, part.parameters.leaves)
     spread = variance.sqrt()
-    correlations = covariance / (spread[:, :, None] * spread[:, None])
+    matrices = (1 - APART) * covariance / (spread[:, :, None] * spread[:, None])
+    matrices += APART * torch.eye(len(part.columns), dtype=matrices.dtype, device=matrices.device)
     parameters = Parameters(packed, (weights.view(1, 1, -1),))
-    return replace(part, parameters=parameters, correlations=correlations)
+    return replace(part, parameters=parameters, matrices=matrices)
 
 
 def _above(matrices: Tensor, floor: Tensor) -> Tensor:
@@ -224,157 +226,11 @@ def _above(matrices: Tensor, floor: Tensor) -> Tensor:
 
 
 def log_prior(part: GaussianPart, prior: GaussianPrior) -> Tensor:
-    """What EM adds to the log-likelihood that it never lowers, ()."""
+    """What EM adds to the log-likelihood that it never lowers, (); for columns of numbers only."""
     _, spread = part.scales
-    covariance = part.correlations * spread * spread.transpose(1, 2)
+    covariance = part.matrices * spread * spread.transpose(1, 2)
     solved = torch.linalg.solve(covariance, prior.spread.expand_as(covariance))
     of_numbers = torch.logdet(covariance) + solved.diagonal(dim1=1, dim2=2).sum(dim=1)
     total = -0.5 * prior.spread_rows * of_numbers.sum()
     total += WEIGHT_ROWS * torch.log(part.parameters.sums[0]).sum()
     return total
-
-
-def together(circuit: Circuit, sums: Tensor) -> Tensor:
-    """Columns whose numbers can be normal together: half of their cells at least are no atoms.
-
-    Parameters
-    ----------
-    circuit : Circuit
-    sums : Tensor (slots,)
-        From `initial.marginals`.
-    """
-    found: list[int] = []
-    for group in circuit.inputs.groups:
-        means = column_means(group, sums)[:, :, 0]
-        if isinstance(group.family, Gaussian):
-            found += group.columns.tolist()
-        elif isinstance(group.family, Numeric):
-            found += group.columns[means[:, 2] >= 0.5].tolist()
-    return torch.tensor(sorted(found), dtype=torch.long, device=circuit.device)
-
-
-def start(
-    leaves: Sequence[Leaf],
-    columns: Tensor,
-    sums: Tensor,
-    rows: Rows,
-    n_units: int,
-    generator: torch.Generator,
-) -> tuple[GaussianPart, GaussianPrior]:
-    """Units around random rows, all spread like the prior.
-
-    Parameters
-    ----------
-    leaves : sequence of Leaf (D,)
-    columns : Tensor (d,)
-        From `together`.
-    sums : Tensor (slots,)
-        From `initial.marginals`, in rows of evidence.
-    rows : Rows
-    n_units : int
-    generator : torch.Generator
-        On the CPU.
-    """
-    chosen = torch.randperm(len(rows.x), generator=generator)[:MOST_FOR_SPREAD]
-    some = Rows(rows.x[chosen], rows.counts[chosen])
-    whole, broad = _independent(leaves, columns, sums, 1, rows.x.device)
-    for _ in range(SPREAD_STEPS):
-        whole = update(whole, collect_all(whole, some), broad)
-    spread = whole.scales[1][0] ** 2
-    covariance = whole.correlations[0] * spread.sqrt() * spread.sqrt().T
-    around = covariance / n_units ** (2 / len(columns)) + torch.diag(broad.floor)
-    part, prior = _independent(leaves, columns, sums, n_units, rows.x.device)
-    prior = replace(prior, spread=around)
-    z, seen = whole.numbers(some.x[:n_units])
-    unit = torch.zeros(len(z), dtype=torch.long, device=z.device)
-    centres = whole.numbers_given(z, seen, unit, None)
-    centres = centres[torch.arange(n_units, device=z.device) % len(z)]
-    equal = torch.full((n_units,), 1 / n_units, dtype=torch.float64, device=z.device)
-    nothing = torch.zeros(part.circuit.inputs.shape, dtype=torch.float64, device=z.device)
-    covariances = around.expand(n_units, -1, -1)
-    return with_numbers(part, nothing, equal, centres, covariances, prior), prior
-
-
-def _independent(
-    leaves: Sequence[Leaf], columns: Tensor, sums: Tensor, n_units: int, device: torch.device
-) -> tuple[GaussianPart, GaussianPrior]:
-    """Equal units of the columns' own distributions, and a prior that says the same."""
-    circuit = flat_circuit(leaves, n_units, device)
-    prior = make_prior(circuit, sums, SMOOTHING)
-    packed = torch.zeros(circuit.inputs.shape, dtype=torch.float64, device=device)
-    packed = circuit.inputs.from_expectation(packed + prior.leaves, packed)
-    weights = torch.full((1, 1, n_units), 1 / n_units, dtype=torch.float64, device=device)
-    one = torch.eye(len(columns), dtype=torch.float64, device=device)
-    part = GaussianPart(
-        circuit=circuit,
-        parameters=Parameters(packed, (weights,)),
-        columns=columns,
-        correlations=one.expand(n_units, -1, -1),
-    )
-    floor = torch.stack([_floor(leaves[column]) for column in columns.tolist()]).to(device)
-    variance = part.scales[1][0, 0] ** 2
-    return part, GaussianPrior(prior, torch.diag(variance), floor)
-
-
-def _floor(leaf: Leaf) -> Tensor:
-    """Least variance of a leaf's numbers."""
-    family = leaf.gaussian if isinstance(leaf, Numeric) else leaf
-    assert isinstance(family, Gaussian)
-    return torch.tensor(family.min_variance, dtype=torch.float64)
-
-
-def train(
-    part: GaussianPart,
-    prior: GaussianPrior,
-    rows: Rows,
-    n_steps: int,
-    generator: torch.Generator,
-) -> GaussianPart:
-    """Steps of EM: of all rows, or stepwise where these are too many for the time of a step.
-
-    The prior's spread is learned in every step.
-
-    Parameters
-    ----------
-    part : GaussianPart
-    prior : GaussianPrior
-    rows : Rows
-        Their weights are scaled to rows of evidence.
-    n_steps : int
-    generator : torch.Generator
-        On the CPU.
-    """
-    n, size = len(rows.x), rows_a_step(part, rows)
-    weights = rows.counts
-    running: GaussianStatistics | None = None
-    order = torch.empty(0, dtype=torch.long)
-    for step in range(n_steps):
-        if size >= n:
-            found = collect_all(part, Rows(rows.x, weights))
-            part = update(part, found, learned(prior, found))
-            continue
-        order = order if len(order) >= size else torch.randperm(n, generator=generator)
-        batch, order = order[:size].to(rows.x.device), order[size:]
-        found = collect_all(part, Rows(rows.x[batch], weights[batch]))
-        found = _scaled(found, float(weights.sum() / weights[batch].sum()))
-        rate = max(FIRST_RATE * (1 - step / n_steps), 1 / (step + 1))
-        running = found if running is None else _between(running, found, rate)
-        part = update(part, running, learned(prior, running))
-    return part
-
-
-def rows_a_step(part: GaussianPart, rows: Rows) -> int:
-    """Rows whose E-step takes about the time of a step."""
-    d, n = len(part.columns), len(rows.x)
-    _, seen = part.numbers(rows.x[:SAMPLED])
-    kinds = len(torch.unique(seen, dim=0)) / len(seen)
-    cost = part.n_units * (4 * d * d + 100 * d + kinds * (d**3 + 100 * d * d) * (kinds > 0.02))
-    return min(n, max(int(BUDGET / cost), LEAST_ROWS))
-
-
-def _scaled(sums: GaussianStatistics, factor: float) -> GaussianStatistics:
-    return GaussianStatistics(*(value * factor for value in vars(sums).values()))
-
-
-def _between(a: GaussianStatistics, b: GaussianStatistics, rate: float) -> GaussianStatistics:
-    return merge(_scaled(a, 1 - rate), _scaled(b, rate))

@@ -22,6 +22,11 @@ class Part:
     parameters: Parameters
     log_weight: float = 0.0
 
+    @property
+    def block_rows(self) -> int:
+        """Rows of a block."""
+        return self.circuit.block_rows
+
     def log_density(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         """Of every row, (n, D) to (n,); missing cells are integrated out."""
         return queries.log_density(self.circuit, self.parameters, x, dtype)

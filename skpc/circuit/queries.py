@@ -25,6 +25,10 @@ class Asked(Protocol):
     def parameters(self) -> Parameters:
         """Its numbers."""
 
+    @property
+    def block_rows(self) -> int:
+        """Rows of a block."""
+
     def posterior(self, rows: Tensor, shares: Tensor | None = None) -> Tensor:
         """As `posterior`, (F, K, B)."""
 
@@ -192,7 +196,7 @@ def likeliest_codes(
     Tensor (n, D)
         NaN in columns that do not hold codes.
     """
-    size = min(part.circuit.block_rows for part in parts)
+    size = min(part.block_rows for part in parts)
     blocks = zip(x.split(size), shares.split(size, dim=1), strict=True)
     return torch.cat([_block_codes(parts, rows, n_codes, share) for rows, share in blocks])
 

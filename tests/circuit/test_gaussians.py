@@ -10,8 +10,11 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
+from skpc.circuit import gaussians, mixture
 from skpc.circuit import gaussians_em as em
-from skpc.circuit import mixture
+from skpc.circuit import gaussians_fit as fit
+from skpc.circuit.continuous import flat_circuit
+from skpc.circuit.correlations import Correlations
 from skpc.circuit.data import Rows
 from skpc.circuit.gaussians import GaussianPart
 from skpc.circuit.initial import marginals
@@ -41,13 +44,17 @@ def table(n, seed=0, missing=0.0):
     return torch.from_numpy(x)
 
 
-def begun(rows, n_units=3):
-    """A part around random rows, and its prior."""
-    circuit = em.flat_circuit(FAMILIES, 1, CPU)
-    sums = marginals(circuit, [(rows.x, rows.weights)])
-    columns = em.together(circuit, sums)
+def begun(rows, n_units=3, families=FAMILIES):
+    """Where EM starts on the rows."""
+    sums = marginals(flat_circuit(families, 1, CPU), [(rows.x, rows.weights)])
+    columns = fit.together(flat_circuit(families, 1, CPU), sums)
     generator = torch.Generator().manual_seed(0)
-    return em.start(FAMILIES, columns, sums, rows, n_units, generator)
+    return fit.start(fit.describe(families, columns, sums, rows, generator), n_units)
+
+
+def trained(state, rows, n_steps):
+    """After so many steps of EM."""
+    return fit.train(state, rows, n_steps, n_steps, torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +67,13 @@ def rows():
 @pytest.fixture(scope="module")
 def part(rows) -> GaussianPart:
     """A trained mixture of three units."""
-    begun_at, prior = begun(rows)
-    return em.train(begun_at, prior, rows, 10, torch.Generator().manual_seed(0))
+    return trained(begun(rows), rows, 10).part
 
 
 def unit(part, k):
     """Mean (d,) and covariance (d, d) of the numbers of a unit."""
     mean, spread = (value[k, 0].numpy() for value in part.scales)
-    return mean, part.correlations[k].numpy() * np.outer(spread, spread)
+    return mean, part.matrices[k].numpy() * np.outer(spread, spread)
 
 
 def share(part, column, k, code):
@@ -220,12 +226,8 @@ def test_statistics_of_blocks_add_up(rows, part):
 def test_em_never_lowers_the_penalised_likelihood(missing):
     x = table(150, seed=8, missing=missing)[:, [0, 3]]
     rows = Rows(x, torch.ones(150, dtype=torch.float64))
-    families = [FAMILIES[0]] * 2
-    circuit = em.flat_circuit(families, 1, CPU)
-    sums = marginals(circuit, [(rows.x, rows.weights)])
-    columns = em.together(circuit, sums)
-    part, prior = em.start(families, columns, sums, rows, 5, torch.Generator().manual_seed(0))
-    last = -np.inf
+    state = begun(rows, 5, [FAMILIES[0]] * 2)
+    part, prior, last = state.part, state.prior, -np.inf
     for _ in range(30):
         statistics = em.collect_all(part, rows)
         now = float(statistics.log_likelihood + em.log_prior(part, prior))
@@ -236,14 +238,19 @@ def test_em_never_lowers_the_penalised_likelihood(missing):
 def test_columns_that_are_equal_keep_a_least_variance():
     x = table(200)[:, [0, 0]]
     rows = Rows(x, torch.ones(200, dtype=torch.float64))
-    families = [Gaussian(1e-2)] * 2
-    sums = marginals(em.flat_circuit(families, 1, CPU), [(rows.x, rows.weights)])
-    columns = torch.arange(2)
-    generator = torch.Generator().manual_seed(0)
-    part, prior = em.start(families, columns, sums, rows, 4, generator)
-    part = em.train(part, prior, rows, 20, generator)
+    part = trained(begun(rows, 4, [Gaussian(1e-2)] * 2), rows, 20).part
     for k in range(4):
-        assert np.linalg.eigvalsh(unit(part, k)[1])[0] >= 1e-2 - 1e-9
+        assert np.linalg.eigvalsh(unit(part, k)[1])[0] >= 1e-2 - 1e-6
+
+
+@pytest.mark.parametrize("floor", [1e-20, 1e-3])
+def test_covariances_can_be_factored_whatever_the_floor(floor):
+    x = table(200)[:, [0, 0, 0, 3]]
+    x[:, 2] *= -1.0
+    rows = Rows(x, torch.ones(200, dtype=torch.float64))
+    part = trained(begun(rows, 8, [Gaussian(floor)] * 4), rows, 40).part
+    x[::2, 0] = torch.nan
+    assert torch.isfinite(part.log_density(x, torch.float64)).all()
 
 
 def test_what_is_raised_to_the_floor_is_the_likeliest():
@@ -265,13 +272,67 @@ def test_what_is_raised_to_the_floor_is_the_likeliest():
 def test_steps_on_some_rows_end_near_those_on_all(monkeypatch):
     x = table(3000, seed=9)
     rows = Rows(x, torch.ones(3000, dtype=torch.float64))
-    whole, prior = begun(rows)
-    stepwise = em.train(whole, prior, rows, 20, torch.Generator().manual_seed(0))
-    monkeypatch.setattr(em, "BUDGET", 1.0)
-    assert em.rows_a_step(whole, rows) == em.LEAST_ROWS
-    some = em.train(whole, prior, rows, 40, torch.Generator().manual_seed(0))
-    scores = [p.log_density(x, torch.float64).mean() for p in (stepwise, some)]
-    assert float(scores[1]) == pytest.approx(float(scores[0]), abs=0.05)
+    state = begun(rows)
+    wanted = float(trained(state, rows, 20).part.log_density(x, torch.float64).mean())
+    monkeypatch.setattr(fit, "BUDGET", 1.0)
+    assert fit.rows_a_step(state.part, x) == fit.LEAST_ROWS
+    some = trained(state, rows, 40)
+    assert float(some.part.log_density(x, torch.float64).mean()) == pytest.approx(wanted, abs=0.05)
+    # Further steps go on from the running statistics.
+    more = fit.train(some, rows, 5, 40, torch.Generator().manual_seed(1))
+    assert float(more.part.log_density(x, torch.float64).mean()) == pytest.approx(wanted, abs=0.05)
+    assert more.steps == 45
+
+
+def test_blocks_hold_every_row_once_and_no_more_than_memory_for_them(part, monkeypatch):
+    x = table(300, seed=11, missing=0.4)
+    wanted = part.log_density(x, torch.float64)
+    monkeypatch.setattr(gaussians, "LARGEST", 2000)
+    blocks = part.blocks(x)
+    assert len(blocks) > 5
+    assert sorted(torch.cat(blocks).tolist()) == list(range(300))
+    assert max(len(block) for block in blocks) * part.n_units <= 2000
+    assert_near(part.log_density(x, torch.float64), wanted)
+
+
+@pytest.mark.parametrize("n_hidden", [1, 2, 5])
+def test_patterns_are_conditional_normals(n_hidden):
+    """Both ways to them, against the formulas with the matrix of the numbers in view."""
+    random = np.random.RandomState(0)
+    a = random.normal(size=(2, 6, 6))
+    scatter = a @ a.transpose(0, 2, 1) + np.eye(6)
+    spread = np.sqrt(scatter.diagonal(axis1=1, axis2=2))
+    matrices = torch.from_numpy(scatter / (spread[:, :, None] * spread[:, None]))
+    correlations = Correlations(matrices)
+    seen = torch.arange(6).expand(3, 6) >= n_hidden
+    w = torch.from_numpy(random.normal(size=(2, 3, 6))) * seen
+    u = w @ correlations.inverses
+    (pattern,) = correlations.patterns(seen)
+    assert pattern.few == (n_hidden == 5)
+    distance, half_log_det = pattern.distance(w, u)
+    expected, covariance = pattern.expected(w, u), pattern.covariance()
+    for k in range(2):
+        r = matrices[k].numpy()
+        ss, hs, hh = r[n_hidden:, n_hidden:], r[:n_hidden, n_hidden:], r[:n_hidden, :n_hidden]
+        known = w[k, :, n_hidden:].numpy()
+        solved = np.linalg.solve(ss, known.T)
+        np.testing.assert_allclose(distance[k], (known.T * solved).sum(axis=0))
+        np.testing.assert_allclose(half_log_det[k, 0], 0.5 * np.linalg.slogdet(ss)[1], atol=1e-12)
+        np.testing.assert_allclose(expected[k], (hs @ solved).T)
+        np.testing.assert_allclose(covariance[k], hh - hs @ np.linalg.solve(ss, hs.T), atol=1e-12)
+        of_unit = pattern.expected_of(torch.full((3,), k), w[k], u[k])
+        np.testing.assert_allclose(of_unit, expected[k])
+
+
+class Logarithm(Gaussian):
+    """A normal distribution of another thing than the number."""
+
+
+def test_subclasses_are_not_taken_for_normal():
+    families = [Gaussian(1e-3), Logarithm(1e-3), Gaussian(1e-3)]
+    circuit = flat_circuit(families, 1, CPU)
+    sums = marginals(circuit, [(table(50)[:, [0, 3, 3]], torch.ones(50, dtype=torch.float64))])
+    assert fit.together(circuit, sums).tolist() == [0, 2]
 
 
 def test_a_part_of_a_mixture(part):
@@ -283,5 +344,5 @@ def test_a_part_of_a_mixture(part):
 
 
 def vars_of(part):
-    names = ("circuit", "parameters", "columns", "correlations")
+    names = ("circuit", "parameters", "columns", "matrices")
     return {name: getattr(part, name) for name in names}
