@@ -6,7 +6,7 @@ On every table the default fit sets the time (its processor seconds). Every alte
 passes as fit into it, by the seconds of its first passes, and is judged by the mean log density of
 the validation split; test splits are not read. `settings` are parameters of the estimator.
 `schedules` run their own loop over the package's collect and update. All are trees alone, without
-continuous mixtures beside them.
+Gaussians or continuous mixtures beside them.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from skpc.circuit import em, initial, training
 RESULTS = Path(__file__).parent / "results"
 SETS = ("nltcs", "plants", "accidents", "dna", "abalone", "german", "australian")
 BINARY = ("nltcs", "plants", "baudio", "accidents", "dna", "bbc")
+ALONE = {"n_gaussians": 0, "n_decoders": 0, "random_state": 0}
 RANDOM = {"structure": "random_trees", "n_replicas": 10}
 SETTINGS = {
     "24 learned trees, K = 12": {"n_replicas": 24},
@@ -64,23 +65,19 @@ def seconds_of(work) -> tuple[object, float]:
 def fit_for(train: np.ndarray, settings: dict, seconds: float) -> EinetDensityEstimator:
     """A fit of as many passes as the seconds allow."""
     one, three = (
-        seconds_of(
-            lambda n=n: EinetDensityEstimator(**settings, n_decoders=0, max_iter=n).fit(train)
-        )[1]
+        seconds_of(lambda n=n: EinetDensityEstimator(**settings, **ALONE, max_iter=n).fit(train))[1]
         for n in (1, 3)
     )
     each = max((three - one) / 2, 1e-3)
     passes = int(np.clip((seconds - one) / each + 1, 1, MOST_PASSES))
-    return EinetDensityEstimator(**settings, max_iter=passes).fit(train)
+    return EinetDensityEstimator(**settings, **ALONE, max_iter=passes).fit(train)
 
 
 def scheduled(
     train: np.ndarray, columns: dict, schedule: str, passes: int
 ) -> EinetDensityEstimator:
     """A fit of the default circuit by another schedule of steps and batches."""
-    model = EinetDensityEstimator(
-        **columns, n_decoders=0, random_state=0, smoothing=0.1, max_iter=1
-    ).fit(train)
+    model = EinetDensityEstimator(**columns, **ALONE, smoothing=0.1, max_iter=1).fit(train)
     circuit = make_circuit(model.structure_, model._table, model._spec, torch.device("cpu"))
     raws, weights = model._read_training(train, None, reset=False)
     rows = _fitting._rows(circuit, _fitting._numbers(model, raws), weights)
@@ -144,14 +141,12 @@ def main() -> None:
     for name in options.sets:
         train, valid, columns = load(Path(options.data), name)
         default, seconds = seconds_of(
-            lambda a=train, c=columns: EinetDensityEstimator(**c, n_decoders=0, random_state=0).fit(
-                a
-            )
+            lambda a=train, c=columns: EinetDensityEstimator(**c, **ALONE).fit(a)
         )
         found["defaults"].append(f"{default.score(valid):.3f} ({default.n_iter_})")
         seconds_row.append(f"{seconds:.0f}")
         for label, settings in SETTINGS.items():
-            model = fit_for(train, {**columns, **settings, "random_state": 0}, seconds)
+            model = fit_for(train, {**columns, **settings}, seconds)
             found.setdefault(label, []).append(f"{model.score(valid):.3f} ({model.n_iter_})")
         for schedule in SCHEDULES:
             cells = found.setdefault(f"schedule: {schedule}", [])

@@ -143,6 +143,35 @@ class Pattern:
         return self.correlations.matrices[unit][:, self.hidden[:, None], self.seen]
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers of a block of rows as all units see them.
+
+    Attributes
+    ----------
+    z : Tensor (B, d)
+        As they are, zero where hidden.
+    w, u : Tensor (K, B, d)
+        Standardised, and times the inverse correlations; P w.
+    patterns : list of Pattern
+        Of rows with hidden numbers.
+    """
+
+    z: Tensor
+    w: Tensor
+    u: Tensor
+    patterns: list[Pattern]
+
+
+def by_unit(values: Tensor, unit: Tensor, matrices: Tensor) -> Tensor:
+    """Values (B, d) times the matrix (K, d, d) of each row's unit (B,)."""
+    found = torch.empty_like(values)
+    for k in torch.unique(unit).tolist():
+        mine = unit == k
+        found[mine] = values[mine] @ matrices[k]
+    return found
+
+
 def _half_log_det(factors: Tensor) -> Tensor:
     """Half of the log determinants of matrices with these factors, (K, c, c) to (K,)."""
     return factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)

@@ -18,37 +18,17 @@ from torch import Tensor
 
 from . import queries
 from .circuit import LOWEST
-from .correlations import Correlations, Pattern
+from .correlations import Correlations, Numbers, by_unit
 from .inputs import LeafGroup
 from .leaves import Gaussian, Numeric
 from .leaves.gaussian import FARTHEST
 from .leaves.numeric import ATOM
-from .mapped import Pieces
+from .mapped import Pieces, values_of
 from .part import Part
 from .trace import pick
 
 # Numbers of the largest tensor of a block.
 LARGEST = 4_000_000
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Numbers of a block of rows as all units see them.
-
-    Attributes
-    ----------
-    z : Tensor (B, d)
-        As they are, zero where hidden.
-    w, u : Tensor (K, B, d)
-        Standardised, and times the inverse correlations; see `correlations`.
-    patterns : list of Pattern
-        Of rows with hidden numbers.
-    """
-
-    z: Tensor
-    w: Tensor
-    u: Tensor
-    patterns: list[Pattern]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +196,7 @@ class GaussianPart(Part):
         if generator is None:
             return torch.zeros(shape, dtype=torch.float64, device=unit.device)
         white = torch.randn(shape, generator=generator, dtype=torch.float64, device=unit.device)
-        return _by_unit(white, unit, self.correlations.factors.transpose(1, 2))
+        return by_unit(white, unit, self.correlations.factors.transpose(1, 2))
 
     def given(self, numbers: Numbers, unit: Tensor, generator: torch.Generator | None) -> Tensor:
         """Standardised numbers (B, d) in units (B,), hidden ones drawn, or their means.
@@ -230,7 +210,7 @@ class GaussianPart(Part):
         miss, size = known - drawn, max(1, LARGEST // len(self.columns) ** 2)
         for pattern in numbers.patterns:
             miss[pattern.rows[:, None], pattern.hidden] = 0.0
-        u = _by_unit(miss, unit, self.correlations.inverses)
+        u = by_unit(miss, unit, self.correlations.inverses)
         for pattern in numbers.patterns:
             hidden = pattern.hidden
             for rows in pattern.rows.split(size):
@@ -273,24 +253,10 @@ class GaussianPart(Part):
                 column, scale = int(self.columns[j]), spread[:, :, j]
                 m = centre[:, :, j] + scale * means[:, :, i]
                 v = (scale * scale * variances[:, i, None]).expand_as(m)
-                found = self._values(column, pieces[column], m, v)
+                found = values_of(pieces[column], self._shares.get(column), m, v)
                 for out, value in zip((mean, square), found, strict=True):
                     out[pattern.rows, column] = (flow[:, pattern.rows] * value).sum(dim=0)
         return queries.with_evidence(rows, mean, square)
-
-    def _values(
-        self, column: int, pieces: Pieces | None, mean: Tensor, variance: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """E[u] and E[u^2] of a column whose number has these moments, twice (K, b)."""
-        if pieces is None:
-            return mean, variance + mean * mean
-        number, square = pieces.of_normal(mean, variance)
-        if not len(pieces.atoms):
-            return number, square
-        shares = self._shares[column]
-        first, second = (shares[1:].T @ value for value in (pieces.atoms, pieces.atoms**2))
-        numbers = shares[0, :, None]
-        return numbers * number + first[:, None], numbers * square + second[:, None]
 
     @cached_property
     def _shares(self) -> dict[int, Tensor]:
@@ -311,12 +277,3 @@ def number_moments(group: LeafGroup, leaves: Tensor) -> tuple[Tensor, Tensor]:
     if isinstance(group.family, Numeric):
         return group.family.parts(theta)[:2]
     return group.family.moments(theta)
-
-
-def _by_unit(values: Tensor, unit: Tensor, matrices: Tensor) -> Tensor:
-    """Values (B, d) times the matrix (K, d, d) of each row's unit (B,)."""
-    found = torch.empty_like(values)
-    for k in torch.unique(unit).tolist():
-        mine = unit == k
-        found[mine] = values[mine] @ matrices[k]
-    return found

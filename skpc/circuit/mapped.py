@@ -1,6 +1,6 @@
 """Moments of columns whose leaves model a piecewise linear map of the values.
 
-Axes: n incidences, K units, s pieces, m atoms.
+Axes: n incidences, K units, s pieces, m atoms, b rows.
 """
 
 from dataclasses import dataclass
@@ -55,6 +55,34 @@ class Pieces:
         zeroth, first, second = partial_moments(mean, variance, self.breaks)
         a, b = self.intercepts, self.slopes
         return zeroth @ a + first @ b, zeroth @ a**2 + first @ (2 * a * b) + second @ b**2
+
+
+def values_of(
+    pieces: Pieces | None, shares: Tensor | None, mean: Tensor, variance: Tensor
+) -> tuple[Tensor, Tensor]:
+    """E[u] and E[u^2] of a column where every unit and row has a normal number of its own.
+
+    Parameters
+    ----------
+    pieces : Pieces or None
+        None: the number is the value.
+    shares : Tensor (1 + m, K) or None
+        Of numbers and of each atom in the units; None where there are no atoms.
+    mean, variance : Tensor (K, b)
+        Of the number.
+
+    Returns
+    -------
+    tuple of two Tensor (K, b)
+    """
+    if pieces is None:
+        return mean, variance + mean * mean
+    number, square = pieces.of_normal(mean, variance)
+    if shares is None or not len(pieces.atoms):
+        return number, square
+    first, second = (shares[1:].T @ value for value in (pieces.atoms, pieces.atoms**2))
+    numbers = shares[0, :, None]
+    return numbers * number + first[:, None], numbers * square + second[:, None]
 
 
 def partial_moments(
