@@ -82,6 +82,10 @@ class Shape:
         return np.array(self.knots)
 
     @cached_property
+    def _inner(self) -> Floats:
+        return self._knots[1:-1]
+
+    @cached_property
     def _levels(self) -> Floats:
         return np.array(self.levels)
 
@@ -109,7 +113,8 @@ class Shape:
         """
         y = u - self.width * np.searchsorted(np.array(self.atoms), u) if self.atoms else u
         z, segment = self._curve(y)
-        z, log_slope = np.clip(z, -FARTHEST, FARTHEST), self._log_slopes[segment]
+        z = np.minimum(np.maximum(z, -FARTHEST), FARTHEST)
+        log_slope = self._log_slopes[segment]
         if self.atoms:
             nearest, inside = self.nearest(u)
             z = np.where(inside, (nearest + 1) * ATOM, z)
@@ -157,6 +162,6 @@ class Shape:
     def _curve(self, y: Floats) -> tuple[Floats, NDArray[np.intp]]:
         """The map, and the segment that each number is on, with the cells cut out."""
         # Of the inner knots alone: beyond the outer ones the first and last pieces go on.
-        segment = np.searchsorted(self._knots[1:-1], y)
+        segment = self._inner.searchsorted(y)
         slopes = self.slopes[segment]
         return self._levels[segment] + (y - self._knots[segment]) * slopes, segment

@@ -99,10 +99,12 @@ class GaussianPart(Part):
 
         `pieces` numbers of a column are needed at once.
         """
+        order = torch.arange(len(x), device=x.device)
+        if len(x) * pieces <= self.block_rows:
+            return (order,)
         seen = self.in_view(x)
         n_seen = seen.sum(dim=1)
         factored = torch.minimum(n_seen, len(self.columns) - n_seen)
-        order = torch.arange(len(x), device=x.device)
         if factored.any():
             order = torch.argsort(torch.unique(seen, dim=0, return_inverse=True)[1], stable=True)
         costs = self.n_units * (factored[order] ** 2).clamp_min(self._width * pieces)
@@ -116,7 +118,7 @@ class GaussianPart(Part):
         z = torch.where(seen, rows[:, self.columns].clamp(-FARTHEST, FARTHEST), 0.0)
         mean, spread = self.scales
         w = ((z - mean) / spread).mul_(seen)
-        u = torch.bmm(w, self.correlations.inverses)
+        u = self.correlations.times_inverses(w)
         return Numbers(z, w, u, self.correlations.patterns(seen))
 
     def joint(self, rows: Tensor, numbers: Numbers) -> Tensor:
