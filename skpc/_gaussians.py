@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._settings import ENOUGH
 from ._setup import make_leaves
 from .circuit import gaussians_fit, initial
 from .circuit.arrays import from_numbers, to_numbers
@@ -21,9 +22,9 @@ from .circuit.gaussians import GaussianPart
 from .circuit.leaves import Gaussian, Leaf, Numeric
 from .circuit.mixture import choose_weights
 
-# Numbers of units that "auto" tries, each one where there are so many rows a unit, and the rows
-# from which on it does. How many are best depends on how far the table is from normal.
-SIZES, ROWS_A_UNIT, LEAST_ROWS = (3, 12, 48, 128), 10, 200
+# Numbers of units that "auto" tries, each one where there are so many rows a unit. How many are
+# best depends on how far the table is from normal.
+SIZES, ROWS_A_UNIT = (3, 12, 48, 128), 10
 # Weight below which one of several mixtures is dropped.
 LEAST_SHARE = 0.05
 # Columns of numbers above which "auto" asks for none: covariances have their square.
@@ -45,7 +46,7 @@ def n_gaussians_of(model: Any, n: int) -> tuple[int, ...]:
     if model.n_gaussians != "auto":
         return (int(model.n_gaussians),)
     chosen = isinstance(model.structure, str) and model.structure == "auto"
-    pays = chosen and model._spec["learned"] and n >= LEAST_ROWS and columns <= WIDEST
+    pays = chosen and model._spec["learned"] and n >= ENOUGH and columns <= WIDEST
     return tuple(size for size in SIZES if size <= n // ROWS_A_UNIT) if pays else ()
 
 

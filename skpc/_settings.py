@@ -18,6 +18,8 @@ MOST_HELD = 5000
 
 # Tables of so many rows at most are small: they are fitted in full batches.
 SMALL = 1000
+# Rows from which on a fit by defaults may hold some out.
+ENOUGH = 200
 
 # How learned trees share a row in the first and in the last pass, see `circuit.layers.root`: 1
 # lets each specialise on rows of its own, near 0 all learn the same. Full batches are those of
@@ -56,12 +58,12 @@ def smoothing_of(model: Any, warm: bool) -> float:
 def regularises(model: Any, n: int) -> bool:
     """Whether held-out rows choose the smoothing.
 
-    On tables of categories alone the choice gained nothing, on small ones it is too noisy.
+    On tables of categories alone the choice gained nothing, on tiny ones it is too noisy.
     """
     if model.smoothing != "auto" or solver_of(model) != "em":
         return False
     numbers = any(column.support not in ("binary", "codes") for column in model._table.columns)
-    return model.early_stopping or (numbers and n > SMALL)
+    return model.early_stopping or (numbers and n >= ENOUGH)
 
 
 # What a circuit is made of: a fit that goes on cannot change it.

@@ -125,8 +125,8 @@ default="from_dtype"
         distributed as its column is; for a sum, equal use of its inputs. "auto": 0.1, which EM
         halves or doubles after each pass if held-out rows are more likely then. They are a
         `validation_fraction` of the rows, at most 5,000, and are added to the model at the
-        end. Without early stopping, that is done for tables of more than 1,000 rows with
-        columns of numbers.
+        end. Without early stopping, that is done for tables of 200 rows or more with columns of
+        numbers.
     min_variance : float, default=1e-3
         Floor of a leaf's variance, as a share of its column's; of the relative variance for
         families of positive numbers and of numbers between 0 and 1.

@@ -42,7 +42,7 @@ MANY_UNITS = {"n_sums": 40, "n_leaves": 40, "n_replicas": 4, "max_iter": 8}
 
 def test_noise_gets_more_smoothing_than_relations():
     found = [tiny(smoothing="auto", **MANY_UNITS).fit(X(1200)).smoothing_ for X in (numbers, noise)]
-    assert 0.01 <= found[0] < 0.1 < found[1] <= 100.0
+    assert 0.001 <= found[0] < 0.1 < found[1] <= 100.0
 
 
 def test_the_choice_is_better_for_new_rows():
@@ -51,12 +51,12 @@ def test_the_choice_is_better_for_new_rows():
     assert chosen > tiny(smoothing=0.1, **MANY_UNITS).fit(X).score(new)
 
 
-@pytest.mark.parametrize("rows", [600, 1200])
+@pytest.mark.parametrize("rows", [199, 200])
 @pytest.mark.parametrize("table", ["numbers", "codes"])
 def test_rows_are_held_out_where_that_pays(rows, table):
     X = numbers(rows) if table == "numbers" else (numbers(rows) > 0).astype(float)
     model = tiny(smoothing="auto", max_iter=2).fit(X)
-    held = table == "numbers" and rows > 1000
+    held = table == "numbers" and rows == 200
     assert ("validation_log_likelihood" in model.history_) == held
     assert held or model.smoothing_ == 0.1
     stopping = tiny(smoothing="auto", early_stopping=True, max_iter=3).fit(X)

@@ -17,7 +17,7 @@ from .statistics import Prior
 # far the smoothing may get.
 FACTORS = (0.5, 2.0)
 RISE = 1e-4
-LEAST, MOST = 1e-2, 1e2
+LEAST, MOST = 1e-3, 1e2
 
 
 def choose_smoothing(

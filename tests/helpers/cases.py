@@ -41,7 +41,8 @@ LAYERS = ["cp", "tucker"]
 ANY_WIDTH = {name: STRUCTURES[name] for name in ("shallow_trees", "deep_trees", "row", "auto")}
 
 TINY: dict[str, Any] = {
-    "n_replicas": 2, "n_gaussians": 0, "n_decoders": 0, "n_sums": 3, "n_leaves": 2, "max_iter": 8
+    "n_replicas": 2, "n_gaussians": 0, "n_decoders": 0, "n_sums": 3, "n_leaves": 2, "max_iter": 8,
+    "smoothing": 0.1,
 }  # fmt: skip
 
 
