@@ -19,7 +19,7 @@ MOST_HELD = 5000
 # Tables of so many rows at most are small: they are fitted in full batches.
 SMALL = 1000
 # Rows from which on a fit by defaults may hold some out.
-ENOUGH = 200
+ENOUGH = 100
 
 # How learned trees share a row in the first and in the last pass, see `circuit.layers.root`: 1
 # lets each specialise on rows of its own, near 0 all learn the same. Full batches are those of

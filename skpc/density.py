@@ -60,7 +60,7 @@ default="auto"
         Number of Gaussians with full covariances beside the trees, over all columns of numbers
         at once (see Notes). They model numbers that are nearly functions of each other. "auto":
         3 to 191, as many as held-out rows speak for, where `structure` is "auto", its trees are
-        learned and the table has 200 rows or more and 2 to 200 columns of numbers; else none.
+        learned and the table has 100 rows or more and 2 to 200 columns of numbers; else none.
     n_decoders : int or "auto", default="auto"
         Number of continuous mixtures beside the trees: each is a mixture of 1,024 products of
         leaves, which a small network decodes from points of a latent space of 32 dimensions
@@ -125,7 +125,7 @@ default="from_dtype"
         distributed as its column is; for a sum, equal use of its inputs. "auto": 0.1, which EM
         halves or doubles after each pass if held-out rows are more likely then. They are a
         `validation_fraction` of the rows, at most 5,000, and are added to the model at the
-        end. Without early stopping, that is done for tables of 200 rows or more with columns of
+        end. Without early stopping, that is done for tables of 100 rows or more with columns of
         numbers.
     min_variance : float, default=1e-3
         Floor of a leaf's variance, as a share of its column's; of the relative variance for
@@ -194,8 +194,10 @@ default="from_dtype"
     The Gaussians are over the columns whose leaves are "gaussian", or "numeric" with more
     numbers than values that stand out, as their maps make them; other columns are independent
     of these in each Gaussian. EM trains them, with the expected numbers behind missing cells,
-    from at most 200,000 rows. "auto" tries mixtures of 3, 12, 48 and 128, each one with at least
-    10 rows a Gaussian, and mixes them.
+    from at most 200,000 rows, of many rows stepwise over random batches. Their floor of variance
+    is a hundredth of `min_variance`: given others a number may vary much less. "auto" tries
+    mixtures of 3, 12, 48 and 128, each one with at least 10 rows a Gaussian, and mixes them;
+    where rows have so many patterns of missing numbers that a step would take long, fewer.
 
     Held-out rows (a `validation_fraction`, without early stopping at most 5,000) decide what the
     trees, the Gaussians and each continuous mixture weigh, and are learned afterwards (trees that
@@ -526,7 +528,7 @@ default="from_dtype"
         >>> row = X[:1].copy()
         >>> row[0, 2:] = float("nan")
         >>> model.impute(row).round()
-        array([[5., 4., 2., 0.]])
+        array([[5., 4., 1., 0.]])
         """
         if strategy not in ("mean", "mode"):
             raise ValueError(f"strategy is {strategy!r}; 'mean' and 'mode' are accepted.")

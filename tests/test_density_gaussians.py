@@ -101,8 +101,8 @@ def test_those_without_weight_are_left_out(monkeypatch):
     assert model._gaussians is None
 
 
-@pytest.mark.parametrize(("rows", "n_parts"), [(199, 1), (200, 2)])
-def test_defaults_have_some_from_two_hundred_rows_on(monkeypatch, rows, n_parts):
+@pytest.mark.parametrize(("rows", "n_parts"), [(99, 1), (100, 2)])
+def test_defaults_have_some_from_a_hundred_rows_on(monkeypatch, rows, n_parts):
     monkeypatch.setattr(_fitting, "LEAST_WEIGHT", 0.0)
     model = EinetDensityEstimator(n_replicas=2, n_sums=3, max_iter=2, random_state=0)
     assert len(model.fit(related(rows)).mixture_weights_) == n_parts
