@@ -525,10 +525,10 @@ default="from_dtype"
         >>> from skpc import EinetDensityEstimator
         >>> X = load_iris().data
         >>> model = EinetDensityEstimator(n_sums=5, random_state=0).fit(X)
-        >>> row = X[:1].copy()
+        >>> row = X[100:101].copy()
         >>> row[0, 2:] = float("nan")
         >>> model.impute(row).round()
-        array([[5., 4., 1., 0.]])
+        array([[6., 3., 5., 2.]])
         """
         if strategy not in ("mean", "mode"):
             raise ValueError(f"strategy is {strategy!r}; 'mean' and 'mode' are accepted.")
