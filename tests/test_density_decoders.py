@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers.cases import Case, masked, tiny
+from helpers.cases import Case, assert_answers_agree, masked, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 from skops import io as skops_io
 
@@ -50,16 +50,7 @@ def test_queries_agree(table):
     case = Case("auto", "cp", table)
     X = case.rows(300)
     model = case.model(n_decoders=1).fit(masked(X, 0.1))
-    rows = masked(case.rows(40, seed=1), 0.3)
-    some = np.arange(X.shape[1]) < 2
-    joint = model.score_samples(rows)
-    parts = model.predict_conditional(rows, some) + model.predict_marginal(rows, ~some)
-    assert_allclose(parts, joint, rtol=1e-9)
-    drawn = model.sample_conditional(rows, random_state=0)
-    assert_array_equal(drawn[~np.isnan(rows)], rows[~np.isnan(rows)])
-    assert np.isfinite(model.score_samples(drawn)).all()
-    for strategy in ("mean", "mode"):
-        assert not np.isnan(model.impute(rows, strategy)).any()
+    assert_answers_agree(model, masked(case.rows(40, seed=1), 0.3))
 
 
 def test_where_one_thing_moves_all_columns_the_mixture_has_weight():

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from skpc import EinetDensityEstimator
@@ -188,3 +189,15 @@ def tiny(**settings: Any) -> EinetDensityEstimator:
 def exact(**settings: Any) -> EinetDensityEstimator:
     """A small estimator that takes full steps in float64."""
     return tiny(**{"batch_size": None, "dtype": "float64", "max_iter": 20, **settings})
+
+
+def assert_answers_agree(model: EinetDensityEstimator, rows: NDArray[np.float64]) -> None:
+    """Conditionals times marginals are joints, and what is drawn or imputed is whole."""
+    some = np.arange(rows.shape[1]) < 2
+    found = model.predict_conditional(rows, some) + model.predict_marginal(rows, ~some)
+    assert_allclose(found, model.score_samples(rows), rtol=1e-9)
+    drawn = model.sample_conditional(rows, random_state=0)
+    assert_array_equal(drawn[~np.isnan(rows)], rows[~np.isnan(rows)])
+    assert np.isfinite(model.score_samples(drawn)).all()
+    for strategy in ("mean", "mode"):
+        assert not np.isnan(model.impute(rows, strategy)).any()
