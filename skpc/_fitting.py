@@ -37,7 +37,7 @@ from ._setup import (
 )
 from ._sklearn import PassReporter
 from .circuit import initial, queries, training
-from .circuit.arrays import from_arrays, parameters_from, to_arrays
+from .circuit.arrays import from_arrays, parameters_from, to_arrays, to_numbers
 from .circuit.circuit import Circuit
 from .circuit.continuous import flat_circuit
 from .circuit.data import Rows, blocks
@@ -178,7 +178,7 @@ def _add_parts(
     )
     model.mixture_weights_ = weights.cpu().numpy()
     if parameters is not None:
-        model._flat = [tensor.cpu().numpy() for tensor in (parameters.leaves, *parameters.sums)]
+        model._flat = to_numbers(parameters.leaves, *parameters.sums)
 
 
 def make_parts(model: Any) -> list[Part]:

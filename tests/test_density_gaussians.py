@@ -182,3 +182,16 @@ def test_rows_that_were_held_out_are_learned_too(monkeypatch):
     monkeypatch.setattr(_gaussians.gaussians_fit, "train", spy)
     tiny(n_gaussians=3).fit(related(60))
     assert seen == [54, 60]
+
+
+def test_codes_are_imputed_beside_columns_whose_floors_differ():
+    """Coarse grids keep their floor in the Gaussians, other numbers have a lower one there."""
+    X = related(600)[:, [0, 2, 3]]
+    X[:, 1] = np.round(X[:, 1])
+    X = np.column_stack([X, X[:, 0] > 1.5])
+    model = tiny(n_gaussians=5, categorical_features=[3]).fit(X)
+    trees, gaussians = (len(part.circuit.inputs.groups) for part in model._parts())
+    assert gaussians > trees
+    holes = X.copy()
+    holes[::2, 3] = np.nan
+    assert (model.impute(holes)[:, 3] == X[:, 3]).mean() > 0.9

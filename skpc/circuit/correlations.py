@@ -10,7 +10,7 @@ so that a pattern costs the cube of what is hidden; where more is hidden than in
 is factored.
 
 Axes: B rows of a block, K units, d columns of numbers, b rows of a pattern, r of its columns in
-view and h hidden.
+view and h hidden, S slots.
 """
 
 from dataclasses import dataclass
@@ -152,18 +152,21 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers of a block of rows as all units see them.
+    """A block of rows as all units see it.
 
     Attributes
     ----------
+    slots : Tensor (1, S, B)
+        Of all columns, from `Circuit.gather`.
     z : Tensor (B, d)
-        As they are, zero where hidden.
+        Numbers as they are, zero where hidden.
     w, u : Tensor (K, B, d)
         Standardised, and times the inverse correlations; P w.
     patterns : list of Pattern
         Of rows with hidden numbers.
     """
 
+    slots: Tensor
     z: Tensor
     w: Tensor
     u: Tensor

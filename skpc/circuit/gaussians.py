@@ -113,18 +113,18 @@ class GaussianPart(Part):
         return order.split(sizes.tolist())
 
     def numbers(self, rows: Tensor) -> Numbers:
-        """Numbers of rows (B, D) and their patterns."""
+        """Slots and numbers of rows (B, D), and their patterns."""
         seen = self.in_view(rows)
         z = torch.where(seen, rows[:, self.columns].clamp(-FARTHEST, FARTHEST), 0.0)
         mean, spread = self.scales
         w = ((z - mean) / spread).mul_(seen)
         u = self.correlations.times_inverses(w)
-        return Numbers(z, w, u, self.correlations.patterns(seen))
-
-    def joint(self, rows: Tensor, numbers: Numbers) -> Tensor:
-        """Log of weight times density of every unit, without log h, rows (B, D) to (K, B)."""
         slots = self.circuit.gather(rows, torch.float64)
-        h = self.circuit.inputs.forward(self.parameters.leaves, slots)[0]
+        return Numbers(slots, z, w, u, self.correlations.patterns(seen))
+
+    def joint(self, numbers: Numbers) -> Tensor:
+        """Log of weight times density of every unit and row, without log h, (K, B)."""
+        h = self.circuit.inputs.forward(self.parameters.leaves, numbers.slots)[0]
         distance = (numbers.w * numbers.u).sum(dim=2)
         log_det = self.correlations.half_log_det[:, None].expand_as(distance)
         if numbers.patterns:
@@ -141,7 +141,7 @@ class GaussianPart(Part):
         scores = torch.empty(len(x), dtype=dtype, device=self.circuit.device)
         for places in self.blocks(x):
             rows = x[places].to(self.circuit.device, torch.float64)
-            joint = self.joint(rows, self.numbers(rows))
+            joint = self.joint(self.numbers(rows))
             found = torch.logsumexp(joint, dim=0) + self.circuit.inputs.log_base(rows)
             scores[places.to(scores.device)] = found.to(dtype)
         return scores
@@ -149,7 +149,7 @@ class GaussianPart(Part):
     def posterior(self, rows: Tensor, shares: Tensor | None = None) -> Tensor:
         """Probabilities of the units given rows (B, D), (1, K, B); they add to shares (B,)."""
         rows = rows.to(self.circuit.device)
-        found = torch.softmax(self.joint(rows, self.numbers(rows)), dim=0)
+        found = torch.softmax(self.joint(self.numbers(rows)), dim=0)
         return (found if shares is None else found * shares).unsqueeze(0)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
@@ -172,7 +172,7 @@ class GaussianPart(Part):
 
     def _complete(self, rows: Tensor, generator: torch.Generator | None) -> Tensor:
         numbers = self.numbers(rows)
-        unit = pick(torch.softmax(self.joint(rows, numbers), dim=0).T, generator)
+        unit = pick(torch.softmax(self.joint(numbers), dim=0).T, generator)
         drawn = queries.draw_leaves(self.circuit, self.parameters, unit[None], generator)
         w = self.given(numbers, unit, generator)
         return torch.where(torch.isnan(rows), self._with_numbers(drawn, unit, w), rows)
@@ -245,7 +245,7 @@ class GaussianPart(Part):
         of_units: Sequence[tuple[Tensor, Tensor]],
     ) -> tuple[Tensor, Tensor]:
         numbers = self.numbers(rows)
-        flow = torch.softmax(self.joint(rows, numbers), dim=0)
+        flow = torch.softmax(self.joint(numbers), dim=0)
         mean, square = queries.expected_moments(self.circuit, flow[None], of_units)
         centre, spread = self.scales
         for pattern in numbers.patterns:

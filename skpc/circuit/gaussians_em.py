@@ -83,10 +83,9 @@ class GaussianPrior:
 def collect(part: GaussianPart, x: Tensor, weights: Tensor) -> GaussianStatistics:
     """The E-step on rows (B, D) of weights (B,)."""
     numbers = part.numbers(x)
-    joint = part.joint(x, numbers)
+    joint = part.joint(numbers)
     total = torch.logsumexp(joint, dim=0)
     shares = torch.exp(joint - total) * weights
-    slots = part.circuit.gather(x, torch.float64)
     filled = numbers.z.expand(part.n_units, -1, -1)
     scatter = shares.new_zeros(part.matrices.shape)
     if numbers.patterns:
@@ -95,7 +94,7 @@ def collect(part: GaussianPart, x: Tensor, weights: Tensor) -> GaussianStatistic
         _fill(part, numbers, pattern, shares, filled, scatter)
     weighted = filled * shares.unsqueeze(2)
     return GaussianStatistics(
-        leaves=part.circuit.inputs.expected_statistics(shares[None], slots),
+        leaves=part.circuit.inputs.expected_statistics(shares[None], numbers.slots),
         counts=shares.sum(dim=1),
         first=weighted.sum(dim=1),
         second=torch.baddbmm(scatter, weighted.transpose(1, 2), filled),

@@ -173,7 +173,7 @@ def unit_moments(
 
 
 def likeliest_codes(
-    parts: Sequence["Asked"],
+    parts: Sequence[Asked],
     x: Tensor,
     n_codes: Sequence[int],
     shares: Tensor,
@@ -202,19 +202,22 @@ def likeliest_codes(
 
 
 def _block_codes(
-    parts: Sequence["Asked"],
+    parts: Sequence[Asked],
     rows: Tensor,
     n_codes: Sequence[int],
     shares: Tensor,
 ) -> Tensor:
     flows = [part.posterior(rows, share) for part, share in zip(parts, shares, strict=True)]
     codes = torch.full_like(rows, torch.nan, device=parts[0].circuit.device)
-    # All circuits were made for the same columns, so that their groups correspond.
-    for groups in zip(*(part.circuit.inputs.groups for part in parts), strict=True):
+    # All circuits have the same columns of codes, so that the groups of these correspond; floors
+    # of variance may group numbers in other ways.
+    of_parts = [
+        [group for group in part.circuit.inputs.groups if n_codes[int(group.columns[0])]]
+        for part in parts
+    ]
+    for groups in zip(*of_parts, strict=True):
         columns = groups[0].columns
         n = n_codes[int(columns[0])]
-        if not n:
-            continue
         total = codes.new_zeros((len(columns), n, len(rows)))
         for group, part, flow in zip(groups, parts, flows, strict=True):
             probabilities = _probabilities(group, part.parameters, n)
