@@ -3,16 +3,14 @@
 Axes: n rows, D columns.
 """
 
-import pickle
 from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers.cases import Case, assert_answers_agree, masked, tiny
+from helpers.cases import Case, assert_answers_agree, assert_copies_score_alike, masked, tiny
 from numpy.testing import assert_allclose, assert_array_equal
-from skops import io as skops_io
 
 from skpc import EinetDensityEstimator, _decoders, _fitting
 
@@ -153,12 +151,7 @@ def test_other_default_types_and_modes_of_torch_do_not_matter():
 def test_copies_and_files_score_alike():
     X = pd.DataFrame(topics().astype(int), columns=list("abcdefgh"))
     model = tiny(n_decoders=2).fit(X)
-    wanted = model.score_samples(X)
-    assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(X), wanted)
-    data = skops_io.dumps(model)
-    trusted = skops_io.get_untrusted_types(data=data)
-    assert trusted == ["skpc.density.EinetDensityEstimator"]
-    assert_array_equal(skops_io.loads(data, trusted=trusted).score_samples(X), wanted)
+    assert_copies_score_alike(model, X)
     assert list(model.sample(5, random_state=0).columns) == list("abcdefgh")
 
 

@@ -3,14 +3,11 @@
 Axes: n rows, D columns.
 """
 
-import pickle
-
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.cases import Case, assert_answers_agree, masked, tiny
+from helpers.cases import Case, assert_answers_agree, assert_copies_score_alike, masked, tiny
 from numpy.testing import assert_allclose, assert_array_equal
-from skops import io as skops_io
 
 from skpc import EinetDensityEstimator, _fitting, _gaussians
 
@@ -133,12 +130,7 @@ def test_weights_of_any_scale_mean_the_same():
 def test_copies_and_files_score_alike():
     X = pd.DataFrame(related(), columns=list("abcd"))
     model = tiny(n_gaussians=5, n_decoders=1).fit(X)
-    wanted = model.score_samples(X)
-    assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(X), wanted)
-    data = skops_io.dumps(model)
-    trusted = skops_io.get_untrusted_types(data=data)
-    assert trusted == ["skpc.density.EinetDensityEstimator"]
-    assert_array_equal(skops_io.loads(data, trusted=trusted).score_samples(X), wanted)
+    assert_copies_score_alike(model, X)
 
 
 def test_a_seed_decides_the_fit():

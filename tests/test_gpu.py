@@ -51,32 +51,23 @@ def test_moments_and_imputed_cells_are_those_of_the_cpu():
         assert_allclose(on_cuda, on_cpu, rtol=1e-6, atol=1e-8)
 
 
-def test_continuous_mixtures_are_fitted_and_asked_on_cuda():
-    case = Case("auto", "cp", "mixed")
-    X = case.rows(200)
-    model = case.model(device="cuda", n_decoders=1).fit(X)
-    holes = X.copy()
-    holes[::2, 1:] = np.nan
-    assert np.isfinite(model.score_samples(model.sample(20, random_state=0))).all()
-    assert not np.isnan(model.sample_conditional(holes, random_state=0)).any()
-    on_cuda = [model.score_samples(X), *model.moments(holes), model.impute(holes)]
-    model.set_params(device="cpu")
-    on_cpu = [model.score_samples(X), *model.moments(holes), model.impute(holes)]
-    for a, b in zip(on_cuda, on_cpu, strict=True):
-        assert_allclose(a, b, rtol=1e-6, atol=1e-8)
-
-
-def test_gaussians_are_fitted_and_asked_on_cuda():
+@pytest.mark.parametrize("beside", [{"n_decoders": 1}, {"n_gaussians": 5}], ids=str)
+def test_what_stands_beside_the_trees_is_fitted_and_asked_on_cuda(beside):
     case = Case("auto", "cp", "mixed")
     X = case.rows(300)
     X[::7, 0] = np.nan
-    model = case.model(device="cuda", n_gaussians=5).fit(X)
+    model = case.model(device="cuda", **beside).fit(X)
     holes = X.copy()
     holes[::2, 1:] = np.nan
     assert np.isfinite(model.score_samples(model.sample(20, random_state=0))).all()
     assert not np.isnan(model.sample_conditional(holes, random_state=0)).any()
-    on_cuda = [model.score_samples(holes), *model.moments(holes), model.impute(holes)]
-    model.set_params(device="cpu")
-    on_cpu = [model.score_samples(holes), *model.moments(holes), model.impute(holes)]
-    for a, b in zip(on_cuda, on_cpu, strict=True):
-        assert_allclose(a, b, rtol=1e-6, atol=1e-8)
+    answers = {}
+    for device in ("cuda", "cpu"):
+        model.set_params(device=device)
+        answers[device] = [
+            *(model.score_samples(rows) for rows in (X, holes)),
+            *model.moments(holes),
+            model.impute(holes),
+        ]
+    for on_cuda, on_cpu in zip(answers["cuda"], answers["cpu"], strict=True):
+        assert_allclose(on_cuda, on_cpu, rtol=1e-6, atol=1e-8)

@@ -4,6 +4,7 @@ A new structure, layer or leaf family is one line here; every test of the suite 
 with it. All tables have four columns.
 """
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
+from skops import io as skops_io
 
 from skpc import EinetDensityEstimator
 from skpc.circuit import RegionGraph
@@ -201,3 +203,13 @@ def assert_answers_agree(model: EinetDensityEstimator, rows: NDArray[np.float64]
     assert np.isfinite(model.score_samples(drawn)).all()
     for strategy in ("mean", "mode"):
         assert not np.isnan(model.impute(rows, strategy)).any()
+
+
+def assert_copies_score_alike(model: EinetDensityEstimator, X: Any) -> None:
+    """By pickle, and by a file of skops that trusts the estimator's class alone."""
+    wanted = model.score_samples(X)
+    assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(X), wanted)
+    data = skops_io.dumps(model)
+    trusted = skops_io.get_untrusted_types(data=data)
+    assert trusted == ["skpc.density.EinetDensityEstimator"]
+    assert_array_equal(skops_io.loads(data, trusted=trusted).score_samples(X), wanted)
