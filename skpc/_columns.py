@@ -6,7 +6,6 @@ Axes: n rows.
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
-from math import log
 from typing import Any
 
 import numpy as np
@@ -115,20 +114,6 @@ def _number(raw: RawColumn, value: Any, missing: bool) -> float:
         ) from None
     except TypeError as error:
         raise TypeError(f"{raw.title} contains {value!r}: {error}.") from None
-
-
-def reals_of(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    """Standardised and mapped numbers, where they are above all known, and the log slope.
-
-    Numbers are NaN and slopes 0 where missing or above the largest that training showed.
-    """
-    values, above = numbers_within(column, raw)
-    z, slope = (values - column.shift) / column.scale, np.zeros(len(values))
-    if column.shape is not None:
-        z, slope = column.shape.encode(z)
-    slope -= log(column.scale)
-    slope[raw.missing | above] = 0.0
-    return z, above, slope
 
 
 def digits_of(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:

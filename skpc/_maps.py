@@ -1,6 +1,6 @@
 """Shapes of columns of numbers: atoms, and an invertible map of all other numbers.
 
-Axes: n rows, d distinct values, m atoms, k knots.
+Axes: n rows, D columns, d distinct values, m atoms, k knots.
 
 An atom is a value v that stands for its cell, the numbers at most half a width from v. All
 other numbers are mapped to roughly normal ones: the cells are cut out, the rest is moved
@@ -9,6 +9,7 @@ invertible, so the density of a number is that of its image times the slope of t
 density in a cell is the atom's probability over the width, and the whole integrates to one.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -66,28 +67,15 @@ class Shape:
         """Where the cells were cut out, in the numbers that are left (m,)."""
         return np.array(self.atoms) - self.width * (np.arange(len(self.atoms)) + 0.5)
 
-    # Made once: a row that is scored alone would otherwise spend its time on them.
-
     @cached_property
     def slopes(self) -> Floats:
         """Slopes of the map between knots (k - 1,)."""
         return np.diff(self.levels) / np.diff(self.knots)
 
     @cached_property
-    def _log_slopes(self) -> Floats:
-        return np.log(self.slopes)
-
-    @cached_property
-    def _knots(self) -> Floats:
-        return np.array(self.knots)
-
-    @cached_property
-    def _inner(self) -> Floats:
-        return self._knots[1:-1]
-
-    @cached_property
-    def _levels(self) -> Floats:
-        return np.array(self.levels)
+    def maps(self) -> "Maps":
+        """The map of this column alone."""
+        return Maps([self])
 
     def nearest(self, u: Floats) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """The atom next to each number (n,), and whether the number is in its cell."""
@@ -99,29 +87,9 @@ class Shape:
             return position, np.abs(u - atoms[position]) <= 0.5 * self.width
 
     def encode(self, u: Floats) -> tuple[Floats, Floats]:
-        """Codes of atoms or normal numbers, and the log of the density's factor.
-
-        Parameters
-        ----------
-        u : ndarray (n,)
-            Standardised; NaN where missing.
-
-        Returns
-        -------
-        z, log_slope : ndarray (n,)
-            NaN where missing.
-        """
-        y = u - self.width * np.searchsorted(np.array(self.atoms), u) if self.atoms else u
-        z, segment = self._curve(y)
-        z = np.minimum(np.maximum(z, -FARTHEST), FARTHEST)
-        log_slope = self._log_slopes[segment]
-        if self.atoms:
-            nearest, inside = self.nearest(u)
-            z = np.where(inside, (nearest + 1) * ATOM, z)
-            log_slope = np.where(inside, -np.log(self.width or 1.0), log_slope)
-        missing = np.isnan(u)
-        z[missing] = log_slope[missing] = np.nan
-        return z, log_slope
+        """As `Maps.encode`, of one column (n,)."""
+        z, log_slope = self.maps.encode(u[:, None])
+        return z[:, 0], log_slope[:, 0]
 
     def decode(self, z: Floats) -> tuple[NDArray[np.intp], Floats]:
         """Which atom every code is, -1 for numbers, and the standardised values, both (n,)."""
@@ -134,9 +102,10 @@ class Shape:
 
     def _uncurve(self, z: Floats) -> Floats:
         """The map backwards, with the cells still cut out."""
-        segment = np.searchsorted(self._levels[1:-1], z)
-        rise = z - self._levels[segment]
-        return self._knots[segment] + rise / self.slopes[segment]
+        knots, levels = np.array(self.knots), np.array(self.levels)
+        # Of the inner levels alone: beyond the outer ones the first and last pieces go on.
+        segment = np.searchsorted(levels[1:-1], z)
+        return knots[segment] + (z - levels[segment]) / self.slopes[segment]
 
     def inverse(self) -> tuple[Floats, Floats, Floats]:
         """The map backwards as straight pieces u = intercept + slope z.
@@ -148,7 +117,7 @@ class Shape:
         intercepts, slopes : ndarray (s,)
         """
         knots, levels = np.array(self.knots), np.array(self.levels)
-        cuts, _ = self._curve(self.edges)
+        cuts = self.maps.bend(self.edges[:, None])[0][:, 0]
         breaks = np.sort(np.concatenate([levels[1:-1], cuts]))
         # A point of each piece tells its segment and how many cells lie below.
         ends = np.concatenate([[-np.inf], breaks, [np.inf]])
@@ -159,9 +128,67 @@ class Shape:
         slopes = 1.0 / self.slopes[segment]
         return breaks, knots[segment] - levels[segment] * slopes + self.width * below, slopes
 
-    def _curve(self, y: Floats) -> tuple[Floats, NDArray[np.intp]]:
-        """The map, and the segment that each number is on, with the cells cut out."""
-        # Of the inner knots alone: beyond the outer ones the first and last pieces go on.
-        segment = self._inner.searchsorted(y)
-        slopes = self.slopes[segment]
-        return self._levels[segment] + (y - self._knots[segment]) * slopes, segment
+
+class Maps:
+    """The maps of several columns, which are asked together: one row takes as few calls as many.
+
+    Parameters
+    ----------
+    shapes : sequence of Shape or None (D,)
+        None: numbers stay as they are.
+    """
+
+    def __init__(self, shapes: Sequence[Shape | None]) -> None:
+        # From zero on, so that a straight line keeps the digits of numbers near zero.
+        line = Shape(knots=(0.0, 1.0), levels=(0.0, 1.0))
+        bent = [shape or line for shape in shapes]
+        self._inner = [np.array(shape.knots[1:-1]) for shape in bent]
+        # Pieces of all columns one after the other.
+        self._first = np.cumsum([0, *(len(shape.slopes) for shape in bent[:-1])])
+        self._knots = _joined([shape.knots[:-1] for shape in bent])
+        self._levels = _joined([shape.levels[:-1] for shape in bent])
+        self._slopes = _joined([shape.slopes for shape in bent])
+        self._log_slopes = np.log(self._slopes)
+        self._farthest = np.array([FARTHEST if shape else np.inf for shape in shapes])
+        self._with_atoms = [(j, shape) for j, shape in enumerate(bent) if shape.atoms]
+
+    def encode(self, u: Floats) -> tuple[Floats, Floats]:
+        """Codes of atoms or normal numbers, and the log of the density's factor.
+
+        Parameters
+        ----------
+        u : ndarray (n, D)
+            Standardised; NaN where missing.
+
+        Returns
+        -------
+        z, log_slope : ndarray (n, D)
+            NaN where missing.
+        """
+        y = u.copy() if self._with_atoms else u
+        for j, shape in self._with_atoms:
+            y[:, j] -= shape.width * np.searchsorted(np.array(shape.atoms), u[:, j])
+        z, piece = self.bend(y)
+        z = np.minimum(np.maximum(z, -self._farthest), self._farthest)
+        log_slope = self._log_slopes[piece]
+        for j, shape in self._with_atoms:
+            nearest, inside = shape.nearest(u[:, j])
+            z[inside, j] = (nearest[inside] + 1) * ATOM
+            log_slope[inside, j] = -np.log(shape.width or 1.0)
+        missing = np.isnan(u)
+        z[missing] = log_slope[missing] = np.nan
+        return z, log_slope
+
+    def bend(self, y: Floats) -> tuple[Floats, NDArray[np.intp]]:
+        """The piecewise linear maps, and the piece of each number, cells cut out, (n, D)."""
+        piece = np.empty(y.shape, dtype=np.intp)
+        for j, inner in enumerate(self._inner):
+            # Of the inner knots alone: beyond the outer ones the first and last pieces go on.
+            piece[:, j] = inner.searchsorted(y[:, j])
+        piece += self._first
+        return self._levels[piece] + (y - self._knots[piece]) * self._slopes[piece], piece
+
+
+def _joined(parts: Sequence[Any]) -> Floats:
+    """Numbers one after the other, of no parts as well."""
+    return np.concatenate([np.empty(0), *parts])

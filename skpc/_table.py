@@ -19,13 +19,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ._columns import Column, codes_of, digits_of, numbers, reals_of, unseen_share
+from ._columns import Column, codes_of, digits_of, numbers, numbers_within, unseen_share
 from ._frames import RawColumn, build, column_like, container, with_cells
-from ._maps import Shape
+from ._maps import Maps, Shape
 from ._supports import within
 from .circuit.mapped import Pieces
 
 Floats = NDArray[np.float64]
+# Rows whose numbers are mapped at once: intermediate results stay in the cache.
+ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,45 @@ class Encoded:
         return Encoded(z, missing, self.unseen & keep, np.where(keep, self.log_slope, 0.0))
 
 
+class Reals:
+    """Columns of numbers: their scales and maps, for all of them together.
+
+    Parameters
+    ----------
+    columns : list of Column
+        Of the whole table.
+    """
+
+    def __init__(self, columns: list[Column]) -> None:
+        found = [j for j, c in enumerate(columns) if c.support not in ("codes", "binary")]
+        self.index = found
+        # Without a choice of columns a block is not copied.
+        self._chosen = slice(None) if len(found) == len(columns) else np.array(found)
+        self._shift = np.array([columns[j].shift for j in found])
+        self._scale = np.array([columns[j].scale for j in found])
+        self._log_scale = np.log(self._scale)
+        self._maps = Maps([columns[j].shape for j in found])
+
+    def encode(
+        self, raws: list[RawColumn], z: Floats, known: NDArray[np.bool_], log_slope: Floats
+    ) -> None:
+        """Standardise and map numbers z (n, D) in place; NaN, and slopes 0, where not known.
+
+        Raises
+        ------
+        ValueError
+            For infinities; the message names the column of `raws`.
+        """
+        chosen = self._chosen
+        known, values = known[:, chosen], z[:, chosen]
+        if (np.isinf(values) & known).any():
+            for j in self.index:
+                numbers(raws[j])
+        u = (np.where(known, values, np.nan) - self._shift) / self._scale
+        z[:, chosen], slope = self._maps.encode(u)
+        log_slope[:, chosen] = np.where(known, slope - self._log_scale, 0.0)
+
+
 class Table:
     """Columns of a training table.
 
@@ -70,6 +111,7 @@ class Table:
 
     def __init__(self, columns: list[Column], library: str, names: list[str] | None) -> None:
         self.columns = columns
+        self._reals = Reals(columns)
         self.library = library
         self.names = names
 
@@ -132,16 +174,22 @@ class Table:
                 z[:, j], unseen[:, j] = codes_of(column, raw)
             elif column.support == "binary":
                 z[:, j], unseen[:, j] = digits_of(column, raw)
+            elif column.support == "real" and raw.values.dtype != object:
+                z[:, j] = raw.values
             else:
-                z[:, j], unseen[:, j], log_slope[:, j] = reals_of(column, raw)
+                z[:, j], unseen[:, j] = numbers_within(column, raw)
+        for start in range(0, n if len(self._reals.index) else 0, ROWS):
+            rows = slice(start, start + ROWS)
+            known = ~(missing[rows] | unseen[rows])
+            self._reals.encode(raws, z[rows], known, log_slope[rows])
         return Encoded(z, missing, unseen, log_slope)
 
     def log_jacobian(self, table: Encoded) -> Floats:
         """What the change of units adds to a row's log density, (n,)."""
         total = table.log_slope.sum(axis=1)
         for j, column in enumerate(self.columns):
-            known = ~(table.missing[:, j] | table.unseen[:, j])
             if column.unseen > 0:
+                known = ~(table.missing[:, j] | table.unseen[:, j])
                 total += np.log1p(-column.unseen) * known
                 total += np.log(column.unseen) * table.unseen[:, j]
         return total

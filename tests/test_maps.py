@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from skpc._frames import read_columns
-from skpc._maps import Shape
+from skpc._maps import Maps, Shape
 from skpc._shapes import find_knots, find_shape, grid_step, row_weight
 from skpc.circuit.leaves import Gaussian, Numeric
 from skpc.circuit.leaves.numeric import ATOM
@@ -70,6 +70,20 @@ def test_missing_cells_stay_missing(shape):
     assert np.isnan(z[0])
     assert np.isnan(log_slope[0])
     assert np.isfinite(z[1:]).all()
+
+
+def test_columns_together_are_mapped_as_each_alone():
+    """A column without a shape keeps its numbers, however large or small."""
+    u = np.random.RandomState(2).uniform(-8, 8, (500, len(SHAPES) + 1))
+    u[::7, 1] = np.nan
+    u[:2] = [[1e9], [1e-30]]
+    z, log_slope = Maps([*SHAPES.values(), None]).encode(u)
+    for j, shape in enumerate(SHAPES.values()):
+        alone = shape.encode(u[:, j])
+        assert_array_equal(z[:, j], alone[0])
+        assert_array_equal(log_slope[:, j], alone[1])
+    assert_array_equal(z[:, -1], u[:, -1])
+    assert_array_equal(log_slope[:, -1], 0.0)
 
 
 def test_state_round_trip(shape):

@@ -12,7 +12,7 @@ from skpc._frames import read_columns
 from skpc._table import Encoded, Table
 
 ROUNDS = settings(max_examples=100, deadline=None, derandomize=True)
-SUPPORTS = {"gaussian": "real", "bernoulli": "binary", "categorical": "codes"}
+SUPPORTS = {"gaussian": "real", "numeric": "real", "bernoulli": "binary", "categorical": "codes"}
 
 
 def table_of(X, families, weights=None):
@@ -86,6 +86,28 @@ def test_fill_touches_missing_cells_only(X, seed):
     assert_array_equal(filled[seen], X[seen])
     expected = table.rows(z)
     assert_array_equal(filled[~seen], expected[~seen])
+
+
+def test_blocks_of_a_long_table_are_encoded_alike():
+    random = np.random.RandomState(0)
+    X = np.column_stack([random.normal(size=9000), random.randint(2, size=9000)])
+    X = np.column_stack([X, random.gamma(2.0, size=9000)])
+    X[random.random_sample(X.shape) < 0.1] = np.nan
+    table, raws = table_of(X, ["numeric", "bernoulli", "gaussian"])
+    whole = table.encode(raws)
+    for rows in (slice(0, 10), slice(4090, 4100), slice(8999, 9000)):
+        part = table.encode([raw.rows(rows) for raw in raws])
+        for found, expected in zip(vars(part).values(), vars(whole).values(), strict=True):
+            assert_array_equal(found, expected[rows])
+    z, column = whole.z[:, 2], table.columns[2]
+    assert_allclose(column.shift + column.scale * z, X[:, 2], rtol=1e-12)
+
+
+def test_infinity_is_refused_by_its_column():
+    table, _ = table_of(np.zeros((4, 3)), ["gaussian", "bernoulli", "numeric"])
+    rows = read_columns(np.array([[0.0, 1.0, 2.0], [0.0, 1.0, -np.inf]]))
+    with pytest.raises(ValueError, match=r"Column 2 contains infinity \(row 1\)"):
+        table.encode(rows)
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-12, 1.0, 1e12, 1e200])

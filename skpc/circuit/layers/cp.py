@@ -13,6 +13,8 @@ from .base import Layer, at_rows, chosen, sum_flows, weighted_sums
 
 # A child's level and number among a partition's children of that level, see `folding`.
 Slot = tuple[int, int]
+# Factors of at least 1e-12 whose product is still a number of full precision.
+FACTORS = {torch.float32: 3, torch.float64: 25}
 
 
 class EdgeSums(Layer):
@@ -117,7 +119,7 @@ class Products(Layer):
         everyone = [slot for slot in self.slots if len(slot[0]) == self.n_partitions][:2]
         self.whole = [edges for _, edges in everyone]
         self.rest = [slot for slot in self.slots if slot not in everyone]
-        self.full = self._full()
+        self.full = {dtype: self._full(most) for dtype, most in FACTORS.items()}
         everywhere = sorted(pair for pairs in slots.values() for pair in pairs)
         self.parents = torch.tensor([p for p, _ in everywhere], dtype=torch.long, device=device)
         self.edges = Places([e for _, e in everywhere], device)
@@ -125,13 +127,13 @@ class Products(Layer):
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Multiply slot after slot.
 
-        A factor is at least 1e-12, the floor of weights and probabilities, in some unit: three
-        factors do not underflow, so that the maximum is taken out before the fourth.
+        A factor is at least 1e-12, the floor of weights and probabilities: some factors do not
+        underflow, and the maximum is taken out before the next one.
         """
         logs = trace.edge_logs.new_zeros((self.n_partitions, 1, trace.edge_logs.shape[2]))
         logs.index_add_(0, self.parents, self.edges.take(trace.edge_logs))
         values = self._first(trace)
-        for (partitions, edges), full in zip(self.rest, self.full, strict=True):
+        for (partitions, edges), full in zip(self.rest, self.full[values.dtype], strict=True):
             part = partitions.take(values)
             if full:
                 part, log = rescale(part, partitions.take(logs))
@@ -147,13 +149,13 @@ class Products(Layer):
             return self.whole[0].take(trace.edges).clone()
         return trace.edges.new_ones((self.n_partitions, *trace.edges.shape[1:]))
 
-    def _full(self) -> list[bool]:
-        """Of the slots after the first two, whether a partition has three factors before."""
+    def _full(self, most: int) -> list[bool]:
+        """Of the slots after the first two, whether a partition has so many factors before."""
         factors = np.full(self.n_partitions, len(self.whole))
         full = []
         for partitions, _ in self.rest:
             index = partitions.index.cpu().numpy()
-            full.append(bool(factors[index].max() > 2))
+            full.append(bool(factors[index].max() >= most))
             factors[index] = 1 if full[-1] else factors[index] + 1
         return full
 
