@@ -13,7 +13,7 @@ from .build import build_layers, direct_leaves
 from .inputs import InputLayer
 from .leaves import Leaf
 from .region_graph import RegionGraph
-from .trace import Choice, Flow, Trace, from_logs
+from .trace import Choice, Flow, Space, Trace, from_logs
 
 # Keeps sums of log densities of cells that are absurdly far off finite in float32.
 LOWEST = -1e30
@@ -127,7 +127,13 @@ class Circuit:
         """Slots of the leaf regions for rows x (B, D), from `InputLayer.gather`."""
         return self.inputs.gather(x.to(self.leaf_dtype(dtype)))
 
-    def forward(self, parameters: Parameters, slots: Tensor, dtype: torch.dtype) -> Trace:
+    def forward(
+        self,
+        parameters: Parameters,
+        slots: Tensor,
+        dtype: torch.dtype,
+        space: Space | None = None,
+    ) -> Trace:
         """Values of all units, leaves to root.
 
         Parameters
@@ -138,6 +144,8 @@ class Circuit:
             From `gather`.
         dtype : torch.dtype
             Of the layers above the leaves.
+        space : Space, optional
+            Memory of an earlier block, whose trace is not needed any more.
 
         Returns
         -------
@@ -145,9 +153,11 @@ class Circuit:
             Its root holds log densities without `InputLayer.log_base`, (B,).
         """
         n_rows, n_direct = slots.shape[2], self.n_direct
+        space = space or Space()
         trace = Trace(
-            edges=slots.new_empty((self.n_edges, self.n_sums, n_rows), dtype=dtype),
+            edges=space.empty("edges", (self.n_edges, self.n_sums, n_rows), slots, dtype),
             edge_logs=slots.new_zeros((self.n_edges, 1, n_rows), dtype=dtype),
+            space=space,
         )
         # Direct leaves come first among the regions, and so do the edges into them.
         if n_direct:
@@ -160,9 +170,11 @@ class Circuit:
             layer.forward(weights, trace)
         return trace
 
-    def log_density(self, parameters: Parameters, x: Tensor, dtype: torch.dtype) -> Tensor:
+    def log_density(
+        self, parameters: Parameters, x: Tensor, dtype: torch.dtype, space: Space | None = None
+    ) -> Tensor:
         """Log density of rows x (B, D), missing cells integrated out, (B,)."""
-        trace = self.forward(parameters, self.gather(x, dtype), dtype)
+        trace = self.forward(parameters, self.gather(x, dtype), dtype, space)
         return trace.root + self.inputs.log_base(x.to(dtype))
 
     def flows(
@@ -181,7 +193,8 @@ class Circuit:
         objective : Tensor (B,)
             What the flows are the gradient of: the log density without log h for power 1.
         """
-        flow = Flow(root=root, edges=torch.empty_like(trace.edges), power=power)
+        edges = trace.space.empty("edge flows", trace.edges.shape, trace.edges)
+        flow = Flow(root=root, edges=edges, power=power)
         counts = []
         for layer, weights in reversed(self._weights(parameters)):
             found = layer.flows(weights, trace, flow)

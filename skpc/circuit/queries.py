@@ -12,6 +12,7 @@ from torch import Tensor
 from .circuit import Circuit, Parameters
 from .inputs import LeafGroup
 from .mapped import Pieces
+from .trace import Space
 
 
 class Asked(Protocol):
@@ -51,8 +52,9 @@ def log_density(circuit: Circuit, parameters: Parameters, x: Tensor, dtype: torc
     Tensor (n,)
     """
     typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
+    space = Space()
     parts = [
-        circuit.log_density(typed, block.to(circuit.device), dtype)
+        circuit.log_density(typed, block.to(circuit.device), dtype, space)
         for block in x.split(circuit.block_rows)
     ]
     return torch.cat(parts)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .circuit import Circuit, Parameters
 from .layers import Layer
+from .trace import Space
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,14 @@ class Statistics:
 
 @torch.inference_mode()
 def collect(
-    circuit: Circuit, parameters: Parameters, x: Tensor, weights: Tensor, power: float = 1.0
+    circuit: Circuit,
+    parameters: Parameters,
+    x: Tensor,
+    weights: Tensor,
+    power: float = 1.0,
+    space: Space | None = None,
 ) -> Statistics:
-    """The E-step on one block: state is read, nothing is kept.
+    """The E-step on one block: state is read, nothing is kept but memory.
 
     Parameters
     ----------
@@ -65,6 +71,8 @@ def collect(
         float64.
     power : float, default=1.0
         By which the root shares a row among its partitions, see `layers.root`.
+    space : Space, optional
+        Memory of the blocks before.
 
     Returns
     -------
@@ -78,7 +86,7 @@ def collect(
     """
     dtype = parameters.sums[0].dtype
     slots = circuit.gather(x, dtype)
-    trace = circuit.forward(parameters, slots, dtype)
+    trace = circuit.forward(parameters, slots, dtype, space)
     # Shares of the heaviest row: weights may be out of float32's range.
     heaviest = weights.max().clamp_min(torch.finfo(torch.float64).tiny)
     shares = (weights / heaviest).to(dtype)

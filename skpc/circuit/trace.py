@@ -4,6 +4,7 @@ Axes: F regions, P partitions, Q edges, K units, B rows, per level; n nodes of a
 """
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -41,6 +42,29 @@ def rescale(values: Tensor, logs: Tensor) -> Scaled:
     return Scaled(values.div_(m), logs + m.log())
 
 
+class Space:
+    """Memory of the largest tensors of passes, kept from one block of rows to the next.
+
+    Memory that is given back after a block comes as fresh pages for the next one, which may
+    cost as much as the arithmetic. What was written for a block is gone with the next.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Tensor] = {}
+
+    def empty(
+        self, name: str, shape: tuple[int, ...], like: Tensor, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """An uninitialised tensor like another; the last one of the same name is lost."""
+        size, dtype = prod(shape), dtype or like.dtype
+        kept = self._kept.get(name)
+        if kept is None or len(kept) < size or kept.dtype != dtype:
+            # The old one goes first, so that both are never there.
+            self._kept.pop(name, None)
+            self._kept[name] = kept = like.new_empty(size, dtype=dtype)
+        return kept[:size].view(shape)
+
+
 @dataclass
 class Trace:
     """Values of the upward pass.
@@ -57,10 +81,13 @@ class Trace:
         By layer other than edges: its weighted sums, which divide the flows.
     root : Tensor (B,)
         Log density without log h.
+    space : Space
+        Of the edges, and of what layers need for a moment.
     """
 
     edges: Tensor
     edge_logs: Tensor
+    space: Space
     regions: dict[int, Scaled] = field(default_factory=dict)
     partitions: dict[int, Scaled] = field(default_factory=dict)
     sums: dict[int, Tensor] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from .circuit import Circuit, Parameters
 from .data import Rows, blocks, mean_log_density
 from .regularise import choose_smoothing
 from .statistics import Prior, Statistics, collect, merge
+from .trace import Space
 
 State = em.EMState | adam.AdamState | continuous.DecoderState
 
@@ -121,10 +122,12 @@ def collect_all(
     index: Tensor | None,
     dtype: torch.dtype,
     power: float,
+    space: Space | None = None,
 ) -> Statistics:
     """Statistics of some rows (all with index None), in blocks of bounded memory."""
+    space = space or Space()
     typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
-    parts = (collect(circuit, typed, x, w, power) for x, w in blocks(circuit, rows, index))
+    parts = (collect(circuit, typed, x, w, power, space) for x, w in blocks(circuit, rows, index))
     total = next(parts)
     for part in parts:
         total = merge(total, part)
@@ -165,7 +168,7 @@ def train(
     progress : Progress
     """
     progress = Progress()
-    started = time.perf_counter()
+    started, space = time.perf_counter(), Space()
     best, best_state, stalls, cuts = -float("inf"), state, 0, 0
     # Full-batch EM takes full steps until they no longer rise.
     climbs = options.batch_size >= len(rows.x) and options.solver == "em"
@@ -175,7 +178,16 @@ def train(
         power = options.power(iteration, climbs)
         met = (power, prior.smoothing)
         state, likelihood, objective = _one_pass(
-            circuit, state, rows, prior, options, iteration, power, CUT**cuts, generator
+            circuit,
+            state,
+            rows,
+            prior,
+            options,
+            iteration,
+            power,
+            CUT**cuts,
+            generator,
+            space,
         )
         progress.log_likelihood.append(likelihood)
         if validation is not None:
@@ -269,6 +281,7 @@ def _one_pass(
     power: float,
     cut: float,
     generator: torch.Generator,
+    space: Space,
 ) -> tuple[State, float, float]:
     """One pass: new state, mean log-likelihood met, and objective plus log prior (full batch)."""
     n = len(rows.x)
@@ -281,7 +294,9 @@ def _one_pass(
         penalty = float(prior.log_density(circuit, state.parameters)) / rows.evidence
     likelihood, objective = torch.zeros((2, 1), dtype=torch.float64, device=circuit.device)
     for i, batch in enumerate(batches):
-        statistics = collect_all(circuit, state.parameters, rows, batch, options.dtype, power)
+        statistics = collect_all(
+            circuit, state.parameters, rows, batch, options.dtype, power, space
+        )
         likelihood += statistics.log_likelihood
         objective += statistics.objective
         # The expected weight of a batch, not its own: heavy rows must not be damped.

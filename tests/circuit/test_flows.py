@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from skpc.circuit.circuit import Parameters
 from skpc.circuit.statistics import collect
+from skpc.circuit.trace import Space
 
 
 def assert_near(a, b, tolerance=1e-9):
@@ -129,3 +130,20 @@ def test_missing_cells_count_nothing(kit, plain_case, any_table):
         missing = group.columns[group.column_of] == 0
         assert (values[missing] == 0).all()
         assert (counts[missing] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_memory_of_other_blocks_changes_nothing(kit, plain_case, dtype):
+    """A space that larger, smaller and other blocks have written to, to the bit."""
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    parameters = kit.numbers(circuit).to(dtype, circuit.leaf_dtype(dtype))
+    space = Space()
+    for n, seed in ((9, 1), (30, 2), (4, 3)):
+        x = kit.table(families, n, seed, missing=0.2)
+        weights = torch.linspace(0, 2, n, dtype=torch.float64)
+        found = collect(circuit, parameters, x, weights, space=space)
+        fresh = collect(circuit, parameters, x, weights)
+        for kept, new in zip((found.leaves, *found.sums), (fresh.leaves, *fresh.sums), strict=True):
+            assert torch.equal(kept, new)
+        assert torch.equal(found.log_likelihood, fresh.log_likelihood)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..places import Places
-from ..trace import Choice, Flow, Scaled, Trace, pick, rescale
+from ..trace import Choice, Flow, Scaled, Space, Trace, pick, rescale
 from .base import Layer, at_rows, chosen, weighted_sums
 
 
@@ -61,7 +61,7 @@ class Tucker(Layer):
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """One product over all pairs of units."""
         left, right = self._scaled(trace)
-        sums = weighted_sums(weights, _pairs(left, right))
+        sums = weighted_sums(weights, _pairs(left, right, trace.space))
         trace.sums[id(self)] = sums
         ends = zip(self.child_levels, self.children, strict=True)
         logs = [rows.take(trace.regions[level].logs) for level, rows in ends]
@@ -81,10 +81,11 @@ class Tucker(Layer):
         left, right = self._scaled(trace)
         n, n_left, n_rows = left.shape
         ratio = self.partitions.take(flow.partitions[self.level]) / trace.sums[id(self)]
-        pairs = _pairs(left, right)
+        pairs = _pairs(left, right, trace.space)
         counts = torch.bmm(ratio, pairs.transpose(1, 2)).mul_(weights)
         # Flow into each pair; an einsum with either child would first copy it in another order.
-        flows = torch.bmm(weights.transpose(1, 2), ratio).mul_(pairs)
+        into = trace.space.empty("pair flows", pairs.shape, pairs)
+        flows = torch.bmm(weights.transpose(1, 2), ratio, out=into).mul_(pairs)
         flows = flows.view(n, n_left, -1, n_rows)
         into_left, into_right = flows.sum(dim=2), flows.sum(dim=1)
         ends = zip(
@@ -119,6 +120,8 @@ class Tucker(Layer):
             choice.regions[level][child, row] = unit
 
 
-def _pairs(left: Tensor, right: Tensor) -> Tensor:
+def _pairs(left: Tensor, right: Tensor, space: Space) -> Tensor:
     """Products over all pairs of units, (F, I, B) and (F, J, B) to (F, I J, B)."""
-    return (left.unsqueeze(2) * right.unsqueeze(1)).flatten(1, 2)
+    n, units, n_rows = left.shape
+    pairs = space.empty("pairs", (n, units, right.shape[1], n_rows), left)
+    return torch.mul(left.unsqueeze(2), right.unsqueeze(1), out=pairs).flatten(1, 2)
