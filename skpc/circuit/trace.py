@@ -4,11 +4,15 @@ Axes: F regions, P partitions, Q edges, K units, B rows, per level; n nodes of a
 """
 
 from dataclasses import dataclass, field
+from functools import cache
 from math import prod
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+# Bytes of the largest block that changes how glibc maps memory, less its own head.
+MAPPED = 2**25 - 2**13
 
 
 class Scaled(NamedTuple):
@@ -50,6 +54,7 @@ class Space:
     """
 
     def __init__(self) -> None:
+        _keep_pages()
         self._kept: dict[str, Tensor] = {}
 
     def empty(
@@ -63,6 +68,18 @@ class Space:
             self._kept.pop(name, None)
             self._kept[name] = kept = like.new_empty(size, dtype=dtype)
         return kept[:size].view(shape)
+
+
+@cache
+def _keep_pages() -> None:
+    """Have the C library keep what smaller tensors give back, up to 64 MiB, for the next ones.
+
+    glibc maps blocks as large as the largest that it has seen come and go, up to 32 MiB, from
+    fresh pages, and returns to the system what is free beyond twice that size. So one comes
+    and goes here, once; it is not written to, so it takes no memory. Other allocators take no
+    notice.
+    """
+    torch.empty(MAPPED, dtype=torch.uint8)
 
 
 @dataclass
