@@ -4,8 +4,8 @@ For every set, in a process of its own: a fit with the settings of the EiNet pap
 structure (random trees, depth 3, 10 replicas, K = 20), with learned trees alone, or with all that
 skpc's defaults choose (--structure auto: continuous mixtures beside the trees); test
 log-likelihood, seconds a pass, draws a second, memory. Of several values of --smoothing,
---n-sums and --n-decoders those with the best validation likelihood are kept and the test split is
-used once.
+--n-sums, --n-decoders and --max-iter those with the best validation likelihood are kept and the
+test split is used once.
 
     python benchmarks/density.py --data FOLDER
 
@@ -18,6 +18,7 @@ import multiprocessing
 import os
 import resource
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,11 @@ def measure(job: dict) -> dict:
     before = psutil.Process().memory_info().rss
     units = [{"n_sums": n} for n in job["n_sums"]] or [{}]
     beside = [{"n_decoders": n} for n in job["n_decoders"]] or [{}]
-    grid = [{**u, **b, "smoothing": s} for u in units for b in beside for s in job["smoothing"]]
+    passes = [{"max_iter": n} for n in job["max_iter"]] or [{}]
+    grid = [
+        {**u, **b, **p, "smoothing": s}
+        for u, b, p, s in product(units, beside, passes, job["smoothing"])
+    ]
     fits = [fit(train, valid, {**settings, **choice}) for choice in grid]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     model, best = max(fits, key=lambda f: f[1]["valid"])
@@ -122,6 +127,7 @@ def main() -> None:
     parser.add_argument("--smoothing", nargs="+", type=float, default=[0.1])
     parser.add_argument("--n-sums", nargs="+", type=int, default=[], help="default: skpc's")
     parser.add_argument("--n-decoders", nargs="+", type=int, default=[], help="default: skpc's")
+    parser.add_argument("--max-iter", nargs="+", type=int, default=[], help="default: skpc's")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", default="density", help="name of the results files")
     options = parser.parse_args()

@@ -106,14 +106,17 @@ def _number(raw: RawColumn, value: Any, missing: bool) -> float:
     if missing:
         return np.nan
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
+        number = np.nan
+    except TypeError as error:
+        raise TypeError(f"{raw.title} contains {value!r}: {error}.") from None
+    if np.isnan(number):
         raise ValueError(
             f"{raw.title} contains {value!r}, which is no number; to model the column as "
             "categories, list it in categorical_features, or in leaf as 'categorical'."
-        ) from None
-    except TypeError as error:
-        raise TypeError(f"{raw.title} contains {value!r}: {error}.") from None
+        )
+    return number
 
 
 def digits_of(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:

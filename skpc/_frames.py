@@ -136,8 +136,9 @@ def _read_pandas(X: Any, j: int) -> RawColumn:
         lost = series.isna().to_numpy(dtype=bool)
         return _objects(name, series.to_numpy(dtype=object), "category", lost, **declared)
     if numpy_kind in "biuf":
-        missing = series.isna().to_numpy(dtype=bool)
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        # Types with a mask of their own tell NaN from a missing cell; here it is one.
+        missing = series.isna().to_numpy(dtype=bool) | np.isnan(numbers)
         kind = {"b": "bool", "f": "number"}.get(numpy_kind, "integer")
         return RawColumn(name, kind, numbers, missing, str(dtype))
     lost = series.isna().to_numpy(dtype=bool)

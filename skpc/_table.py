@@ -1,6 +1,6 @@
 """Tables to the numbers that a circuit models, and back.
 
-Axes: n rows, D columns.
+Axes: n rows, b rows of a block, D columns.
 
 A column is modelled as a binary digit, as a code 0 to C - 1, as a count, as a real number
 standardised to mean 0 and variance 1, as a positive number divided by the mean, or as a
@@ -80,12 +80,22 @@ class Reals:
     def encode(
         self, raws: list[RawColumn], z: Floats, known: NDArray[np.bool_], log_slope: Floats
     ) -> None:
-        """Standardise and map numbers z (n, D) in place; NaN, and slopes 0, where not known.
+        """Standardise and map the numbers of a block of rows, in place.
+
+        Parameters
+        ----------
+        raws : list of RawColumn
+            Of all rows, for messages.
+        z : ndarray (b, D)
+            As they are in the table; NaN afterwards where not known.
+        known : ndarray (b, D) of bool
+        log_slope : ndarray (b, D)
+            Is written to; 0 where not known.
 
         Raises
         ------
         ValueError
-            For infinities; the message names the column of `raws`.
+            For infinities; the message names the column.
         """
         chosen = self._chosen
         known, values = known[:, chosen], z[:, chosen]

@@ -75,11 +75,12 @@ def test_text_in_an_array_of_numbers(table):
         tiny().fit(table)
 
 
-def test_text_where_training_had_numbers(X, frame):
+@pytest.mark.parametrize("text", ["many", "nan"])
+def test_text_where_training_had_numbers(X, frame, text):
     model = tiny().fit(frame)
     worded = frame.astype({"b": object})
-    worded.loc[3, "b"] = "many"
-    with pytest.raises(ValueError, match=r"Column 'b' contains 'many', which is no number"):
+    worded.loc[3, "b"] = text
+    with pytest.raises(ValueError, match=rf"Column 'b' contains '{text}', which is no number"):
         model.score_samples(worded)
 
 

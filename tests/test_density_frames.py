@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from helpers.cases import exact, tiny
 from numpy.testing import assert_allclose, assert_array_equal
@@ -211,6 +212,17 @@ def test_long_integers_stay_to_the_bit(library):
         holes = whole.with_columns(a=pl.Series([None, *values[1:]]))
     filled = tiny().fit(whole).sample_conditional(holes, random_state=0)
     assert filled["a"][3] == 2**60 + 1
+
+
+def test_nan_beside_na_is_a_missing_cell():
+    """Types with a mask of their own can hold NaN that pandas does not call missing."""
+    numbers = pa.array([np.nan, *REALS[1:]], from_pandas=False)
+    strange = pd.DataFrame({"a": pd.arrays.ArrowExtensionArray(numbers), "b": REALS})
+    assert not strange["a"].isna().any()
+    plain = pd.DataFrame({"a": [np.nan, *REALS[1:]], "b": REALS})
+    by_strange, by_plain = (tiny(leaf="gaussian").fit(frame) for frame in (strange, plain))
+    assert_array_equal(by_strange.score_samples(strange), by_plain.score_samples(plain))
+    assert not np.isnan(by_strange.impute(strange)["a"].to_numpy(dtype=float)).any()
 
 
 def test_columns_without_a_name_that_is_text():

@@ -104,8 +104,8 @@ class Circuit:
     def block_rows(self) -> int:
         """Rows of a block, whose largest tensor fills at most 32 MB in float32.
 
-        The C library's allocator keeps tensors up to that size for the next block; larger ones
-        would be fresh pages each time, which cost more than the arithmetic on them.
+        Tensors up to that size are kept for the next block (`trace.Space`); larger ones would be
+        fresh pages each time, which cost more than the arithmetic on them.
         """
         return max(16, min(4096, 8_000_000 // self.floats_per_row))
 

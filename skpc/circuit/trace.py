@@ -50,7 +50,9 @@ class Space:
     """Memory of the largest tensors of passes, kept from one block of rows to the next.
 
     Memory that is given back after a block comes as fresh pages for the next one, which may
-    cost as much as the arithmetic. What was written for a block is gone with the next.
+    cost as much as the arithmetic. What was written for a block is gone with the next, so only
+    what is not a view of it may be kept. A space belongs to one circuit and one thread, and
+    serves inside of inference mode or outside, not both.
     """
 
     def __init__(self) -> None:
@@ -76,10 +78,10 @@ def _keep_pages() -> None:
 
     glibc maps blocks as large as the largest that it has seen come and go, up to 32 MiB, from
     fresh pages, and returns to the system what is free beyond twice that size. So one comes
-    and goes here, once; it is not written to, so it takes no memory. Other allocators take no
-    notice.
+    and goes here, once a process; it is not written to, so it takes no memory. It helps the
+    main thread; other allocators take no notice.
     """
-    torch.empty(MAPPED, dtype=torch.uint8)
+    torch.empty(MAPPED, dtype=torch.uint8, device="cpu")
 
 
 @dataclass

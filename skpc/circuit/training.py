@@ -178,16 +178,7 @@ def train(
         power = options.power(iteration, climbs)
         met = (power, prior.smoothing)
         state, likelihood, objective = _one_pass(
-            circuit,
-            state,
-            rows,
-            prior,
-            options,
-            iteration,
-            power,
-            CUT**cuts,
-            generator,
-            space,
+            circuit, state, rows, prior, options, iteration, power, CUT**cuts, generator, space
         )
         progress.log_likelihood.append(likelihood)
         if validation is not None:
@@ -248,12 +239,12 @@ def stream(
     evidence : float
         Weight of all rows so far, this block's included.
     """
-    started = time.perf_counter()
+    started, space = time.perf_counter(), Space()
     likelihood = 0.0
     index = torch.arange(len(rows.x), device=rows.x.device)
     for batch in index.tensor_split(n_batches(len(index), options.batch_size)):
         statistics = collect_all(
-            circuit, state.parameters, rows, batch, options.dtype, options.powers[1]
+            circuit, state.parameters, rows, batch, options.dtype, options.powers[1], space
         )
         likelihood += float(statistics.log_likelihood)
         decay = (1 + steps / 10) ** -0.6 if options.solver == "em" else 1.0

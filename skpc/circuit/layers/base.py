@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..trace import Choice, Flow, Trace
 
-# Keeps logarithms of weights finite, and products of three sums within float32; far below any
-# estimate from data with smoothing.
+# Keeps logarithms of weights finite, and products of some sums within range (see
+# `cp.MOST_FACTORS`); far below any estimate from data with smoothing.
 WEIGHT_FLOOR = 1e-12
 
 

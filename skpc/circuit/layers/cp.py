@@ -13,8 +13,9 @@ from .base import Layer, at_rows, chosen, sum_flows, weighted_sums
 
 # A child's level and number among a partition's children of that level, see `folding`.
 Slot = tuple[int, int]
-# Factors of at least 1e-12 whose product is still a number of full precision.
-FACTORS = {torch.float32: 3, torch.float64: 25}
+# Factors of at least 1e-12 that are multiplied before the maximum is taken out. In float64 half
+# of the range is left to units that are behind: they may win by what follows.
+MOST_FACTORS = {torch.float32: 3, torch.float64: 12}
 
 
 class EdgeSums(Layer):
@@ -119,7 +120,7 @@ class Products(Layer):
         everyone = [slot for slot in self.slots if len(slot[0]) == self.n_partitions][:2]
         self.whole = [edges for _, edges in everyone]
         self.rest = [slot for slot in self.slots if slot not in everyone]
-        self.full = {dtype: self._full(most) for dtype, most in FACTORS.items()}
+        self.full = {dtype: self._full(most) for dtype, most in MOST_FACTORS.items()}
         everywhere = sorted(pair for pairs in slots.values() for pair in pairs)
         self.parents = torch.tensor([p for p, _ in everywhere], dtype=torch.long, device=device)
         self.edges = Places([e for _, e in everywhere], device)
@@ -127,8 +128,8 @@ class Products(Layer):
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Multiply slot after slot.
 
-        A factor is at least 1e-12, the floor of weights and probabilities: some factors do not
-        underflow, and the maximum is taken out before the next one.
+        A factor is at least 1e-12, the floor of weights and probabilities: MOST_FACTORS of them
+        do not underflow, and the maximum is taken out before the next one.
         """
         logs = trace.edge_logs.new_zeros((self.n_partitions, 1, trace.edge_logs.shape[2]))
         logs.index_add_(0, self.parents, self.edges.take(trace.edge_logs))

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from .base import Leaf
 
-# Keeps every value possible, and products of three leaves within float32; far below any estimate
-# from data with smoothing.
+# Keeps every value possible, and products of some leaves within range (see `cp.MOST_FACTORS`
+# of the layers); far below any estimate from data with smoothing.
 PROBABILITY_FLOOR = 1e-12
 
 
