@@ -5,8 +5,10 @@
 The floor is the floating-point operations of a pass's products (three for each sum: values,
 counts, flows; two for each leaf), over the measured rate of one large product of the same type.
 The table is simulated: 8,192 rows of 111 related binary columns. Seconds are the median of the
-passes after the first. Where the rest goes is told by torch's profiler, as shares of the time of
-all operations.
+passes after the first. "Batched alone" is the rate, over the plain one, at which torch runs the
+three products of a layer of such sums by themselves: passes could not be faster on them. Where
+the rest goes is told by torch's profiler, as shares of the time of all operations; it makes new
+memory dearer than it is without.
 """
 
 import argparse
@@ -63,6 +65,22 @@ def rate(n: int = 1536, repetitions: int = 15) -> float:
     return 2 * n**3 / float(np.median(seconds))
 
 
+def batched(settings: dict, plain: float, nodes: int = 40, repetitions: int = 15) -> float:
+    """Rate of the three products of 40 sums' layer by themselves, over the plain one."""
+    units = settings.get("n_sums", 12)
+    inputs = units**2 if settings.get("layer") == "tucker" else units
+    weights = torch.rand(nodes, units, inputs)
+    below, above = torch.rand(nodes, inputs, BATCH), torch.rand(nodes, units, BATCH)
+    seconds = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        torch.bmm(weights, below)
+        torch.bmm(above, below.transpose(1, 2))
+        torch.bmm(weights.transpose(1, 2), above)
+        seconds.append(time.perf_counter() - start)
+    return 6 * weights.numel() * BATCH / float(np.median(seconds)) / plain
+
+
 def operations(model: EinetDensityEstimator) -> int:
     """Of the products that a pass makes for one row."""
     circuit = make_circuit(model.structure_, model._table, model._spec, torch.device("cpu"))
@@ -101,14 +119,15 @@ def main() -> None:
     text = f"# Passes against the floor\n\n{header(options.threads)}\n\n"
     text += f"{__doc__.split('--threads 1', 1)[1].strip()}\n\n"
     text += f"A plain product runs at {plain / 1e9:.1f} GFlop/s; batches of {BATCH}.\n\n"
-    text += "| circuit | Mflop a row | pass, s | floor, s | share of the floor's rate | "
-    text += " | ".join(GROUPS) + " |\n| --- |" + " ---: |" * (4 + len(GROUPS)) + "\n"
+    text += "| circuit | Mflop a row | pass, s | floor, s | share of the floor's rate "
+    text += f"| batched alone | {' | '.join(GROUPS)} |\n"
+    text += "| --- |" + " ---: |" * (5 + len(GROUPS)) + "\n"
     for label, settings in CIRCUITS.items():
         seconds, model = seconds_a_pass(X, settings)
         work = operations(model)
         floor = work * ROWS / plain
         text += f"| {label} | {work / 1e6:.2f} | {seconds:.2f} | {floor:.2f} "
-        text += f"| **{floor / seconds:.0%}** | "
+        text += f"| **{floor / seconds:.0%}** | {batched(settings, plain):.0%} | "
         text += " | ".join(f"{s:.0%}" for s in shares(X, settings).values()) + " |\n"
         print(text.splitlines()[-1], flush=True)
         (RESULTS / "floor.md").write_text(text)
