@@ -90,9 +90,9 @@ def scheduled(
     prior = initial.make_prior(circuit, sums, 0.1)
     generator = torch.Generator().manual_seed(0)
     state = em.EMState(initial.random_parameters(circuit, sums, generator))
-    by = SOFTENED.get(schedule, 0.0)
-    read = replace(rows, x=by + (1 - 2 * by) * rows.x)
-    state = passes_of(circuit, state, read, prior, schedule, passes, generator)
+    if by := SOFTENED.get(schedule):
+        rows = replace(rows, x=by + (1 - 2 * by) * rows.x)
+    state = passes_of(circuit, state, rows, prior, schedule, passes, generator)
     _fitting._store(model, circuit, state, training.Progress([0.0], [], [0.0], [0.1]))
     return model
 

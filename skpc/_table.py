@@ -185,6 +185,7 @@ class Table:
             elif column.support == "binary":
                 z[:, j], unseen[:, j] = digits_of(column, raw)
             elif column.support == "real" and raw.values.dtype != object:
+                # Nothing to read or refuse but infinity, which is looked for in all at once.
                 z[:, j] = raw.values
             else:
                 z[:, j], unseen[:, j] = numbers_within(column, raw)
