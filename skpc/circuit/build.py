@@ -87,14 +87,15 @@ def _cp_layers(
 ) -> list[Layer]:
     """Sums on all edges out of a level, then products and mixtures of the next.
 
-    The first n_direct regions of level 0, and the edges into them, stay out of sums.
+    The first n_direct regions of level 0, and the edges into them, stay out of sums; positions
+    of edges start at those that have one.
     """
     edges: dict[tuple[int, tuple[int, int]], int] = {}
     for level in levels:
         for edge in level.edges:
-            edges[edge.partition, edge.slot] = len(edges)
+            edges[edge.partition, edge.slot] = len(edges) - n_direct
     layers: list[Layer] = []
-    first = n_direct
+    first = 0
     for level in levels:
         if level.height:
             layers.append(Products(level.height, level.partitions, edges, n_direct, device))

@@ -12,11 +12,10 @@ from torch import Tensor
 from .build import build_layers, direct_leaves
 from .inputs import InputLayer
 from .leaves import Leaf
+from .places import Placed
 from .region_graph import RegionGraph
-from .trace import Choice, Flow, Space, Trace, from_logs
-
-# Keeps sums of log densities of cells that are absurdly far off finite in float32.
-LOWEST = -1e30
+from .slots import Slots
+from .trace import LARGEST, Choice, Flow, Space, Trace, from_logs
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,10 @@ class Circuit:
         self.n_direct = len(direct)
         self.levels, self.layers = build_layers(graph, layer, n_leaves, n_sums, device, direct)
         scopes = [graph.regions[region] for region in self.levels[0].regions]
-        self.inputs = InputLayer(scopes, families, n_leaves, device)
+        self.inputs = InputLayer(scopes, families, n_leaves, device, len(direct))
         self.n_sums = n_sums
-        self.n_edges = sum(len(level.edges) for level in self.levels) if layer == "cp" else 0
+        edges = sum(len(level.edges) for level in self.levels) if layer == "cp" else 0
+        self.n_edges = edges - self.n_direct
         self.weighted = [layer for layer in self.layers if layer.shape is not None]
 
     @property
@@ -96,9 +96,9 @@ class Circuit:
     @property
     def floats_per_row(self) -> int:
         """Numbers a row in the largest tensor of the passes."""
-        regions, slots, units = self.inputs.shape
-        above = [s[0] * max(s[1:]) for s in (layer.shape for layer in self.weighted) if s]
-        return max(regions * max(slots, units), self.n_edges * self.n_sums, *above)
+        regions, _, units = self.inputs.shape
+        above = [layer.floats_per_row for layer in self.weighted]
+        return max(self.inputs.n_phi, regions * units, self.n_edges * self.n_sums, *above)
 
     @property
     def block_rows(self) -> int:
@@ -107,7 +107,7 @@ class Circuit:
         Tensors up to that size are kept for the next block (`trace.Space`); larger ones would be
         fresh pages each time, which cost more than the arithmetic on them.
         """
-        return max(16, min(4096, 8_000_000 // self.floats_per_row))
+        return max(16, min(4096, LARGEST // self.floats_per_row))
 
     @property
     def draw_rows(self) -> int:
@@ -126,14 +126,14 @@ class Circuit:
         sums = iter(parameters.sums)
         return [(layer, next(sums) if layer.shape else None) for layer in self.layers]
 
-    def gather(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """Slots of the leaf regions for rows x (B, D), from `InputLayer.gather`."""
+    def gather(self, x: Tensor, dtype: torch.dtype) -> Slots:
+        """Slots of the leaf regions for rows x (B, D)."""
         return self.inputs.gather(x.to(self.leaf_dtype(dtype)))
 
     def forward(
         self,
         parameters: Parameters,
-        slots: Tensor,
+        slots: Slots,
         dtype: torch.dtype,
         space: Space | None = None,
     ) -> Trace:
@@ -143,7 +143,7 @@ class Circuit:
         ----------
         parameters : Parameters
             In the types of `Parameters.to(dtype, self.leaf_dtype(dtype))`.
-        slots : Tensor (F, S, B)
+        slots : Slots
             From `gather`.
         dtype : torch.dtype
             Of the layers above the leaves.
@@ -155,20 +155,17 @@ class Circuit:
         Trace
             Its root holds log densities without `InputLayer.log_base`, (B,).
         """
-        n_rows, n_direct = slots.shape[2], self.n_direct
-        space = space or Space()
+        phi, space = slots.phi, space or Space()
+        n_rows = phi.shape[1]
         trace = Trace(
-            edges=space.empty("edges", (self.n_edges, self.n_sums, n_rows), slots, dtype),
-            edge_logs=slots.new_zeros((self.n_edges, 1, n_rows), dtype=dtype),
+            edges=space.empty("edges", (self.n_edges, self.n_sums, n_rows), phi, dtype),
+            edge_logs=phi.new_zeros((self.n_edges, 1, n_rows), dtype=dtype),
             space=space,
         )
-        # Direct leaves come first among the regions, and so do the edges into them.
-        if n_direct:
-            h = self.inputs.forward(parameters.leaves[:n_direct], slots[:n_direct])
-            torch.exp(h.to(dtype), out=trace.edges[:n_direct])
-        if n_direct < len(slots):
-            h = self.inputs.forward(parameters.leaves[n_direct:], slots[n_direct:])
-            trace.regions[0] = from_logs(h.clamp_min_(LOWEST), dtype)
+        if self.n_direct:
+            trace.direct = self.inputs.direct(parameters.leaves, slots, dtype)
+        if len(self.inputs.summed):
+            trace.regions[0] = from_logs(self.inputs.forward(parameters.leaves, slots), dtype)
         for layer, weights in self._weights(parameters):
             layer.forward(weights, trace)
         return trace
@@ -182,15 +179,15 @@ class Circuit:
 
     def flows(
         self, parameters: Parameters, trace: Trace, root: Tensor, power: float = 1.0
-    ) -> tuple[Tensor, list, Tensor]:
+    ) -> tuple[Placed, list[Tensor], Tensor]:
         """Flows of all units, root to leaves, for rows of weight root (B,).
 
         With another power than 1 the root shares rows as `layers.root` says.
 
         Returns
         -------
-        flow : Tensor (F, K, B)
-            What reaches the leaf regions.
+        flows : list of (Places, Tensor (n, K, B))
+            What reaches the leaf regions, some at a time, see `places.joined`.
         counts : list of Tensor (F, O, I)
             Expected counts of the weights, leaves first.
         objective : Tensor (B,)
@@ -204,7 +201,9 @@ class Circuit:
             if found is not None:
                 counts.append(found)
         objective = trace.root if flow.objective is None else flow.objective
-        return _joined(flow.edges[: self.n_direct], flow.regions.get(0)), counts[::-1], objective
+        if len(self.inputs.summed):
+            flow.direct.append((self.inputs.summed, flow.regions[0]))
+        return flow.direct, counts[::-1], objective
 
     def choose(
         self,
@@ -227,15 +226,9 @@ class Circuit:
         Tensor (F, n_rows)
             Unit of each leaf region, -1 where the region is not in the row's sub-circuit.
         """
-        edges = torch.full((self.n_edges, n_rows), -1, device=self.device)
-        choice = Choice(edges=edges)
+        nothing = torch.full((self.n_direct + self.n_edges, n_rows), -1, device=self.device)
+        choice = Choice(direct=nothing[: self.n_direct], edges=nothing[self.n_direct :])
         for layer, weights in reversed(self._weights(parameters)):
             layer.choose(weights, trace, choice, generator)
-        return _joined(choice.edges[: self.n_direct], choice.regions.get(0))
-
-
-def _joined(direct: Tensor, others: Tensor | None) -> Tensor:
-    """What belongs to direct leaf regions and to the others, in the order of the regions."""
-    if others is None:
-        return direct
-    return others if not len(direct) else torch.cat([direct, others])
+        others = choice.regions.get(0)
+        return choice.direct if others is None else torch.cat([choice.direct, others])

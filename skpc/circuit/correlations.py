@@ -19,6 +19,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from .slots import Slots
+
 
 class Correlations:
     """Correlation matrices of all units.
@@ -156,8 +158,8 @@ class Numbers:
 
     Attributes
     ----------
-    slots : Tensor (1, S, B)
-        Of all columns, from `Circuit.gather`.
+    slots : Slots
+        Of all columns as one region, from `Circuit.gather`.
     z : Tensor (B, d)
         Numbers as they are, zero where hidden.
     w, u : Tensor (K, B, d)
@@ -166,7 +168,7 @@ class Numbers:
         Of rows with hidden numbers.
     """
 
-    slots: Tensor
+    slots: Slots
     z: Tensor
     w: Tensor
     u: Tensor

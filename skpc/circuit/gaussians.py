@@ -17,15 +17,14 @@ import torch
 from torch import Tensor
 
 from . import queries
-from .circuit import LOWEST
 from .correlations import Correlations, Numbers, by_unit
-from .inputs import LeafGroup
+from .groups import LeafGroup
 from .leaves import Gaussian, Numeric
 from .leaves.gaussian import FARTHEST
 from .leaves.numeric import ATOM
 from .mapped import Pieces, values_of
 from .part import Part
-from .trace import pick
+from .trace import LOWEST, pick
 
 # Numbers of the largest tensor of a block.
 LARGEST = 4_000_000

@@ -93,8 +93,9 @@ def collect(part: GaussianPart, x: Tensor, weights: Tensor) -> GaussianStatistic
     for pattern in numbers.patterns:
         _fill(part, numbers, pattern, shares, filled, scatter)
     weighted = filled * shares.unsqueeze(2)
+    flows = [(part.circuit.inputs.summed, shares[None])]
     return GaussianStatistics(
-        leaves=part.circuit.inputs.expected_statistics(shares[None], numbers.slots),
+        leaves=part.circuit.inputs.expected_statistics(flows, numbers.slots),
         counts=shares.sum(dim=1),
         first=weighted.sum(dim=1),
         second=torch.baddbmm(scatter, weighted.transpose(1, 2), filled),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .circuit import Circuit, Parameters
-from .inputs import LeafGroup
+from .groups import LeafGroup
 from .statistics import Prior
 
 

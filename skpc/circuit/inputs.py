@@ -9,58 +9,20 @@ which the slot of a count holds -A(theta), the log densities of all units are
 theta' Phi[slots of region], and the expected statistics of flows are the transposed
 product. A missing cell is a zero in all slots of its column. Where families have a log h
 that cancels against the rest, one more slot a region holds the sum of log h of its columns.
+
+The first f regions may be direct: one column each, which products read without a sum. Their
+slots are indicators of all values, and densities are made without logarithms (see `slots`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from .groups import LeafGroup, incidences, members_of, phi_starts
 from .leaves import Leaf
-from .places import Places
-
-
-@dataclass(frozen=True)
-class LeafGroup:
-    """Columns of one family with the same number of statistics.
-
-    Attributes
-    ----------
-    family : Leaf
-    columns : Tensor (n_columns,)
-    phi : slice
-        Slots of these columns in Phi.
-    packed : Places
-        Places of all their incidences in the packed parameters seen as (F S, K).
-    column_of : Tensor (n,)
-        For each incidence its position in `columns`.
-    region_of : Tensor (n,)
-        For each incidence its leaf region.
-    """
-
-    family: Leaf
-    columns: Tensor
-    phi: slice
-    packed: Places
-    column_of: Tensor
-    region_of: Tensor
-
-    @property
-    def width(self) -> int:
-        """Slots of one column: its statistics and a count."""
-        return self.family.n_statistics + 1
-
-    def unpack(self, packed: Tensor) -> tuple[Tensor, Tensor]:
-        """Packed (F, S, K) to statistics or parameters (n, t, K) and counts (n, 1, K)."""
-        rows = self.packed.take(packed.reshape(-1, packed.shape[-1]))
-        rows = rows.reshape(-1, self.width, packed.shape[-1])
-        return rows[:, :-1], rows[:, -1:]
-
-    def pack(self, packed: Tensor, values: Tensor, counts: Tensor) -> None:
-        """Write (n, t, K) and (n, 1, K) into a contiguous packed (F, S, K)."""
-        rows = torch.cat([values, counts], dim=1).reshape(-1, packed.shape[-1])
-        self.packed.put(packed.view(-1, packed.shape[-1]), rows)
+from .places import Placed, Places
+from .slots import Direct, Slots
 
 
 class InputLayer:
@@ -75,6 +37,9 @@ class InputLayer:
     n_units : int
         K.
     device : torch.device
+    n_direct : int, default=0
+        Regions, the first f ones, that products read without a sum; each is one column of a
+        closed family (see `Leaf`), whose statistics are indicators of values.
     """
 
     def __init__(
@@ -83,31 +48,48 @@ class InputLayer:
         families: Sequence[Leaf],
         n_units: int,
         device: torch.device,
+        n_direct: int = 0,
     ) -> None:
         self.n_columns = len(families)
+        self.n_direct = n_direct
         self.n_units = n_units
         self.device = device
         widths = [family.n_statistics + 1 for family in families]
         n_slots = max(sum(widths[v] for v in scope) for scope in scopes)
         self.shape = (len(scopes), n_slots, n_units)
-        members = _members(families)
-        starts = _phi_starts(members, widths)
+        members = members_of(families)
+        starts = phi_starts(members, widths)
         self.n_phi = sum(widths)
-        self.index = self._slot_index(scopes, widths, starts)
-        self.incidences = _incidences(scopes, widths, n_slots)
+        index = self._slot_index(scopes, widths, starts)
+        self.index = torch.tensor(index, device=device).view(self.shape[:2])
+        self.in_order = index == list(range(self.n_phi))
+        self.incidences = incidences(scopes, widths, n_slots)
         self.groups = [self._group(columns, families, starts) for columns in members]
+        columns = [scope[0] for scope in scopes[:n_direct]]
+        self.counts_of_direct = torch.tensor([widths[v] - 1 for v in columns], device=device).long()
+        self.missing = Places([self._others(v) + 1 for v in columns], device)
+        self.summed = Places(range(n_direct, len(scopes)), device)
         self.precise = any(group.family.precise for group in self.groups)
 
     def _slot_index(
         self, scopes: Sequence[tuple[int, ...]], widths: list[int], starts: dict[int, int]
-    ) -> Places:
-        """Row of Phi of every slot of every region; unused slots point at a row of zeros."""
+    ) -> list[int]:
+        """Row of Phi of every slot of every region; unused slots point at a row of zeros.
+
+        In direct regions the value that has no statistic takes the slot of the count.
+        """
         n_slots = self.shape[1]
         index = []
-        for scope in scopes:
+        for region, scope in enumerate(scopes):
             slots = [starts[v] + i for v in scope for i in range(widths[v])]
+            if region < self.n_direct:
+                slots[-1] = self._others(scope[0])
             index.extend(slots + [self.n_phi] * (n_slots - len(slots)))
-        return Places(index, self.device)
+        return index
+
+    def _others(self, column: int) -> int:
+        """Row of Phi where a column has a value without a statistic; the next: where no cell."""
+        return self.n_phi + 1 + 2 * column
 
     def _group(
         self, columns: list[int], families: Sequence[Leaf], starts: dict[int, int]
@@ -138,14 +120,28 @@ class InputLayer:
         Tensor (slots + 1, B)
             Each column's statistics and count, zero where missing, and a row of zeros.
         """
-        phi = x.new_zeros((self.n_phi + 1, x.shape[0]))
+        return self._rows(x)[: self.n_phi + 1]
+
+    def _rows(self, x: Tensor) -> Tensor:
+        """Slots of a block; with direct regions two more rows a column, see `_others`."""
+        others = 2 * self.n_columns if self.n_direct else 0
+        phi = x.new_zeros((self.n_phi + 1 + others, x.shape[0]))
         for group in self.groups:
-            values = x[:, group.columns].T
+            values = x.T.index_select(0, group.columns)
             seen = ~torch.isnan(values)
-            values = torch.where(seen, values, group.family.fill)
-            statistics = group.family.statistics(values) * seen.unsqueeze(1)
-            slots = torch.cat([statistics, seen.unsqueeze(1).to(x.dtype)], dim=1)
-            phi[group.phi] = slots.reshape(-1, x.shape[0])
+            # On the CPU looking first is cheaper; elsewhere it would wait for the device.
+            some = seen.is_cuda or not seen.all()
+            if some:
+                values = torch.where(seen, values, group.family.fill)
+            slots = phi[group.phi].view(len(values), group.width, -1)
+            slots[:, :-1] = group.family.statistics(values)
+            slots[:, -1] = 1.0
+            if some:
+                slots *= seen.unsqueeze(1)
+            if self.n_direct and group.family.closed:
+                more = phi[self.n_phi + 1 :].view(self.n_columns, 2, -1)
+                more[group.columns, 0] = 2 * slots[:, -1] - slots.sum(dim=1)
+                more[group.columns, 1] = 1 - slots[:, -1]
         return phi
 
     def counts(self, sums: Tensor) -> Tensor:
@@ -163,30 +159,64 @@ class InputLayer:
         total = x.new_zeros(x.shape[0])
         for group in self.groups:
             if group.family.has_base and not group.family.base_inside:
-                total += _log_base(group, x).sum(dim=0)
+                total += group.log_base(x).sum(dim=0)
         return total
 
-    def gather(self, x: Tensor) -> Tensor:
-        """Slots of each region for rows x (B, D), (F, S, B), or (F, S + 1, B) with bases."""
-        slots = self.index.take(self.phi(x)).view(self.shape[0], self.shape[1], -1)
-        inside = [group for group in self.groups if group.family.base_inside]
-        if not inside:
-            return slots
-        base = slots.new_zeros((self.shape[0], slots.shape[2]))
-        for group in inside:
-            base.index_add_(0, group.region_of, _log_base(group, x)[group.column_of])
-        return torch.cat([slots, base.unsqueeze(1)], dim=1)
+    def gather(self, x: Tensor) -> Slots:
+        """What the regions read of rows x (B, D)."""
+        phi = self._rows(x)
+        missing = base = None
+        # On the CPU looking first is cheaper; elsewhere it would wait for the device.
+        if self.n_direct and (x.is_cuda or torch.isnan(x).any()):
+            missing = self.missing.take(phi).unsqueeze(1)
+        for group in self.groups:
+            if group.family.base_inside:
+                base = phi.new_zeros((self.shape[0], 1, len(x))) if base is None else base
+                base[:, 0].index_add_(0, group.region_of, group.log_base(x)[group.column_of])
+        return Slots(phi, self.index, missing, base, self.in_order)
 
-    def forward(self, packed: Tensor, gathered: Tensor) -> Tensor:
-        """Log densities, with those log h that are inside: (F, S, K) to (F, K, B)."""
-        slots, base = gathered[:, : self.shape[1]], gathered[:, self.shape[1] :]
-        h = torch.bmm(packed.transpose(1, 2), slots)
-        return h + base if base.shape[1] else h
+    def forward(self, packed: Tensor, slots: Slots) -> Tensor:
+        """Log densities of the regions that are not direct, (F, S, K) to (F - f, K, B).
 
-    def expected_statistics(self, flow: Tensor, gathered: Tensor) -> Tensor:
-        """Flow-weighted sums: flow (F, K, B), slots from `gather` to (F, S, K)."""
-        slots = gathered[:, : self.shape[1]]
-        return torch.bmm(slots, flow.to(slots.dtype).transpose(1, 2))
+        With those log h that are inside.
+        """
+        packed = packed[self.n_direct :].transpose(1, 2)
+        groups = slots.groups(self.summed)
+        parts = [torch.bmm(packed[some], values) for some, values in groups]
+        h = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return h if slots.base is None else h.add_(slots.base[self.n_direct :])
+
+    def direct(self, packed: Tensor, slots: Slots, dtype: torch.dtype) -> Direct:
+        """Densities of the direct regions, the first f of packed (F, S, K)."""
+        f = self.n_direct
+        counts = self.counts_of_direct[:, None, None].expand(-1, 1, packed.shape[2])
+        base = packed[:f].gather(1, counts)
+        logs = (packed[:f] + base).scatter_(1, counts, base).transpose(1, 2)
+        # Few rows of columns of many values need fewer exponentials than their probabilities.
+        if self.shape[1] >= slots.phi.shape[1]:
+            return Direct(logs, slots, None, True, dtype)
+        missing = None if slots.missing is None else slots.missing.to(dtype)
+        return Direct(logs.exp().to(dtype), slots, missing, False, dtype)
+
+    def expected_statistics(self, parts: Placed, slots: Slots) -> Tensor:
+        """Flow-weighted sums of statistics and counts, (F, S, K).
+
+        Parameters
+        ----------
+        parts : list of (Places, Tensor (n, K, B))
+            Flows into regions, some at a time, all in the end.
+        slots : Slots
+        """
+        sums = slots.phi.new_empty(self.shape)
+        for places, flow in parts:
+            flow = flow.to(sums.dtype).transpose(1, 2)
+            for some, values in slots.groups(places):
+                sums[places.some(some)] = torch.bmm(values, flow[some])
+        if self.n_direct:
+            direct = sums[: self.n_direct]
+            counts = self.counts_of_direct[:, None, None].expand(-1, 1, sums.shape[2])
+            direct.scatter_(1, counts, direct.sum(dim=1, keepdim=True))
+        return sums
 
     def from_expectation(self, sums: Tensor, template: Tensor) -> Tensor:
         """Packed parameters whose expectations are sums / counts.
@@ -205,48 +235,14 @@ class InputLayer:
         packed = template.clone()
         for group in self.groups:
             values, counts = group.unpack(sums)
-            theta, base = group.unpack(template)
             alive = counts > 0
-            mu = group.family.project(values / torch.where(alive, counts, 1.0))
-            new = group.family.natural(mu)
-            new_base = -group.family.log_partition(new).unsqueeze(1)
-            group.pack(packed, torch.where(alive, new, theta), torch.where(alive, new_base, base))
+            # On the CPU looking first is cheaper; elsewhere it would wait for the device.
+            some = alive.is_cuda or not alive.all()
+            mu = group.family.project(values / (counts.where(alive, 1.0) if some else counts))
+            theta = group.family.natural(mu)
+            base = -group.family.log_partition(theta).unsqueeze(1)
+            if some:
+                kept, kept_base = group.unpack(template)
+                theta, base = theta.where(alive, kept), base.where(alive, kept_base)
+            group.pack(packed, theta, base)
         return packed
-
-
-def _log_base(group: LeafGroup, x: Tensor) -> Tensor:
-    """Log h of a group's columns, zero where missing, (B, D) to (n_columns, B)."""
-    values = x[:, group.columns].T
-    seen = ~torch.isnan(values)
-    return group.family.log_base(torch.where(seen, values, group.family.fill)) * seen
-
-
-def _members(families: Sequence[Leaf]) -> list[list[int]]:
-    """Columns that share a family object."""
-    members: dict[int, list[int]] = {}
-    for column, family in enumerate(families):
-        members.setdefault(id(family), []).append(column)
-    return list(members.values())
-
-
-def _phi_starts(members: list[list[int]], widths: list[int]) -> dict[int, int]:
-    """First row of every column in Phi: columns of a group are adjacent."""
-    starts, row = {}, 0
-    for columns in members:
-        for column in columns:
-            starts[column] = row
-            row += widths[column]
-    return starts
-
-
-def _incidences(
-    scopes: Sequence[tuple[int, ...]], widths: list[int], n_slots: int
-) -> list[tuple[int, int]]:
-    """Pairs (column, its first row in the packed parameters seen as (F S, K))."""
-    pairs = []
-    for region, scope in enumerate(scopes):
-        row = region * n_slots
-        for column in scope:
-            pairs.append((column, row))
-            row += widths[column]
-    return pairs

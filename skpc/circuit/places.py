@@ -24,6 +24,18 @@ class Places:
         self.slice = slice(start, start + len(index))
         self.index = torch.tensor(index, dtype=torch.long, device=device)
 
+    @property
+    def where(self) -> slice | Tensor:
+        """The rows as what selects them from a tensor."""
+        return self.slice if self.adjacent else self.index
+
+    def some(self, part: slice) -> slice | Tensor:
+        """Those of a part of the places."""
+        if not self.adjacent:
+            return self.index[part]
+        first = self.slice.start
+        return slice(first + part.start, min(first + part.stop, self.slice.stop))
+
     def __len__(self) -> int:
         return len(self.index)
 
@@ -51,3 +63,18 @@ class Places:
             x[self.slice] += value
         else:
             x.index_add_(0, self.index, value)
+
+
+# Parts of a tensor, and their places in it.
+Placed = list[tuple[Places, Tensor]]
+
+
+def joined(parts: Placed) -> Tensor:
+    """Parts that hold every row once as one tensor."""
+    first = parts[0][1]
+    if len(parts) == 1:
+        return first
+    whole = first.new_empty((sum(len(places) for places, _ in parts), *first.shape[1:]))
+    for places, part in parts:
+        places.put(whole, part)
+    return whole

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from .circuit import Circuit, Parameters
-from .inputs import LeafGroup
+from .groups import LeafGroup
 from .mapped import Pieces
+from .places import joined
 from .trace import Space
 
 
@@ -251,7 +252,7 @@ def posterior(
     trace = circuit.forward(parameters, slots, torch.float64)
     # With rows of weight one, flows are the posterior probabilities of units.
     root = torch.ones_like(trace.root) if shares is None else shares
-    return circuit.flows(parameters, trace, root)[0]
+    return joined(circuit.flows(parameters, trace, root)[0])
 
 
 def expected_moments(

@@ -90,10 +90,10 @@ def collect(
     # Shares of the heaviest row: weights may be out of float32's range.
     heaviest = weights.max().clamp_min(torch.finfo(torch.float64).tiny)
     shares = (weights / heaviest).to(dtype)
-    flow, counts, objective = circuit.flows(parameters, trace, shares, power)
+    flows, counts, objective = circuit.flows(parameters, trace, shares, power)
     log_base = circuit.inputs.log_base(x).double()
     return Statistics(
-        leaves=circuit.inputs.expected_statistics(flow, slots).double().mul_(heaviest),
+        leaves=circuit.inputs.expected_statistics(flows, slots).double().mul_(heaviest),
         sums=tuple(count.double().mul_(heaviest) for count in counts),
         log_likelihood=(weights * (trace.root + log_base)).sum(),
         objective=(weights * (objective + log_base)).sum(),

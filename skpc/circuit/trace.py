@@ -11,6 +11,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .places import Placed
+from .slots import Direct
+
+# Keeps sums of log densities of cells that are absurdly far off finite in float32.
+LOWEST = -1e30
+# Numbers of the largest tensor in the passes over a block of rows: 32 MB in float32.
+LARGEST = 8_000_000
 # Bytes of the largest block that changes how glibc maps memory, less its own head.
 MAPPED = 2**25 - 2**13
 
@@ -35,9 +42,14 @@ class Scaled(NamedTuple):
 
 
 def from_logs(h: Tensor, dtype: torch.dtype) -> Scaled:
-    """Nodes of log values h (n, K, B), in another type once the maximum is out."""
-    m = h.amax(dim=1, keepdim=True)
-    return Scaled((h - m).to(dtype).exp_(), m.to(dtype))
+    """Nodes of log values h (n, K, B), in another type once the maximum is out; in place."""
+    # What is taken out of values is put into logarithms: to gradients it is a constant.
+    m = h.detach().amax(dim=1, keepdim=True)
+    # On the CPU looking first is cheaper; elsewhere it would wait for the device.
+    if m.is_cuda or not m.amin() >= LOWEST:
+        h.clamp_min_(LOWEST)
+        m.clamp_min_(LOWEST)
+    return Scaled(h.sub_(m).to(dtype).exp_(), m.to(dtype))
 
 
 def rescale(values: Tensor, logs: Tensor) -> Scaled:
@@ -100,6 +112,8 @@ class Trace:
         By layer other than edges: its weighted sums, which divide the flows.
     root : Tensor (B,)
         Log density without log h.
+    direct : Direct or None
+        Densities of leaf regions that products read without a sum.
     space : Space
         Of the edges, and of what layers need for a moment.
     """
@@ -111,6 +125,7 @@ class Trace:
     partitions: dict[int, Scaled] = field(default_factory=dict)
     sums: dict[int, Tensor] = field(default_factory=dict)
     root: Tensor = field(default_factory=lambda: torch.empty(0))
+    direct: Direct | None = None
 
 
 @dataclass
@@ -128,7 +143,9 @@ class Flow:
     regions, partitions : dict of Tensor (F, K, B) and (P, K, B)
         By level.
     edges : Tensor (Q, K, B)
-        Divided by the edge's sums, where it has some.
+        Divided by the edge's sums.
+    direct : list of (Places, Tensor (f, K, B))
+        Of leaf regions that products read without a sum.
     """
 
     root: Tensor
@@ -137,6 +154,7 @@ class Flow:
     objective: Tensor | None = None
     regions: dict[int, Tensor] = field(default_factory=dict)
     partitions: dict[int, Tensor] = field(default_factory=dict)
+    direct: Placed = field(default_factory=list)
 
 
 @dataclass
@@ -148,9 +166,12 @@ class Choice:
     regions, partitions : dict of Tensor (F, B) and (P, B), integer
         By level.
     edges : Tensor (Q, B), integer
+    direct : Tensor (F, B), integer
+        Of leaf regions that products read without a sum.
     """
 
     edges: Tensor
+    direct: Tensor
     regions: dict[int, Tensor] = field(default_factory=dict)
     partitions: dict[int, Tensor] = field(default_factory=dict)
 

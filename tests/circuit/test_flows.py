@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skpc.circuit.circuit import Parameters
+from skpc.circuit.layers import tucker
+from skpc.circuit.places import joined
 from skpc.circuit.statistics import collect
 from skpc.circuit.trace import Space
 
@@ -81,7 +83,7 @@ def test_every_column_receives_the_weight_of_its_row(kit, case, any_table):
     parameters, x = kit.numbers(circuit), kit.table(families, 9, missing=0.4)
     trace = circuit.forward(parameters, circuit.gather(x, torch.float64), torch.float64)
     weights = torch.linspace(0, 3, 9, dtype=torch.float64)
-    flow, _, _ = circuit.flows(parameters, trace, weights)
+    flow = joined(circuit.flows(parameters, trace, weights)[0])
     reaching = flow.sum(dim=1)
     scopes = [case.graph.regions[region] for region in circuit.levels[0].regions]
     for v in range(len(families)):
@@ -147,3 +149,19 @@ def test_memory_of_other_blocks_changes_nothing(kit, plain_case, dtype):
         for kept, new in zip((found.leaves, *found.sums), (fresh.leaves, *fresh.sums), strict=True):
             assert torch.equal(kept, new)
         assert torch.equal(found.log_likelihood, fresh.log_likelihood)
+
+
+@pytest.mark.parametrize("at_once", [1, 30, 200])
+def test_pairs_a_few_at_a_time_change_nothing(kit, plain_case, monkeypatch, at_once):
+    """Tucker layers whose pairs stand in memory one partition at a time, or some."""
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    parameters, x = kit.numbers(circuit), kit.table(families, 15, missing=0.2)
+    weights = torch.linspace(0, 2, 15, dtype=torch.float64)
+    whole = collect(circuit, parameters, x, weights)
+    monkeypatch.setattr(tucker, "MOST_PAIRS", at_once)
+    parts = collect(circuit, parameters, x, weights)
+    assert_near(parts.leaves, whole.leaves)
+    for a, b in zip(parts.sums, whole.sums, strict=True):
+        assert_near(a, b)
+    assert_near(parts.log_likelihood, whole.log_likelihood)

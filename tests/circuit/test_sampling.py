@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from skpc.circuit.places import joined
+
 
 def choose(circuit, parameters, x, n_rows, seed=0, dtype=torch.float64):
     """Units of the leaf regions (F, n_rows) given rows x, or one row for all."""
@@ -97,7 +99,7 @@ def test_chosen_units_follow_the_flows(kit, plain_case):
     parameters = kit.numbers(circuit, seed=5)
     x = kit.table(families, 1, missing=0.3)
     trace = circuit.forward(parameters, circuit.gather(x, torch.float64), torch.float64)
-    posterior = circuit.flows(parameters, trace, torch.ones(1).double())[0][:, :, 0]
+    posterior = joined(circuit.flows(parameters, trace, torch.ones(1).double())[0])[:, :, 0]
     n_draws = 3000
     units = choose(circuit, parameters, x, n_draws)
     for region, shares in enumerate(posterior):

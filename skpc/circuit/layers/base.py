@@ -21,6 +21,9 @@ WEIGHT_FLOOR = 1e-12
 
 def floored(weights: Tensor, mask: Tensor | None) -> Tensor:
     """Shares (F, O, I) raised to the floor where weights exist, adding to one again; in place."""
+    # On the CPU looking first is cheaper; elsewhere it would wait for the device.
+    if not weights.is_cuda and float(weights.amin()) >= WEIGHT_FLOOR:
+        return weights
     weights.clamp_min_(WEIGHT_FLOOR)
     if mask is not None:
         weights *= mask
@@ -32,10 +35,15 @@ def weighted_sums(weights: Tensor, inputs: Tensor, out: Tensor | None = None) ->
     return torch.bmm(weights, inputs, out=out).clamp_min_(torch.finfo(inputs.dtype).tiny)
 
 
-def sum_flows(weights: Tensor, inputs: Tensor, ratio: Tensor) -> tuple[Tensor, Tensor]:
+def sum_flows(
+    weights: Tensor,
+    inputs: Tensor,
+    ratio: Tensor,
+    out: tuple[Tensor | None, Tensor | None] = (None, None),
+) -> tuple[Tensor, Tensor]:
     """Expected counts (F, O, I) and flow into the inputs (F, I, B) of sums with ratio g / S."""
-    counts = torch.bmm(ratio, inputs.transpose(1, 2)).mul_(weights)
-    return counts, torch.bmm(weights.transpose(1, 2), ratio).mul_(inputs)
+    counts = torch.bmm(ratio, inputs.transpose(1, 2), out=out[0]).mul_(weights)
+    return counts, torch.bmm(weights.transpose(1, 2), ratio, out=out[1]).mul_(inputs)
 
 
 def chosen(units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -62,6 +70,11 @@ class Layer:
 
     shape: tuple[int, int, int] | None = None
     mask: Tensor | None = None
+
+    @property
+    def floats_per_row(self) -> int:
+        """Numbers a row in the largest tensor of the layer's passes, where it has weights."""
+        return self.shape[0] * max(self.shape[1:]) if self.shape else 0
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Read inputs from the trace, write outputs into it."""

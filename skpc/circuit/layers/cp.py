@@ -80,6 +80,40 @@ class EdgeSums(Layer):
         choice.regions[self.level] = regions
 
 
+class Factors:
+    """A slot of a level's partitions: one factor of the product of each partition that has it.
+
+    Parameters
+    ----------
+    pairs : list of (int, int)
+        Position of a partition, and that of its edge among all edges; edges into direct leaves
+        have those from -n_direct to -1.
+    n_direct : int
+        Leaf regions that are read without a sum.
+    device : torch.device
+
+    Attributes
+    ----------
+    partitions : Places
+    children : Places
+        Of edges, or of direct leaf regions.
+    direct : bool
+    """
+
+    def __init__(self, pairs: list[tuple[int, int]], n_direct: int, device: torch.device) -> None:
+        self.direct = pairs[0][1] < 0
+        shift = n_direct if self.direct else 0
+        self.partitions = Places([partition for partition, _ in pairs], device)
+        self.children = Places([edge + shift for _, edge in pairs], device)
+
+    def take(self, trace: Trace) -> Tensor:
+        """Their values (n, K, B); of direct leaves a new tensor."""
+        if not self.direct:
+            return self.children.take(trace.edges)
+        assert trace.direct is not None
+        return trace.direct.take(self.children)
+
+
 class Products(Layer):
     """Products of a level: a partition's value is the product over its edges.
 
@@ -89,9 +123,9 @@ class Products(Layer):
     partitions : list of int
         Indices of the level's partitions, in order.
     edges : dict
-        Position among all edges of the edge of (partition, slot).
+        Position among all edges of the edge of (partition, slot), see `Factors`.
     n_direct : int
-        Edges, the first ones, that have no sum.
+        Leaf regions that are read without a sum.
     device : torch.device
     """
 
@@ -109,21 +143,17 @@ class Products(Layer):
         for (partition, slot), edge in edges.items():
             if partition in position:
                 slots.setdefault(slot, []).append((position[partition], edge))
-        self.slots = [
-            (Places([p for p, _ in pairs], device), Places([e for _, e in pairs], device))
-            for pairs in (sorted(slots[slot]) for slot in sorted(slots))
-        ]
         # Of a slot all edges have a sum, or none.
-        self.summed = [min(slots[slot])[1] >= n_direct for slot in sorted(slots)]
+        pairs_of = [sorted(slots[slot]) for slot in sorted(slots)]
+        self.slots = [Factors(pairs, n_direct, device) for pairs in pairs_of]
         self.n_partitions = len(partitions)
         # Up to two slots of all partitions start the product, the rest goes on.
-        everyone = [slot for slot in self.slots if len(slot[0]) == self.n_partitions][:2]
-        self.whole = [edges for _, edges in everyone]
-        self.rest = [slot for slot in self.slots if slot not in everyone]
+        self.whole = [s for s in self.slots if len(s.partitions) == self.n_partitions][:2]
+        self.rest = [s for s in self.slots if s not in self.whole]
         self.full = {dtype: self._full(most) for dtype, most in MOST_FACTORS.items()}
-        everywhere = sorted(pair for pairs in slots.values() for pair in pairs)
-        self.parents = torch.tensor([p for p, _ in everywhere], dtype=torch.long, device=device)
-        self.edges = Places([e for _, e in everywhere], device)
+        summed = sorted(pair for pairs in slots.values() for pair in pairs if pair[1] >= 0)
+        self.parents = torch.tensor([p for p, _ in summed], dtype=torch.long, device=device)
+        self.edges = Places([e for _, e in summed], device)
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Multiply slot after slot.
@@ -134,44 +164,50 @@ class Products(Layer):
         logs = trace.edge_logs.new_zeros((self.n_partitions, 1, trace.edge_logs.shape[2]))
         logs.index_add_(0, self.parents, self.edges.take(trace.edge_logs))
         values = self._first(trace)
-        for (partitions, edges), full in zip(self.rest, self.full[values.dtype], strict=True):
-            part = partitions.take(values)
+        for slot, full in zip(self.rest, self.full[values.dtype], strict=True):
+            part = slot.partitions.take(values)
             if full:
-                part, log = rescale(part, partitions.take(logs))
-                partitions.put(logs, log)
-            partitions.put(values, part * edges.take(trace.edges))
+                part, log = rescale(part, slot.partitions.take(logs))
+                slot.partitions.put(logs, log)
+            part *= slot.take(trace)
+            slot.partitions.put(values, part)
         trace.partitions[self.level] = rescale(values, logs)
 
     def _first(self, trace: Trace) -> Tensor:
-        """Product of the first two slots that all partitions have, or of fewer."""
+        """Product of the first two slots that all partitions have, or of fewer; a new tensor."""
+        if not self.whole:
+            shape = (self.n_partitions, trace.edges.shape[1], trace.edges.shape[2])
+            return trace.edges.new_ones(shape)
+        first = self.whole[0].take(trace)
         if len(self.whole) > 1:
-            return self.whole[0].take(trace.edges) * self.whole[1].take(trace.edges)
-        if self.whole:
-            return self.whole[0].take(trace.edges).clone()
-        return trace.edges.new_ones((self.n_partitions, *trace.edges.shape[1:]))
+            # Densities of leaves are a new tensor, sums are not.
+            out = first if self.whole[0].direct else None
+            return torch.mul(first, self.whole[1].take(trace), out=out)
+        return first if self.whole[0].direct else first.clone()
 
     def _full(self, most: int) -> list[bool]:
         """Of the slots after the first two, whether a partition has so many factors before."""
         factors = np.full(self.n_partitions, len(self.whole))
         full = []
-        for partitions, _ in self.rest:
-            index = partitions.index.cpu().numpy()
+        for slot in self.rest:
+            index = slot.partitions.index.cpu().numpy()
             full.append(bool(factors[index].max() >= most))
             factors[index] = 1 if full[-1] else factors[index] + 1
         return full
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> None:
         """Every edge receives its partition's flow, divided by the edge's sum if it has one."""
-        found = flow.partitions[self.level]
-        for (partitions, edges), summed in zip(self.slots, self.summed, strict=True):
-            if summed:
-                edges.put_ratio(flow.edges, partitions.take(found), trace.edges)
+        for slot in self.slots:
+            found = slot.partitions.take(flow.partitions[self.level])
+            if slot.direct:
+                flow.direct.append((slot.children, found))
             else:
-                edges.put(flow.edges, partitions.take(found))
+                slot.children.put_ratio(flow.edges, found, trace.edges)
 
     def choose(
         self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator | None
     ) -> None:
         """Every edge takes its partition's unit."""
-        for partitions, edges in self.slots:
-            edges.put(choice.edges, partitions.take(choice.partitions[self.level]))
+        for slot in self.slots:
+            found = slot.partitions.take(choice.partitions[self.level])
+            slot.children.put(choice.direct if slot.direct else choice.edges, found)

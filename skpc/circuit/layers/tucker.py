@@ -3,12 +3,18 @@
 Axes: F partitions of a fold, I and J units of their children, O output units, B rows.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from ..places import Places
-from ..trace import Choice, Flow, Scaled, Space, Trace, pick, rescale
-from .base import Layer, at_rows, chosen, weighted_sums
+from ..trace import LARGEST, Choice, Flow, Scaled, Space, Trace, pick, rescale
+from .base import Layer, at_rows, chosen, sum_flows, weighted_sums
+
+# Pairs of units, times rows, that stand in memory at once on the CPU: 4 MiB in float32, which
+# caches hold until they are read again.
+MOST_PAIRS = 2**20
 
 
 class Tucker(Layer):
@@ -50,6 +56,14 @@ class Tucker(Layer):
         self.children = (Places(children[0][1], device), Places(children[1][1], device))
         self.n_regions = n_regions
         self.shape = shape
+        self.at_once = device.type == "cuda"
+
+    @property
+    def floats_per_row(self) -> int:
+        """All pairs at once, or so many that those of one partition find room in the caches."""
+        assert self.shape is not None
+        n, n_sums, n_pairs = self.shape
+        return n * n_pairs if self.at_once else max(n * n_sums, n_pairs * LARGEST // MOST_PAIRS)
 
     def _scaled(self, trace: Trace) -> list[Tensor]:
         """Scaled values of the left and the right children, (F, I, B) and (F, J, B)."""
@@ -58,13 +72,23 @@ class Tucker(Layer):
             for level, rows in zip(self.child_levels, self.children, strict=True)
         ]
 
+    def _groups(self, trace: Trace) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
+        """Partitions a few at a time: their places, children's values, and pairs of those."""
+        left, right = self._scaled(trace)
+        most = MOST_PAIRS // (left[0].numel() * right.shape[1])
+        size = len(left) if self.at_once else max(1, min(len(left), most))
+        for first in range(0, len(left), size):
+            group = slice(first, first + size)
+            yield group, left[group], right[group], _pairs(left[group], right[group], trace.space)
+
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """One product over all pairs of units."""
-        left, right = self._scaled(trace)
-        sums = weighted_sums(weights, _pairs(left, right, trace.space))
-        trace.sums[id(self)] = sums
         ends = zip(self.child_levels, self.children, strict=True)
         logs = [rows.take(trace.regions[level].logs) for level, rows in ends]
+        sums = weights.new_empty((*weights.shape[:2], logs[0].shape[2]))
+        for group, _, _, pairs in self._groups(trace):
+            weighted_sums(weights[group], pairs, out=sums[group])
+        trace.sums[id(self)] = sums
         found = rescale(sums.clone(), logs[0] + logs[1])
         if len(self.partitions) == self.n_partitions and self.partitions.adjacent:
             trace.partitions[self.level] = found
@@ -78,27 +102,21 @@ class Tucker(Layer):
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
         """Counts of the weights; each child receives the flow of its units over all pairs."""
-        left, right = self._scaled(trace)
-        n, n_left, n_rows = left.shape
         ratio = self.partitions.take(flow.partitions[self.level]) / trace.sums[id(self)]
-        pairs = _pairs(left, right, trace.space)
-        counts = torch.bmm(ratio, pairs.transpose(1, 2)).mul_(weights)
-        # Flow into each pair; an einsum with either child would first copy it in another order.
-        into = trace.space.empty("pair flows", pairs.shape, pairs)
-        flows = torch.bmm(weights.transpose(1, 2), ratio, out=into).mul_(pairs)
-        flows = flows.view(n, n_left, -1, n_rows)
-        into_left, into_right = flows.sum(dim=2), flows.sum(dim=1)
-        ends = zip(
-            self.child_levels,
-            self.children,
-            self.n_regions,
-            (into_left, into_right),
-            strict=True,
-        )
-        for level, rows, n_regions, into in ends:
+        counts = torch.empty_like(weights)
+        into = [torch.empty_like(values) for values in self._scaled(trace)]
+        for group, left, right, pairs in self._groups(trace):
+            # Flow into each pair; an einsum with either child would first copy it in another order.
+            flows = trace.space.empty("pair flows", pairs.shape, pairs)
+            sum_flows(weights[group], pairs, ratio[group], out=(counts[group], flows))
+            flows = flows.view(*left.shape[:2], *right.shape[1:])
+            torch.sum(flows, dim=2, out=into[0][group])
+            torch.sum(flows, dim=1, out=into[1][group])
+        ends = zip(self.child_levels, self.children, self.n_regions, into, strict=True)
+        for level, rows, n_regions, found in ends:
             if level not in flow.regions:
-                flow.regions[level] = into.new_zeros((n_regions, *into.shape[1:]))
-            rows.add(flow.regions[level], into)
+                flow.regions[level] = found.new_zeros((n_regions, *found.shape[1:]))
+            rows.add(flow.regions[level], found)
         return counts
 
     def choose(

@@ -32,8 +32,9 @@ class Leaf(ABC):
     precise : bool
         Whether the product <theta, T(x)> cancels digits and needs float64.
     closed : bool
-        Whether a mixture of members of the family is a member, and every value of every member
-        has a probability of at least 1e-12 (`bernoulli.PROBABILITY_FLOOR`).
+        Whether T are indicators of values (one value at most has none), any shares of the values
+        are those of a member, so that mixtures of members are members, and members give every
+        value a probability of at least 1e-12 (`bernoulli.PROBABILITY_FLOOR`).
     support : str
         Values that the family models, and what is done to the column before: "binary" (0 and
         1), "codes" (0 to C - 1), "counts" (0, 1, 2, ...), "trials" (0 to a largest N), "real"
