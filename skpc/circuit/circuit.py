@@ -153,7 +153,7 @@ class Circuit:
         Returns
         -------
         Trace
-            Its root holds log densities without `InputLayer.log_base`, (B,).
+            Its root holds log densities without `Slots.log_base`, (B,).
         """
         phi, space = slots.phi, space or Space()
         n_rows = phi.shape[1]
@@ -174,8 +174,8 @@ class Circuit:
         self, parameters: Parameters, x: Tensor, dtype: torch.dtype, space: Space | None = None
     ) -> Tensor:
         """Log density of rows x (B, D), missing cells integrated out, (B,)."""
-        trace = self.forward(parameters, self.gather(x, dtype), dtype, space)
-        return trace.root + self.inputs.log_base(x.to(dtype))
+        slots = self.gather(x, dtype)
+        return self.forward(parameters, slots, dtype, space).root + slots.log_base.to(dtype)
 
     def flows(
         self, parameters: Parameters, trace: Trace, root: Tensor, power: float = 1.0

@@ -140,8 +140,8 @@ class GaussianPart(Part):
         scores = torch.empty(len(x), dtype=dtype, device=self.circuit.device)
         for places in self.blocks(x):
             rows = x[places].to(self.circuit.device, torch.float64)
-            joint = self.joint(self.numbers(rows))
-            found = torch.logsumexp(joint, dim=0) + self.circuit.inputs.log_base(rows)
+            numbers = self.numbers(rows)
+            found = torch.logsumexp(self.joint(numbers), dim=0) + numbers.slots.log_base
             scores[places.to(scores.device)] = found.to(dtype)
         return scores
 

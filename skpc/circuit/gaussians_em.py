@@ -99,7 +99,7 @@ def collect(part: GaussianPart, x: Tensor, weights: Tensor) -> GaussianStatistic
         counts=shares.sum(dim=1),
         first=weighted.sum(dim=1),
         second=torch.baddbmm(scatter, weighted.transpose(1, 2), filled),
-        log_likelihood=weights @ (total + part.circuit.inputs.log_base(x)),
+        log_likelihood=weights @ (total + numbers.slots.log_base),
     )
 
 

@@ -55,12 +55,6 @@ class LeafGroup:
         rows = torch.cat([values, counts], dim=1).reshape(-1, packed.shape[-1])
         self.packed.put(packed.view(-1, packed.shape[-1]), rows)
 
-    def log_base(self, x: Tensor) -> Tensor:
-        """Log h of the columns, zero where missing, (B, D) to (n_columns, B)."""
-        values = x[:, self.columns].T
-        seen = ~torch.isnan(values)
-        return self.family.log_base(torch.where(seen, values, self.family.fill)) * seen
-
 
 def members_of(families: Sequence[Leaf]) -> list[list[int]]:
     """Columns that share a family object."""

@@ -88,7 +88,7 @@ class InputLayer:
         return index
 
     def _others(self, column: int) -> int:
-        """Row of Phi where a column has a value without a statistic; the next: where no cell."""
+        """Row of phi where a column has a value without a statistic; the next: where no cell."""
         return self.n_phi + 1 + 2 * column
 
     def _group(
@@ -120,29 +120,7 @@ class InputLayer:
         Tensor (slots + 1, B)
             Each column's statistics and count, zero where missing, and a row of zeros.
         """
-        return self._rows(x)[: self.n_phi + 1]
-
-    def _rows(self, x: Tensor) -> Tensor:
-        """Slots of a block; with direct regions two more rows a column, see `_others`."""
-        others = 2 * self.n_columns if self.n_direct else 0
-        phi = x.new_zeros((self.n_phi + 1 + others, x.shape[0]))
-        for group in self.groups:
-            values = x.T.index_select(0, group.columns)
-            seen = ~torch.isnan(values)
-            # On the CPU looking first is cheaper; elsewhere it would wait for the device.
-            some = seen.is_cuda or not seen.all()
-            if some:
-                values = torch.where(seen, values, group.family.fill)
-            slots = phi[group.phi].view(len(values), group.width, -1)
-            slots[:, :-1] = group.family.statistics(values)
-            slots[:, -1] = 1.0
-            if some:
-                slots *= seen.unsqueeze(1)
-            if self.n_direct and group.family.closed:
-                more = phi[self.n_phi + 1 :].view(self.n_columns, 2, -1)
-                more[group.columns, 0] = 2 * slots[:, -1] - slots.sum(dim=1)
-                more[group.columns, 1] = 1 - slots[:, -1]
-        return phi
+        return self.gather(x).phi[: self.n_phi + 1]
 
     def counts(self, sums: Tensor) -> Tensor:
         """Observed rows of every column from sums over slots (slots + 1,), (D,)."""
@@ -151,40 +129,50 @@ class InputLayer:
             counts[group.columns] = sums[group.phi].view(-1, group.width)[:, -1]
         return counts
 
-    def log_base(self, x: Tensor) -> Tensor:
-        """Sum over observed cells of log h, (B, D) to (B,): equal for all units.
-
-        Without the families that have it inside their leaves.
-        """
-        total = x.new_zeros(x.shape[0])
-        for group in self.groups:
-            if group.family.has_base and not group.family.base_inside:
-                total += group.log_base(x).sum(dim=0)
-        return total
-
     def gather(self, x: Tensor) -> Slots:
         """What the regions read of rows x (B, D)."""
-        phi = self._rows(x)
-        missing = base = None
-        # On the CPU looking first is cheaper; elsewhere it would wait for the device.
-        if self.n_direct and (x.is_cuda or torch.isnan(x).any()):
-            missing = self.missing.take(phi).unsqueeze(1)
+        others = 2 * self.n_columns if self.n_direct else 0
+        phi = x.new_zeros((self.n_phi + 1 + others, x.shape[0]))
+        log_base, inside, holes = x.new_zeros(x.shape[0]), None, False
         for group in self.groups:
-            if group.family.base_inside:
-                base = phi.new_zeros((self.shape[0], 1, len(x))) if base is None else base
-                base[:, 0].index_add_(0, group.region_of, group.log_base(x)[group.column_of])
-        return Slots(phi, self.index, missing, base, self.in_order)
+            values = x.T.index_select(0, group.columns)
+            seen = ~torch.isnan(values)
+            # On the CPU looking first is cheaper; elsewhere it would wait for the device.
+            some = seen.is_cuda or not seen.all()
+            values = torch.where(seen, values, group.family.fill) if some else values
+            slots = phi[group.phi].view(len(values), group.width, -1)
+            slots[:, :-1] = group.family.statistics(values)
+            slots[:, -1] = 1.0
+            if some:
+                slots *= seen.unsqueeze(1)
+                holes = True
+            if self.n_direct and group.family.closed:
+                more = phi[self.n_phi + 1 :].view(self.n_columns, 2, -1)
+                more[group.columns, 0] = 2 * slots[:, -1] - slots.sum(dim=1)
+                more[group.columns, 1] = 1 - slots[:, -1]
+            if group.family.has_base:
+                logs = group.family.log_base(values)
+                logs = logs * seen if some else logs
+                if group.family.base_inside:
+                    inside = x.new_zeros((self.shape[0], len(x))) if inside is None else inside
+                    inside.index_add_(0, group.region_of, logs[group.column_of])
+                else:
+                    log_base += logs.sum(dim=0)
+        missing = self.missing.take(phi).unsqueeze(1) if self.n_direct and holes else None
+        return Slots(phi, self.index, missing, log_base, inside, self.in_order)
 
     def forward(self, packed: Tensor, slots: Slots) -> Tensor:
         """Log densities of the regions that are not direct, (F, S, K) to (F - f, K, B).
 
-        With those log h that are inside.
+        With the log h of families that have it inside.
         """
         packed = packed[self.n_direct :].transpose(1, 2)
         groups = slots.groups(self.summed)
         parts = [torch.bmm(packed[some], values) for some, values in groups]
         h = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return h if slots.base is None else h.add_(slots.base[self.n_direct :])
+        if slots.inside is None:
+            return h
+        return h.add_(slots.inside[self.n_direct :].unsqueeze(1))
 
     def direct(self, packed: Tensor, slots: Slots, dtype: torch.dtype) -> Direct:
         """Densities of the direct regions, the first f of packed (F, S, K)."""

@@ -58,7 +58,7 @@ def log_density(circuit: Circuit, parameters: Parameters, x: Tensor, dtype: torc
         circuit.log_density(typed, block.to(circuit.device), dtype, space)
         for block in x.split(circuit.block_rows)
     ]
-    return torch.cat(parts)
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def sample(circuit: Circuit, parameters: Parameters, n: int, generator: torch.Generator) -> Tensor:

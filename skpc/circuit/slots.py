@@ -28,8 +28,11 @@ class Slots:
         Rows of phi that a region reads; in direct regions indicators of all values.
     missing : Tensor (f, 1, B) or None
         Ones where the cell of a direct region is missing; None where none is, or none is direct.
-    base : Tensor (F, 1, B) or None
-        Log h inside of the regions; None where no family has any.
+    log_base : Tensor (B,)
+        Sum over observed cells of log h, equal for all units; without families that have it
+        inside their leaves.
+    inside : Tensor (F, B) or None
+        Sums of log h inside the leaves; None where no family has any.
     in_order : bool
         Whether regions read phi as it stands, as the one of a circuit without partitions may.
     """
@@ -37,7 +40,8 @@ class Slots:
     phi: Tensor
     index: Tensor
     missing: Tensor | None
-    base: Tensor | None
+    log_base: Tensor
+    inside: Tensor | None
     in_order: bool
 
     def take(self, regions: slice | Tensor) -> Tensor:

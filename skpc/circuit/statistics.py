@@ -91,7 +91,7 @@ def collect(
     heaviest = weights.max().clamp_min(torch.finfo(torch.float64).tiny)
     shares = (weights / heaviest).to(dtype)
     flows, counts, objective = circuit.flows(parameters, trace, shares, power)
-    log_base = circuit.inputs.log_base(x).double()
+    log_base = slots.log_base.double()
     return Statistics(
         leaves=circuit.inputs.expected_statistics(flows, slots).double().mul_(heaviest),
         sums=tuple(count.double().mul_(heaviest) for count in counts),

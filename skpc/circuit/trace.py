@@ -53,8 +53,8 @@ def from_logs(h: Tensor, dtype: torch.dtype) -> Scaled:
 
 
 def rescale(values: Tensor, logs: Tensor) -> Scaled:
-    """Take the maximum over units out of positive values (n, K, B), in place."""
-    m = values.amax(dim=1, keepdim=True).clamp_min_(torch.finfo(values.dtype).tiny)
+    """Take the maximum over units out of values (n, K, B), in place; no maximum may be zero."""
+    m = values.amax(dim=1, keepdim=True)
     return Scaled(values.div_(m), logs + m.log())
 
 

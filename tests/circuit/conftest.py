@@ -183,8 +183,8 @@ def states(families: list[Leaf]):
 def log_density(circuit: Circuit, parameters: Parameters, x, dtype=torch.float64):
     """Log density of rows (B, D) by the folded layers, (B,)."""
     parameters = parameters.to(dtype, circuit.leaf_dtype(dtype))
-    trace = circuit.forward(parameters, circuit.gather(x, dtype), dtype)
-    return trace.root.double() + circuit.inputs.log_base(x)
+    slots = circuit.gather(x, dtype)
+    return circuit.forward(parameters, slots, dtype).root.double() + slots.log_base.double()
 
 
 def start_em(circuit: Circuit, x, weights, smoothing: float, seed: int = 0):

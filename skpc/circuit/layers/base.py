@@ -2,7 +2,8 @@
 
 Axes: F regions, P partitions, Q edges of a level, I input units, O output units, B rows.
 Weights are (F, O, I), never negative, and add to one over the last axis. Sums and products
-run in the linear domain, with the maximum over units taken out of each node (see `Scaled`).
+run in the linear domain, with the maximum over units taken out of each node (see `Scaled`):
+the largest input is 1, so a sum is at least the floor of weights, and flows may divide by it.
 
 For S = W E and the flow g of the outputs, with G = g / S: expected counts of W are
 W * (G E'), and the flow into the inputs is E * (W' G) (see Peharz et al., "Einsum
@@ -28,11 +29,6 @@ def floored(weights: Tensor, mask: Tensor | None) -> Tensor:
     if mask is not None:
         weights *= mask
     return weights.div_(weights.sum(dim=2, keepdim=True))
-
-
-def weighted_sums(weights: Tensor, inputs: Tensor, out: Tensor | None = None) -> Tensor:
-    """W E, (F, O, I) times (F, I, B); kept above zero, since flows divide by it."""
-    return torch.bmm(weights, inputs, out=out).clamp_min_(torch.finfo(inputs.dtype).tiny)
 
 
 def sum_flows(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..places import Places
 from ..trace import Choice, Flow, Trace, pick, rescale
-from .base import Layer, at_rows, chosen, sum_flows, weighted_sums
+from .base import Layer, at_rows, chosen, sum_flows
 
 # A child's level and number among a partition's children of that level, see `folding`.
 Slot = tuple[int, int]
@@ -53,7 +53,7 @@ class EdgeSums(Layer):
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """W E on every edge."""
         inputs = self.children.take(trace.regions[self.level].values)
-        weighted_sums(weights, inputs, out=trace.edges[self.block])
+        torch.bmm(weights, inputs, out=trace.edges[self.block])
         trace.edge_logs[self.block] = self.children.take(trace.regions[self.level].logs)
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:

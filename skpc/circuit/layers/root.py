@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..trace import Choice, Flow, Trace, pick
-from .base import Layer, sum_flows, weighted_sums
+from .base import Layer, sum_flows
 
 
 class Root(Layer):
@@ -48,7 +48,8 @@ class Root(Layer):
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Log density of every row."""
         scaled, m = self._inputs(trace)
-        sums = weighted_sums(weights, scaled)
+        # Kept above zero: weights of joined circuits have no floor.
+        sums = torch.bmm(weights, scaled).clamp_min_(torch.finfo(scaled.dtype).tiny)
         trace.sums[id(self)] = sums
         trace.root = (torch.log(sums) + m).flatten()
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..places import Places
 from ..trace import LARGEST, Choice, Flow, Scaled, Space, Trace, pick, rescale
-from .base import Layer, at_rows, chosen, sum_flows, weighted_sums
+from .base import Layer, at_rows, chosen, sum_flows
 
 # Pairs of units, times rows, that stand in memory at once on the CPU: 4 MiB in float32, which
 # caches hold until they are read again.
@@ -87,7 +87,7 @@ class Tucker(Layer):
         logs = [rows.take(trace.regions[level].logs) for level, rows in ends]
         sums = weights.new_empty((*weights.shape[:2], logs[0].shape[2]))
         for group, _, _, pairs in self._groups(trace):
-            weighted_sums(weights[group], pairs, out=sums[group])
+            torch.bmm(weights[group], pairs, out=sums[group])
         trace.sums[id(self)] = sums
         found = rescale(sums.clone(), logs[0] + logs[1])
         if len(self.partitions) == self.n_partitions and self.partitions.adjacent:
