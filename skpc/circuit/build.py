@@ -71,11 +71,22 @@ def direct_leaves(
     if layer != "cp" or n_leaves != n_sums or not graph.partitions:
         return frozenset()
     uses = Counter(child for _, children in graph.partitions for child in children)
+    known = {id(family): family for family in families}
+    counted = {key for key, family in known.items() if _has_indicators(family)}
     return frozenset(
         region
         for region, scope in enumerate(graph.regions)
-        if len(scope) == 1 and uses[region] == 1 and families[scope[0]].closed
+        if len(scope) == 1 and uses[region] == 1 and id(families[scope[0]]) in counted
     )
+
+
+def _has_indicators(family: Leaf) -> bool:
+    """Whether a family is closed, also where a subclass has changed its statistics."""
+    if not family.closed or family.base_inside:
+        return False
+    values = torch.arange(max(2, family.n_statistics), dtype=torch.float64)
+    found = family.statistics(values[None])[0]
+    return bool(((found == 0) | (found == 1)).all() and (found.sum(dim=0) <= 1).all())
 
 
 def _cp_layers(
@@ -139,6 +150,7 @@ def _tucker_layers(
                     (len(levels[left].regions), len(levels[right].regions)),
                     shape,
                     device,
+                    max(units[left], units[right]),
                 )
             )
         if not is_top:

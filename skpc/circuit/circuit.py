@@ -98,7 +98,7 @@ class Circuit:
         """Numbers a row in the largest tensor of the passes."""
         regions, _, units = self.inputs.shape
         above = [layer.floats_per_row for layer in self.weighted]
-        return max(self.inputs.n_phi, regions * units, self.n_edges * self.n_sums, *above)
+        return max(self.inputs.n_rows_of_phi, regions * units, self.n_edges * self.n_sums, *above)
 
     @property
     def block_rows(self) -> int:

@@ -95,8 +95,10 @@ def maximise(circuit: Circuit, state: EMState, prior: Prior, evidence: float) ->
 def _normalise(counts: Tensor, old: Tensor, mask: Tensor | None) -> Tensor:
     """Counts as shares over the last axis, floored where weights exist; in place."""
     totals = counts.sum(dim=2, keepdim=True)
+    # What is less has no exact reciprocal.
+    alive = totals > 1e-300
     weights = counts.mul_(totals.clamp_min(1e-300).reciprocal())
     # On the CPU looking first is cheaper; elsewhere it would wait for the device.
-    if totals.is_cuda or not (totals > 0).all():
-        weights = torch.where(totals > 0, weights, old)
+    if totals.is_cuda or not alive.all():
+        weights = torch.where(alive, weights, old)
     return floored(weights, mask)

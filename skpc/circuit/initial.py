@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .circuit import Circuit, Parameters
 from .groups import LeafGroup
+from .layers.base import floored
 from .statistics import Prior
 
 
@@ -78,7 +79,7 @@ def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator
         # deep circuit are alike and the likelihood hardly rises.
         draw = -torch.log1p(-_uniform(layer.shape, generator).to(sums.device))
         draw = draw if layer.mask is None else draw * layer.mask
-        weights.append(draw / draw.sum(dim=2, keepdim=True))
+        weights.append(floored(draw / draw.sum(dim=2, keepdim=True), layer.mask))
     return Parameters(leaves, tuple(weights))
 
 

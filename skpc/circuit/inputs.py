@@ -8,7 +8,7 @@ With Phi the slots of a block, (slots, B), and theta the packed parameters, (F, 
 which the slot of a count holds -A(theta), the log densities of all units are
 theta' Phi[slots of region], and the expected statistics of flows are the transposed
 product. A missing cell is a zero in all slots of its column. Where families have a log h
-that cancels against the rest, one more slot a region holds the sum of log h of its columns.
+that cancels against the rest, its sum over the columns of a region is added inside.
 
 The first f regions may be direct: one column each, which products read without a sum. Their
 slots are indicators of all values, and densities are made without logarithms (see `slots`).
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from .groups import LeafGroup, incidences, members_of, phi_starts
 from .leaves import Leaf
-from .places import Placed, Places
+from .places import Placed, Places, joined
 from .slots import Direct, Slots
 
 
@@ -107,6 +107,11 @@ class InputLayer:
             region_of=torch.tensor([row // self.shape[1] for _, row in mine], device=self.device),
         )
 
+    @property
+    def n_rows_of_phi(self) -> int:
+        """Slots of all columns, a row of zeros, and with direct regions `_others`."""
+        return self.n_phi + 1 + (2 * self.n_columns if self.n_direct else 0)
+
     def phi(self, x: Tensor) -> Tensor:
         """Slots of a block.
 
@@ -131,8 +136,7 @@ class InputLayer:
 
     def gather(self, x: Tensor) -> Slots:
         """What the regions read of rows x (B, D)."""
-        others = 2 * self.n_columns if self.n_direct else 0
-        phi = x.new_zeros((self.n_phi + 1 + others, x.shape[0]))
+        phi = x.new_zeros((self.n_rows_of_phi, x.shape[0]))
         log_base, inside, holes = x.new_zeros(x.shape[0]), None, False
         for group in self.groups:
             values = x.T.index_select(0, group.columns)
@@ -167,24 +171,22 @@ class InputLayer:
         With the log h of families that have it inside.
         """
         packed = packed[self.n_direct :].transpose(1, 2)
-        groups = slots.groups(self.summed)
-        parts = [torch.bmm(packed[some], values) for some, values in groups]
-        h = parts[0] if len(parts) == 1 else torch.cat(parts)
+        h = slots.each(self.summed, lambda some, values: torch.bmm(packed[some], values))
         if slots.inside is None:
             return h
         return h.add_(slots.inside[self.n_direct :].unsqueeze(1))
 
     def direct(self, packed: Tensor, slots: Slots, dtype: torch.dtype) -> Direct:
         """Densities of the direct regions, the first f of packed (F, S, K)."""
-        f = self.n_direct
-        counts = self.counts_of_direct[:, None, None].expand(-1, 1, packed.shape[2])
-        base = packed[:f].gather(1, counts)
-        logs = (packed[:f] + base).scatter_(1, counts, base).transpose(1, 2)
+        packed = packed[: self.n_direct]
         # Few rows of columns of many values need fewer exponentials than their probabilities.
         if self.shape[1] >= slots.phi.shape[1]:
-            return Direct(logs, slots, None, True, dtype)
+            return Direct(packed.transpose(1, 2), slots, None, self.counts_of_direct, dtype)
+        counts = self.counts_of_direct[:, None, None].expand(-1, 1, packed.shape[2])
+        base = packed.gather(1, counts)
+        probabilities = (packed + base).scatter_(1, counts, base).exp_().to(dtype)
         missing = None if slots.missing is None else slots.missing.to(dtype)
-        return Direct(logs.exp().to(dtype), slots, missing, False, dtype)
+        return Direct(probabilities.transpose(1, 2), slots, missing, None, dtype)
 
     def expected_statistics(self, parts: Placed, slots: Slots) -> Tensor:
         """Flow-weighted sums of statistics and counts, (F, S, K).
@@ -195,11 +197,7 @@ class InputLayer:
             Flows into regions, some at a time, all in the end.
         slots : Slots
         """
-        sums = slots.phi.new_empty(self.shape)
-        for places, flow in parts:
-            flow = flow.to(sums.dtype).transpose(1, 2)
-            for some, values in slots.groups(places):
-                sums[places.some(some)] = torch.bmm(values, flow[some])
+        sums = joined([(places, _weighted(slots, places, flow)) for places, flow in parts])
         if self.n_direct:
             direct = sums[: self.n_direct]
             counts = self.counts_of_direct[:, None, None].expand(-1, 1, sums.shape[2])
@@ -234,3 +232,9 @@ class InputLayer:
                 theta, base = theta.where(alive, kept), base.where(alive, kept_base)
             group.pack(packed, theta, base)
         return packed
+
+
+def _weighted(slots: Slots, places: Places, flow: Tensor) -> Tensor:
+    """Slots of some regions summed over rows with weights flow (n, K, B), (n, S, K)."""
+    weights = flow.to(slots.phi.dtype).transpose(1, 2)
+    return slots.each(places, lambda some, values: torch.bmm(values, weights[some]))

@@ -24,11 +24,6 @@ class Places:
         self.slice = slice(start, start + len(index))
         self.index = torch.tensor(index, dtype=torch.long, device=device)
 
-    @property
-    def where(self) -> slice | Tensor:
-        """The rows as what selects them from a tensor."""
-        return self.slice if self.adjacent else self.index
-
     def some(self, part: slice) -> slice | Tensor:
         """Those of a part of the places."""
         if not self.adjacent:

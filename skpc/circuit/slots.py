@@ -3,7 +3,7 @@
 Axes: B rows, F leaf regions, f of them direct, n some of them, S slots, K units.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,9 +11,9 @@ from torch import Tensor
 
 from .places import Places
 
-# Numbers of the slots that are gathered at once on the CPU: caches hold them, and they are
+# Numbers of the slots that are gathered at once. On the CPU caches hold them, and they are
 # gathered again where they are read again, which takes less time than memory would.
-MOST_SLOTS = 2**18
+MOST_SLOTS = {"cpu": 2**18, "other": 2**24}
 
 
 @dataclass(frozen=True)
@@ -52,32 +52,52 @@ class Slots:
         index = self.index[regions]
         return self.phi.index_select(0, index.flatten()).view(*index.shape, n_rows)
 
-    def groups(self, places: Places) -> Iterator[tuple[slice, Tensor]]:
-        """Regions a few at a time: which of the places they are, and their slots (n, S, B)."""
-        size = len(places)
-        if not self.phi.is_cuda:
-            size = max(1, min(size, MOST_SLOTS // (self.index.shape[1] * self.phi.shape[1])))
+    def each(self, places: Places, work: Callable[[slice, Tensor], Tensor]) -> Tensor:
+        """What work makes of the slots of regions, a few at a time.
+
+        Parameters
+        ----------
+        places : Places
+            The regions, m of them.
+        work : callable
+            Takes which of the places it is given, and their slots (n, S, B); returns (n, ...).
+
+        Returns
+        -------
+        Tensor (m, ...)
+        """
+        most = MOST_SLOTS.get(self.phi.device.type, MOST_SLOTS["other"])
+        size = max(1, most // (self.index.shape[1] * self.phi.shape[1]))
+        whole = slice(0, len(places))
+        if size >= len(places):
+            return work(whole, self.take(places.some(whole)))
+        found = None
         for first in range(0, len(places), size):
             some = slice(first, first + size)
-            yield some, self.take(places.some(some))
+            part = work(some, self.take(places.some(some)))
+            # Kept in one tensor: parts between slots that come and go would break memory up.
+            found = part.new_empty((len(places), *part.shape[1:])) if found is None else found
+            found[some] = part
+        assert found is not None
+        return found
 
 
 class Direct:
     """Densities of the direct regions, made where products read them.
 
-    Without cells that are missing they are products of indicators and probabilities: no
-    logarithm of theirs has to be undone.
+    As products of indicators and probabilities, so that no logarithm has to be undone, or by
+    natural parameters where that takes fewer exponentials.
 
     Parameters
     ----------
     factors : Tensor (f, K, S)
-        Probabilities of values, or their logarithms.
+        Probabilities of values, or natural parameters.
     slots : Slots
         Indicators of values.
     missing : Tensor (f, 1, B) or None
-        Ones where the cell is missing, where factors are probabilities and some cell is.
-    logarithms : bool
-        What the factors are.
+        Ones where the cell is missing, if some is and factors are probabilities.
+    counts : Tensor (f,) or None
+        Slot of -A if factors are natural parameters.
     dtype : torch.dtype
         Of the densities.
     """
@@ -87,17 +107,23 @@ class Direct:
         factors: Tensor,
         slots: Slots,
         missing: Tensor | None,
-        logarithms: bool,
+        counts: Tensor | None,
         dtype: torch.dtype,
     ) -> None:
         self.factors, self.slots, self.missing = factors, slots, missing
-        self.logarithms, self.dtype = logarithms, dtype
+        self.counts, self.dtype = counts, dtype
 
     def take(self, places: Places) -> Tensor:
         """Those of some regions, a new tensor (f, K, B)."""
-        factors = places.take(self.factors)
-        indicators = self.slots.take(places.where).to(factors.dtype)
+        return self.slots.each(places, lambda some, v: self._some(places.some(some), v))
+
+    def _some(self, regions: slice | Tensor, indicators: Tensor) -> Tensor:
+        factors, indicators = self.factors[regions], indicators.to(self.factors.dtype)
+        if self.counts is not None:
+            # A cell that is seen has one of the values.
+            place = self.counts[regions, None, None].expand(-1, 1, indicators.shape[2])
+            indicators.scatter_(1, place, indicators.sum(dim=1, keepdim=True))
+            return torch.bmm(factors, indicators).to(self.dtype).exp_()
         if self.missing is not None:
-            return torch.baddbmm(places.take(self.missing), factors, indicators)
-        found = torch.bmm(factors, indicators)
-        return found.to(self.dtype).exp_() if self.logarithms else found
+            return torch.baddbmm(self.missing[regions], factors, indicators)
+        return torch.bmm(factors, indicators)

@@ -43,7 +43,7 @@ class Scaled(NamedTuple):
 
 def from_logs(h: Tensor, dtype: torch.dtype) -> Scaled:
     """Nodes of log values h (n, K, B), in another type once the maximum is out; in place."""
-    # What is taken out of values is put into logarithms: to gradients it is a constant.
+    # What is taken out of values is put into logarithms, so that derivatives need not see it.
     m = h.detach().amax(dim=1, keepdim=True)
     # On the CPU looking first is cheaper; elsewhere it would wait for the device.
     if m.is_cuda or not m.amin() >= LOWEST:

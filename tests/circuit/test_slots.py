@@ -6,9 +6,10 @@ Axes: B rows, K units, n regions.
 import pytest
 import torch
 
-from skpc.circuit import RegionGraph
+from skpc.circuit import RegionGraph, slots
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
 from skpc.circuit.places import Places
+from skpc.circuit.statistics import collect
 
 CPU = torch.device("cpu")
 
@@ -25,9 +26,9 @@ def test_direct_densities_are_those_of_the_leaves(kit, dtype, missing, n_rows, o
     circuit = kit.build(graph, families, "cp", k, k)
     assert circuit.n_direct == 4
     parameters, x = kit.numbers(circuit), kit.table(families, n_rows, missing=missing)
-    slots = circuit.gather(x, dtype)
+    gathered = circuit.gather(x, dtype)
     typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
-    found = circuit.inputs.direct(typed.leaves, slots, dtype).take(Places(range(4), CPU))
+    found = circuit.inputs.direct(typed.leaves, gathered, dtype).take(Places(range(4), CPU))
     assert found.dtype == dtype
     for place, region in enumerate(circuit.levels[0].regions[:4]):
         (column,) = graph.regions[region]
@@ -37,3 +38,43 @@ def test_direct_densities_are_those_of_the_leaves(kit, dtype, missing, n_rows, o
         logs = packed[:n].T @ family.statistics(value[None])[0] + packed[n, :, None]
         wanted = torch.where(x[:, column].isnan(), 1.0, logs.exp())
         torch.testing.assert_close(found[place].double(), wanted, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("at_once", [1, 40])
+@pytest.mark.parametrize("table", ["codes", "mixed"])
+def test_regions_a_few_at_a_time_change_nothing(kit, plain_case, monkeypatch, table, at_once):
+    """Slots that are gathered for one leaf region at a time, or for some."""
+    families = plain_case.families(table)
+    circuit = plain_case.circuit(families)
+    parameters, x = kit.numbers(circuit), kit.table(families, 9, missing=0.2)
+    weights = torch.linspace(0, 2, 9, dtype=torch.float64)
+    whole = collect(circuit, parameters, x, weights)
+    monkeypatch.setattr(slots, "MOST_SLOTS", {"other": at_once})
+    parts = collect(circuit, parameters, x, weights)
+    for a, b in zip((whole.leaves, *whole.sums), (parts.leaves, *parts.sums), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(whole.log_likelihood, parts.log_likelihood)
+
+
+class Ising(Bernoulli):
+    """Zeros and ones by T = -1 and 1: closed, but not by indicators."""
+
+    def statistics(self, x):
+        return 2 * x.unsqueeze(1) - 1
+
+    def log_partition(self, theta):
+        return torch.log(2 * torch.cosh(theta[:, 0]))
+
+
+def test_other_statistics_are_not_taken_for_indicators(kit):
+    graph = RegionGraph([range(3), (0,), (1,), (2,)], [(0, (1, 2, 3))])
+    families = [Bernoulli(), Ising(), Categorical(3)]
+    circuit = kit.build(graph, families, "cp", 2, 2)
+    assert circuit.n_direct == 2
+    parameters, x = kit.numbers(circuit), kit.states(families)
+    for group in circuit.inputs.groups:
+        theta, _ = group.unpack(parameters.leaves)
+        base = -group.family.log_partition(theta).unsqueeze(1)
+        group.pack(parameters.leaves, theta, base)
+    total = kit.log_density(circuit, parameters, x).exp().sum()
+    torch.testing.assert_close(total, torch.ones_like(total))

@@ -170,7 +170,9 @@ class Products(Layer):
                 part, log = rescale(part, slot.partitions.take(logs))
                 slot.partitions.put(logs, log)
             part *= slot.take(trace)
-            slot.partitions.put(values, part)
+            # Adjacent partitions are a view, and done.
+            if not slot.partitions.adjacent:
+                slot.partitions.put(values, part)
         trace.partitions[self.level] = rescale(values, logs)
 
     def _first(self, trace: Trace) -> Tensor:

@@ -33,6 +33,8 @@ class Tucker(Layer):
         Regions in the children's levels.
     shape : tuple (F, O, I J)
     device : torch.device
+    n_inputs : int
+        The larger one of I and J.
 
     References
     ----------
@@ -48,6 +50,7 @@ class Tucker(Layer):
         n_regions: tuple[int, int],
         shape: tuple[int, int, int],
         device: torch.device,
+        n_inputs: int,
     ) -> None:
         self.level = level
         self.n_partitions = n_partitions
@@ -56,6 +59,7 @@ class Tucker(Layer):
         self.children = (Places(children[0][1], device), Places(children[1][1], device))
         self.n_regions = n_regions
         self.shape = shape
+        self.n_inputs = n_inputs
         self.at_once = device.type == "cuda"
 
     @property
@@ -63,7 +67,9 @@ class Tucker(Layer):
         """All pairs at once, or so many that those of one partition find room in the caches."""
         assert self.shape is not None
         n, n_sums, n_pairs = self.shape
-        return n * n_pairs if self.at_once else max(n * n_sums, n_pairs * LARGEST // MOST_PAIRS)
+        if self.at_once:
+            return n * n_pairs
+        return max(n * max(n_sums, self.n_inputs), n_pairs * LARGEST // MOST_PAIRS)
 
     def _scaled(self, trace: Trace) -> list[Tensor]:
         """Scaled values of the left and the right children, (F, I, B) and (F, J, B)."""
