@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpc.circuit import RegionGraph
+from skpc.circuit import RegionGraph, em
 from skpc.circuit.em import EMState, update
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
 from skpc.circuit.statistics import collect, merge
@@ -263,3 +263,11 @@ def test_absent_mixing_weights_stay_zero(kit, plain_case):
         assert_near(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
         if layer.mask is not None:
             assert (w[~layer.mask.expand_as(w)] == 0).all()
+
+
+@pytest.mark.parametrize("total", [0.0, 1e-310, 1e-301])
+def test_sums_with_next_to_no_count_keep_their_weights(total):
+    old = torch.tensor([[[0.2, 0.8], [0.5, 0.5]]], dtype=torch.float64)
+    counts = torch.tensor([[[0.5 * total, 0.5 * total], [1.0, 3.0]]], dtype=torch.float64)
+    found = em._normalise(counts, old, None)
+    assert_near(found, torch.tensor([[[0.2, 0.8], [0.25, 0.75]]], dtype=torch.float64))
