@@ -201,9 +201,8 @@ class Circuit:
             if found is not None:
                 counts.append(found)
         objective = trace.root if flow.objective is None else flow.objective
-        if len(self.inputs.summed):
-            flow.direct.append((self.inputs.summed, flow.regions[0]))
-        return flow.direct, counts[::-1], objective
+        others = [(self.inputs.summed, flow.regions[0])] if len(self.inputs.summed) else []
+        return [*flow.direct, *others], counts[::-1], objective
 
     def choose(
         self,

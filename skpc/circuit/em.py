@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .circuit import Circuit, Parameters
 from .layers.base import floored
+from .look import may_fail
 from .statistics import Prior, Statistics
 
 
@@ -98,7 +99,6 @@ def _normalise(counts: Tensor, old: Tensor, mask: Tensor | None) -> Tensor:
     # What is less has no exact reciprocal.
     alive = totals > 1e-300
     weights = counts.mul_(totals.clamp_min(1e-300).reciprocal())
-    # On the CPU looking first is cheaper; elsewhere it would wait for the device.
-    if totals.is_cuda or not alive.all():
+    if may_fail(alive):
         weights = torch.where(alive, weights, old)
     return floored(weights, mask)

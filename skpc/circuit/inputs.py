@@ -21,6 +21,7 @@ from torch import Tensor
 
 from .groups import LeafGroup, incidences, members_of, phi_starts
 from .leaves import Leaf
+from .look import may_fail
 from .places import Placed, Places, joined
 from .slots import Direct, Slots
 
@@ -141,8 +142,7 @@ class InputLayer:
         for group in self.groups:
             values = x.T.index_select(0, group.columns)
             seen = ~torch.isnan(values)
-            # On the CPU looking first is cheaper; elsewhere it would wait for the device.
-            some = seen.is_cuda or not seen.all()
+            some = may_fail(seen)
             values = torch.where(seen, values, group.family.fill) if some else values
             slots = phi[group.phi].view(len(values), group.width, -1)
             slots[:, :-1] = group.family.statistics(values)
@@ -222,8 +222,7 @@ class InputLayer:
         for group in self.groups:
             values, counts = group.unpack(sums)
             alive = counts > 0
-            # On the CPU looking first is cheaper; elsewhere it would wait for the device.
-            some = alive.is_cuda or not alive.all()
+            some = may_fail(alive)
             mu = group.family.project(values / (counts.where(alive, 1.0) if some else counts))
             theta = group.family.natural(mu)
             base = -group.family.log_partition(theta).unsqueeze(1)

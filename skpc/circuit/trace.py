@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .look import may_fail
 from .places import Placed
 from .slots import Direct
 
@@ -45,8 +46,7 @@ def from_logs(h: Tensor, dtype: torch.dtype) -> Scaled:
     """Nodes of log values h (n, K, B), in another type once the maximum is out; in place."""
     # What is taken out of values is put into logarithms, so that derivatives need not see it.
     m = h.detach().amax(dim=1, keepdim=True)
-    # On the CPU looking first is cheaper; elsewhere it would wait for the device.
-    if m.is_cuda or not m.amin() >= LOWEST:
+    if may_fail(m.amin() >= LOWEST):
         h.clamp_min_(LOWEST)
         m.clamp_min_(LOWEST)
     return Scaled(h.sub_(m).to(dtype).exp_(), m.to(dtype))

@@ -13,6 +13,7 @@ Networks", ICML 2020, section 3.4; here without automatic differentiation).
 import torch
 from torch import Tensor
 
+from ..look import may_fail
 from ..trace import Choice, Flow, Trace
 
 # Keeps logarithms of weights finite, and products of some sums within range (see
@@ -22,8 +23,7 @@ WEIGHT_FLOOR = 1e-12
 
 def floored(weights: Tensor, mask: Tensor | None) -> Tensor:
     """Shares (F, O, I) raised to the floor where weights exist, adding to one again; in place."""
-    # On the CPU looking first is cheaper; elsewhere it would wait for the device.
-    if not weights.is_cuda and float(weights.amin()) >= WEIGHT_FLOOR:
+    if not may_fail(weights.amin() >= WEIGHT_FLOOR):
         return weights
     weights.clamp_min_(WEIGHT_FLOOR)
     if mask is not None:
