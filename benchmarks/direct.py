@@ -26,10 +26,11 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import ARDRegression, BayesianRidge
 from sklearn.model_selection import ParameterGrid, train_test_split
 
-from skpc.direct import collect, ridge, solve
-from skpc.direct.search import Options, fit
-from skpc.direct.solve import flat, sweep
-from skpc.direct.statistics import standardise
+from skpc.direct import collect
+from skpc.direct.moments.statistics import standardise
+from skpc.direct.solve import ridge
+from skpc.direct.solve.mean_field import flat, solve, sweep
+from skpc.direct.solve.search import Options, fit
 from skpc.regression import DirectBayesianRegressor
 
 SCIPY_FTOL = 2.2e-9

@@ -38,16 +38,16 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import cross_val_score
 
-from skpc.direct.features import collect_blocks, map_blocks
-from skpc.direct.mixture_solve import solve_mixture
-from skpc.direct.search import Options, fit
-from skpc.direct.statistics import standardise
+from skpc.direct.moments.features import collect_blocks, map_blocks
+from skpc.direct.moments.statistics import standardise
+from skpc.direct.solve.mixture import solve_mixture
+from skpc.direct.solve.search import Options, fit
 
 N_FEATURES = 2000
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 SCORE = "neg_mean_squared_error"
 # The package has a function of this name as well.
-solving = importlib.import_module("skpc.direct.solve")
+solving = importlib.import_module("skpc.direct.solve.mean_field")
 OPTIONS = Options(4, "uniform", None, 15, None, "auto", 1000, 1e-6)
 
 

@@ -29,9 +29,9 @@ from scipy.optimize import minimize
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import QuantileTransformer
 
-from skpc.direct.ridge import best_ridge
-from skpc.direct.search import _problem
-from skpc.direct.solve import solve
+from skpc.direct.solve.mean_field import solve
+from skpc.direct.solve.ridge import best_ridge
+from skpc.direct.solve.search import _problem
 
 MASS_AT_ZERO = 0.9
 # Bessel order of a Matern kernel; None stands for the limit, the squared exponential.

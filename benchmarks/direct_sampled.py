@@ -9,10 +9,10 @@ import numpy as np
 from scipy.special import log_softmax
 
 from skpc.direct import Problem
-from skpc.direct.elbo import expected_error
-from skpc.direct.mixture import weight_moments
-from skpc.direct.predictive import draw_codes
-from skpc.direct.statistics import Standardised
+from skpc.direct.model.elbo import expected_error
+from skpc.direct.model.mixture import weight_moments
+from skpc.direct.model.predictive import draw_codes
+from skpc.direct.moments.statistics import Standardised
 
 
 class Adam:

@@ -24,9 +24,9 @@ from direct_paper import OPTIONS
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import BayesianRidge
 
-from skpc.direct.features import collect_blocks
-from skpc.direct.search import fit
-from skpc.direct.statistics import standardise
+from skpc.direct.moments.features import collect_blocks
+from skpc.direct.moments.statistics import standardise
+from skpc.direct.solve.search import fit
 from skpc.regression import DirectBayesianRegressor
 
 N_COLUMNS, N_FEATURES = 11, 2000

@@ -21,7 +21,7 @@ from machine import header
 from torch.profiler import ProfilerActivity, profile
 
 from skpc import EinetDensityEstimator
-from skpc._setup import make_circuit
+from skpc._fitting.setup import make_circuit
 
 RESULTS = Path(__file__).parent / "results"
 ROWS, COLUMNS, BATCH = 8192, 111, 512

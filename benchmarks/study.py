@@ -22,10 +22,12 @@ import numpy as np
 import torch
 from machine import header
 
-from skpc import EinetDensityEstimator, _fitting
-from skpc._settings import LEARNED_POWERS
-from skpc._setup import make_circuit
-from skpc.circuit import em, initial, training
+from skpc import EinetDensityEstimator
+from skpc._fitting import fit as _fitting
+from skpc._fitting.settings import LEARNED_POWERS
+from skpc._fitting.setup import make_circuit
+from skpc.circuit.training import em, initial
+from skpc.circuit.training import loop as training
 
 RESULTS = Path(__file__).parent / "results"
 SETS = ("nltcs", "plants", "accidents", "dna", "abalone", "german", "australian")

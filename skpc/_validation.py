@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ._frames import container
 from ._sklearn import validate_data
+from ._tables.frames import container
 
 
 def check_table(estimator: Any, X: Any, *, reset: bool) -> Any:

@@ -13,10 +13,9 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from . import _fitting as fitting
-from ._frames import RawColumn, read_columns, take_rows
-from ._impute import impute
-from ._setup import column_mask
+from ._fitting import fit as fitting
+from ._fitting.setup import column_mask
+from ._queries.impute import impute
 from ._sklearn import (
     CallbackSupportMixin,
     Interval,
@@ -25,10 +24,12 @@ from ._sklearn import (
     fit_context,
     with_callbacks,
 )
-from ._table import Encoded, Table
+from ._tables.frames import RawColumn, read_columns, take_rows
+from ._tables.table import Encoded, Table
 from ._validation import check_count, check_table
-from .circuit import RegionGraph, mixture
-from .circuit.part import Part
+from .circuit import RegionGraph
+from .circuit.components import mixture
+from .circuit.components.component import Part
 
 Floats = NDArray[Any]
 

@@ -14,20 +14,26 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._given import given_range, given_step
+from ._fitting.settings import choose_device
 from ._numeric_table import check_numbers
-from ._settings import choose_device
 from ._sklearn import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
 from .direct import Moments, merge
-from .direct import grid as grids
-from .direct.features import FIRST_BLOCK, FeatureMap, collect_blocks, features_of, map_blocks
-from .direct.packed import PackedEnsemble
-from .direct.packing import pack as pack_codes
-from .direct.predictive import draw_mixture, linear_moments, log_density, pool
-from .direct.search import Fitted, Options
-from .direct.search import fit as fit_moments
-from .direct.solve import SOLVERS
-from .direct.statistics import Standardised, standardise
+from .direct.deploy.packed import PackedEnsemble
+from .direct.deploy.packing import pack as pack_codes
+from .direct.model import grid as grids
+from .direct.model.predictive import draw_mixture, linear_moments, log_density, pool
+from .direct.model.units import given_range, given_step
+from .direct.moments.features import (
+    FIRST_BLOCK,
+    FeatureMap,
+    collect_blocks,
+    features_of,
+    map_blocks,
+)
+from .direct.moments.statistics import Standardised, standardise
+from .direct.solve.mean_field import SOLVERS
+from .direct.solve.search import Fitted, Options
+from .direct.solve.search import fit as fit_moments
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,9 @@ import torch
 from helpers.cases import Case, assert_answers_agree, assert_copies_score_alike, masked, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skpc import EinetDensityEstimator, _decoders, _fitting
+from skpc import EinetDensityEstimator
+from skpc._fitting import fit as _fitting
+from skpc._fitting import latent_mixture as _decoders
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,9 @@ import pytest
 from helpers.cases import Case, assert_answers_agree, assert_copies_score_alike, masked, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skpc import EinetDensityEstimator, _fitting, _gaussians
+from skpc import EinetDensityEstimator
+from skpc._fitting import fit as _fitting
+from skpc._fitting import gaussians as _gaussians
 
 
 def related(n=600, seed=0):

@@ -11,11 +11,11 @@ from helpers.cases import tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from skpc._frames import read_columns
-from skpc._setup import make_circuit
-from skpc.circuit.em import EMState, update
-from skpc.circuit.initial import make_prior, marginals, random_parameters
-from skpc.circuit.statistics import collect
+from skpc._fitting.setup import make_circuit
+from skpc._tables.frames import read_columns
+from skpc.circuit.training.em import EMState, update
+from skpc.circuit.training.initial import make_prior, marginals, random_parameters
+from skpc.circuit.training.statistics import collect
 
 CPU = torch.device("cpu")
 POSITIVE = ["exponential", "gamma", "lognormal"]

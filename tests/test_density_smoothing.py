@@ -6,7 +6,7 @@ from helpers.cases import Case, tiny
 from numpy.testing import assert_allclose
 
 from skpc import EinetDensityEstimator
-from skpc.circuit import adam
+from skpc.circuit.training import adam
 
 ONE_UNIT = {"structure": "random_trees", "depth": 0, "n_replicas": 1, "n_sums": 1}
 FULL = {"batch_size": None, "dtype": "float64"}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from skpc._frames import (
+from skpc._tables.frames import (
     build,
     column_like,
     container,

@@ -6,12 +6,12 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from skpc._frames import read_columns
-from skpc._maps import Maps, Shape
-from skpc._shapes import find_knots, find_shape, grid_step, row_weight
+from skpc._tables.frames import read_columns
+from skpc._tables.piecewise import Maps, Shape
+from skpc._tables.shapes import find_knots, find_shape, grid_step, row_weight
 from skpc.circuit.leaves import Gaussian, Numeric
 from skpc.circuit.leaves.numeric import ATOM
-from skpc.circuit.mapped import Pieces
+from skpc.circuit.queries.piecewise import Pieces
 
 SHAPES = {
     "line": Shape(knots=(-0.5, 2.0), levels=(-1.0, 1.0)),

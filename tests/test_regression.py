@@ -319,7 +319,7 @@ def test_steps_near_ridge_keep_a_given_noise_range_and_chunks():
 
 
 def test_feature_maps_work_in_blocks(monkeypatch):
-    monkeypatch.setattr("skpc.direct.features.BLOCK_CELLS", 1000)
+    monkeypatch.setattr("skpc.direct.moments.features.BLOCK_CELLS", 1000)
     sampler = RBFSampler(gamma=2.0, n_components=20, random_state=0)
     mapped = sampler.fit_transform(X)
     by_hand = DirectBayesianRegressor(**FAST).fit(mapped, Y)

@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
-from skpc._frames import read_columns
-from skpc._settings import choose_batch_size, choose_device, choose_max_iter
-from skpc._setup import (
+from skpc._fitting.settings import choose_batch_size, choose_device, choose_max_iter
+from skpc._fitting.setup import (
     categorical_mask,
     column_mask,
     families,
@@ -16,8 +15,9 @@ from skpc._setup import (
     make_table,
     resolve_structure,
 )
+from skpc._tables.frames import read_columns
 from skpc.circuit import RegionGraph
-from skpc.circuit.structures import max_depth
+from skpc.circuit.structures.random_trees import max_depth
 
 NAMES = ["a", "b", "c"]
 

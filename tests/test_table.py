@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skpc._columns import describe
-from skpc._frames import read_columns
-from skpc._table import Encoded, Table
+from skpc._tables.columns import describe
+from skpc._tables.frames import read_columns
+from skpc._tables.table import Encoded, Table
 
 ROUNDS = settings(max_examples=100, deadline=None, derandomize=True)
 SUPPORTS = {"gaussian": "real", "numeric": "real", "bernoulli": "binary", "categorical": "codes"}

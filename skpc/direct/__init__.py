@@ -3,9 +3,8 @@
 Everything here is a free function of arrays; nothing knows an estimator or scikit-learn.
 """
 
-from .elbo import Problem
-from .packed import PackedEnsemble
-from .solve import Solution, solve
-from .statistics import Moments, collect, merge
+from .deploy.packed import PackedEnsemble
+from .model.elbo import Problem
+from .moments.statistics import Moments, collect, merge
 
-__all__ = ["Moments", "PackedEnsemble", "Problem", "Solution", "collect", "merge", "solve"]
+__all__ = ["Moments", "PackedEnsemble", "Problem", "collect", "merge"]

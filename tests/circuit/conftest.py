@@ -16,9 +16,6 @@ import pytest
 import torch
 
 from skpc.circuit import RegionGraph, poon_domingos, random_binary_trees
-from skpc.circuit.circuit import Circuit, Parameters
-from skpc.circuit.initial import make_prior, marginals, random_parameters
-from skpc.circuit.layers import EdgeSums, Mixing, Tucker
 from skpc.circuit.leaves import (
     Bernoulli,
     Beta,
@@ -31,6 +28,9 @@ from skpc.circuit.leaves import (
     LogNormal,
     Poisson,
 )
+from skpc.circuit.passes.circuit import Circuit, Parameters
+from skpc.circuit.passes.layers import EdgeSums, Mixing, Tucker
+from skpc.circuit.training.initial import make_prior, marginals, random_parameters
 
 CPU = torch.device("cpu")
 

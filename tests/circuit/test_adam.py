@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from skpc.circuit.adam import BETA_1, BETA_2, EPSILON, _direction, start, update
-from skpc.circuit.circuit import Parameters
-from skpc.circuit.statistics import collect
+from skpc.circuit.passes.circuit import Parameters
+from skpc.circuit.training.adam import BETA_1, BETA_2, EPSILON, _direction, start, update
+from skpc.circuit.training.statistics import collect
 
 
 def assert_near(a, b, tolerance=1e-9):

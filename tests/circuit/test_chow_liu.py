@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skpc.circuit.chow_liu import (
+from skpc.circuit.structures.chow_liu import (
     bin_columns,
     chow_liu_tree,
     hidden_tree_regions,

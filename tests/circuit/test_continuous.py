@@ -6,10 +6,11 @@ Axes: B rows, N points, M free numbers of a unit.
 import pytest
 import torch
 
-from skpc.circuit import continuous, training
-from skpc.circuit.data import Rows
-from skpc.circuit.initial import make_prior, marginals
-from skpc.circuit.statistics import collect
+from skpc.circuit.components import latent_mixture as continuous
+from skpc.circuit.training import loop as training
+from skpc.circuit.training.initial import make_prior, marginals
+from skpc.circuit.training.rows import Rows
+from skpc.circuit.training.statistics import collect
 
 CPU = torch.device("cpu")
 N = 6

@@ -10,10 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpc.circuit import RegionGraph, em
-from skpc.circuit.em import EMState, update
+from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
-from skpc.circuit.statistics import collect, merge
+from skpc.circuit.training import em
+from skpc.circuit.training.em import EMState, update
+from skpc.circuit.training.statistics import collect, merge
 
 
 def assert_near(a, b, tolerance=1e-10):

@@ -11,9 +11,9 @@ import torch
 from scipy import stats
 
 from skpc.circuit import RegionGraph
-from skpc.circuit.circuit import Circuit, Parameters
 from skpc.circuit.leaves import Bernoulli
-from skpc.circuit.places import joined
+from skpc.circuit.passes.circuit import Circuit, Parameters
+from skpc.circuit.passes.selection import joined
 
 
 @pytest.fixture(scope="module", params=[torch.float32, torch.float64], ids=["single", "double"])

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpc.circuit.circuit import Parameters
-from skpc.circuit.layers import tucker
-from skpc.circuit.places import joined
-from skpc.circuit.statistics import collect
-from skpc.circuit.trace import Space
+from skpc.circuit.passes.circuit import Parameters
+from skpc.circuit.passes.layers import tucker
+from skpc.circuit.passes.selection import joined
+from skpc.circuit.passes.trace import Space
+from skpc.circuit.training.statistics import collect
 
 
 def assert_near(a, b, tolerance=1e-9):

@@ -10,17 +10,17 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from skpc.circuit import gaussians, mixture
-from skpc.circuit import gaussians_em as em
-from skpc.circuit import gaussians_fit as fit
-from skpc.circuit.continuous import flat_circuit
-from skpc.circuit.correlations import Correlations
-from skpc.circuit.data import Rows
-from skpc.circuit.gaussians import GaussianPart
-from skpc.circuit.initial import marginals
+from skpc.circuit.components import gaussians, mixture
+from skpc.circuit.components import gaussians_em as em
+from skpc.circuit.components import gaussians_fit as fit
+from skpc.circuit.components.correlations import Correlations
+from skpc.circuit.components.gaussians import GaussianPart
+from skpc.circuit.components.latent_mixture import flat_circuit
 from skpc.circuit.leaves import Categorical, Gaussian, Numeric
 from skpc.circuit.leaves.numeric import ATOM
-from skpc.circuit.mapped import Pieces
+from skpc.circuit.queries.piecewise import Pieces
+from skpc.circuit.training.initial import marginals
+from skpc.circuit.training.rows import Rows
 
 CPU = torch.device("cpu")
 FAMILIES = [Gaussian(1e-3), Categorical(3), Numeric(2, 1e-3), Gaussian(1e-3), Numeric(1, 1e-3)]

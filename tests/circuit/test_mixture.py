@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from skpc.circuit import mixture, random_binary_trees
-from skpc.circuit.continuous import flat_circuit
-from skpc.circuit.mixture import Part, choose_weights
+from skpc.circuit import random_binary_trees
+from skpc.circuit.components import mixture
+from skpc.circuit.components.latent_mixture import flat_circuit
+from skpc.circuit.components.mixture import Part, choose_weights
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ Axes: n rows, D columns, B points of a grid.
 import pytest
 import torch
 
-from skpc.circuit import queries
+from skpc.circuit.queries import queries
 
 
 def assert_near(a, b, tolerance=1e-9):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from skpc.circuit.places import joined
+from skpc.circuit.passes.selection import joined
 
 
 def choose(circuit, parameters, x, n_rows, seed=0, dtype=torch.float64):

@@ -6,10 +6,11 @@ Axes: B rows, K units, n regions.
 import pytest
 import torch
 
-from skpc.circuit import RegionGraph, slots
+from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
-from skpc.circuit.places import Places
-from skpc.circuit.statistics import collect
+from skpc.circuit.passes import block_statistics as slots
+from skpc.circuit.passes.selection import Places
+from skpc.circuit.training.statistics import collect
 
 CPU = torch.device("cpu")
 

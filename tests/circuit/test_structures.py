@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skpc.circuit import poon_domingos, random_binary_trees
-from skpc.circuit.structures import grid_steps, max_depth
+from skpc.circuit.structures.random_trees import grid_steps, max_depth
 
 
 def trees(n_variables, depth, n_replicas, seed=0):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.direct_packs import ensemble, features
 
-from skpc.direct.c_header import header
+from skpc.direct.deploy.c_header import header
 
 CC = shutil.which("cc")
 # In CI a missing compiler is a failure.

@@ -4,8 +4,9 @@ from helpers.direct_problems import elbo_by_enumeration, enumerate_all, random_p
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpc.direct import grid, solve
-from skpc.direct.elbo import evaluate
+from skpc.direct.model import grid
+from skpc.direct.model.elbo import evaluate
+from skpc.direct.solve.mean_field import solve
 
 CASES = [(3, 2, "uniform"), (5, 2, "laplace"), (5, 2, "spike"), (4, 3, "normal"), (5, 3, "uniform")]
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skpc.direct import grid
+from skpc.direct.model import grid
 
 
 @pytest.mark.parametrize("n_bits", range(2, 9))

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 
-from skpc.direct import grid, solve
-from skpc.direct.information import bound, estimate, estimate_value
-from skpc.direct.mixture import Mixture, ascend, mixture_of
-from skpc.direct.mixture_solve import climb_bound, solve_mixture
-from skpc.direct.mixture_start import begin, on_lattice
+from skpc.direct.model import grid
+from skpc.direct.model.information import bound, estimate, estimate_value
+from skpc.direct.model.mixture import Mixture, ascend, mixture_of
+from skpc.direct.solve.mean_field import solve
+from skpc.direct.solve.mixture import climb_bound, solve_mixture
+from skpc.direct.solve.mixture_start import begin, on_lattice
 
 CASES = [(1, 3, 2), (2, 4, 2), (3, 3, 3), (5, 4, 3), (5, 5, 2)]
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skpc.direct import PackedEnsemble, bits
-from skpc.direct.packing import pack
+from skpc.direct import PackedEnsemble
+from skpc.direct.deploy import bits
+from skpc.direct.deploy.packing import pack
 
 KINDS = ("one", "powers", "any", "wide")
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 20))

@@ -3,11 +3,12 @@ import pytest
 from scipy.linalg import cholesky
 from scipy.stats import multivariate_normal
 
-from skpc.direct import collect, solve
-from skpc.direct.elbo import evaluate
-from skpc.direct.ridge import PENALTIES, best_ridge, feed_back, round_ridge
-from skpc.direct.search import Options, fit
-from skpc.direct.statistics import standardise
+from skpc.direct import collect
+from skpc.direct.model.elbo import evaluate
+from skpc.direct.moments.statistics import standardise
+from skpc.direct.solve.mean_field import solve
+from skpc.direct.solve.ridge import PENALTIES, best_ridge, feed_back, round_ridge
+from skpc.direct.solve.search import Options, fit
 
 
 def rows(seed, n_rows=60, n_features=12, noise=0.05):

@@ -4,9 +4,9 @@ from helpers.direct_problems import problem_of, random_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpc.direct import grid, solve
-from skpc.direct.elbo import evaluate
-from skpc.direct.solve import climb, sweep
+from skpc.direct.model import grid
+from skpc.direct.model.elbo import evaluate
+from skpc.direct.solve.mean_field import climb, solve, sweep
 
 
 def restarts(problem, n_starts, seed):

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skpc.direct import collect, merge
-from skpc.direct.features import collect_blocks, row_blocks
-from skpc.direct.statistics import standardise
+from skpc.direct.moments.features import collect_blocks, row_blocks
+from skpc.direct.moments.statistics import standardise
 
 
 def rows(n=50, d=4, seed=0, offset=0.0):
@@ -94,7 +94,7 @@ def test_overflowing_squares_are_an_error():
 
 
 def test_blocks_bound_memory_and_skip_rows_of_no_weight(monkeypatch):
-    monkeypatch.setattr("skpc.direct.features.BLOCK_CELLS", 40)
+    monkeypatch.setattr("skpc.direct.moments.features.BLOCK_CELLS", 40)
     x, y, w = rows()
     w[:20] = 0.0
     sizes = []

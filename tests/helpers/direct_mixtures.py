@@ -6,7 +6,7 @@ Axes: M vectors of codes, R components, B features, K codes, L noise levels.
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
-from skpc.direct.mixture import Mixture
+from skpc.direct.model.mixture import Mixture
 
 
 def random_mixture(seed, n_components, problem, spread=1.0) -> Mixture:

@@ -8,7 +8,8 @@ from itertools import product
 
 import numpy as np
 
-from skpc.direct import Problem, grid
+from skpc.direct import Problem
+from skpc.direct.model import grid
 
 
 def random_problem(

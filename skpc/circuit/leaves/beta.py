@@ -10,13 +10,7 @@ import torch
 from torch import Tensor
 
 from .base import Leaf
-from .special import (
-    LARGEST_SHAPE,
-    SMALLEST,
-    beta_shapes,
-    beta_shapes_of_sum,
-    log_gamma_draws,
-)
+from .special import LARGEST_SHAPE, SMALLEST, beta_shapes, beta_shapes_of_sum, log_gamma_draws
 
 # No mean logarithm of floats between 0 and 1 asks for a smaller shape.
 SMALLEST_SHAPE = 1e-3

@@ -10,14 +10,7 @@ import torch
 from torch import Tensor
 
 from .base import Leaf
-from .special import (
-    LARGEST,
-    LARGEST_SHAPE,
-    SMALLEST,
-    log_gamma_draws,
-    log_minus_digamma,
-    shape_of,
-)
+from .special import LARGEST, LARGEST_SHAPE, SMALLEST, log_gamma_draws, log_minus_digamma, shape_of
 
 # Below, much of the mass is at numbers that no float can hold.
 SMALLEST_SHAPE = 0.02

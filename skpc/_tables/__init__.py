@@ -1,0 +1,1 @@
+"""Frames and arrays to the numbers that a circuit models, and back."""

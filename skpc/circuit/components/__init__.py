@@ -1,0 +1,1 @@
+"""What a model is a mixture of: trees, Gaussians, latent mixtures."""

@@ -1,0 +1,1 @@
+"""Folded layers, and the passes up and down through them."""

@@ -1,0 +1,1 @@
+"""Questions to one circuit: densities, draws, moments, modes."""

@@ -1,0 +1,125 @@
+"""Moments of columns whose leaves model a piecewise linear map of the values.
+
+Axes: n incidences, K units, s pieces, m atoms, b rows.
+"""
+
+from dataclasses import dataclass
+from math import pi, sqrt
+
+import torch
+from torch import Tensor
+
+from ..leaves import Gaussian, Leaf, Numeric
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Values u of a column as a function of the leaf's normal number z.
+
+    u = intercept + slope z on each piece, or the value of an atom.
+
+    Attributes
+    ----------
+    breaks : Tensor (s - 1,)
+        Where a piece ends, ascending.
+    intercepts, slopes : Tensor (s,)
+    atoms : Tensor (m,)
+    """
+
+    breaks: Tensor
+    intercepts: Tensor
+    slopes: Tensor
+    atoms: Tensor
+
+    def to(self, device: torch.device) -> "Pieces":
+        """The same pieces on another device."""
+        return Pieces(*(part.to(device) for part in vars(self).values()))
+
+    def moments(self, family: Leaf, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """E[u] and E[u^2] of every unit, theta (n, t, K) to twice (n, K); exact."""
+        if isinstance(family, Numeric):
+            mean, variance, shares = family.parts(theta)
+        else:
+            assert isinstance(family, Gaussian)
+            mean, variance = family.moments(theta)
+            shares = torch.ones_like(theta[:, :1])
+        of_numbers = self.of_normal(mean, variance)
+        of_atoms = (
+            torch.einsum("nmk,m->nk", shares[:, 1:], v) for v in (self.atoms, self.atoms**2)
+        )
+        number, square = (shares[:, 0] * x + y for x, y in zip(of_numbers, of_atoms, strict=True))
+        return number, square
+
+    def of_normal(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """E[u] and E[u^2] where z is normal, without atoms; (n, K) to twice (n, K)."""
+        zeroth, first, second = partial_moments(mean, variance, self.breaks)
+        a, b = self.intercepts, self.slopes
+        return zeroth @ a + first @ b, zeroth @ a**2 + first @ (2 * a * b) + second @ b**2
+
+
+def values_of(
+    pieces: Pieces | None, shares: Tensor | None, mean: Tensor, variance: Tensor
+) -> tuple[Tensor, Tensor]:
+    """E[u] and E[u^2] of a column where every unit and row has a normal number of its own.
+
+    Parameters
+    ----------
+    pieces : Pieces or None
+        None: the number is the value.
+    shares : Tensor (1 + m, K) or None
+        Of numbers and of each atom in the units; None where there are no atoms.
+    mean, variance : Tensor (K, b)
+        Of the number.
+
+    Returns
+    -------
+    tuple of two Tensor (K, b)
+    """
+    if pieces is None:
+        return mean, variance + mean * mean
+    number, square = pieces.of_normal(mean, variance)
+    if shares is None or not len(pieces.atoms):
+        return number, square
+    first, second = (shares[1:].T @ value for value in (pieces.atoms, pieces.atoms**2))
+    numbers = shares[0, :, None]
+    return numbers * number + first[:, None], numbers * square + second[:, None]
+
+
+def partial_moments(
+    mean: Tensor, variance: Tensor, breaks: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Integrals of 1, z and z^2 over each piece under normal densities.
+
+    Parameters
+    ----------
+    mean, variance : Tensor (n, K)
+    breaks : Tensor (s - 1,)
+
+    Returns
+    -------
+    tuple of three Tensor (n, K, s)
+    """
+    mean, spread = mean.unsqueeze(2), variance.sqrt().unsqueeze(2)
+    w = (breaks - mean) / spread
+    density = torch.exp(-0.5 * w * w) / sqrt(2 * pi)
+    # Tails from the nearer side, so that far pieces keep their digits.
+    below = _between(torch.special.ndtr(w), 0.0, 1.0)
+    above = _between(torch.special.ndtr(-w), 1.0, 0.0)
+    zeroth = torch.where(
+        above[..., :-1] < 0.5, above[..., :-1] - above[..., 1:], below[..., 1:] - below[..., :-1]
+    )
+    flat = _between(density, 0.0, 0.0)
+    tilted = _between(w * density, 0.0, 0.0)
+    first = flat[..., :-1] - flat[..., 1:]
+    second = zeroth + tilted[..., :-1] - tilted[..., 1:]
+    return (
+        zeroth,
+        mean * zeroth + spread * first,
+        mean**2 * zeroth + 2 * mean * spread * first + spread**2 * second,
+    )
+
+
+def _between(inner: Tensor, first: float, last: float) -> Tensor:
+    """Values at the breaks (n, K, s - 1) with those at the ends of the line, (n, K, s + 1)."""
+    ends = [torch.full_like(inner[..., :0].sum(dim=2, keepdim=True), v) for v in (first, last)]
+    return torch.cat([ends[0], inner, ends[1]], dim=2)

@@ -1,0 +1,1 @@
+"""Region graphs, and what builds them."""

@@ -1,0 +1,1 @@
+"""Training from expected counts: the loop, its solvers and schedules."""

@@ -1,0 +1,102 @@
+"""Where training starts: column marginals, the prior, and random parameters.
+
+Axes: D columns, B rows, F leaf regions, S slots, K units, n incidences, t statistics.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from ..passes.circuit import Circuit, Parameters
+from ..passes.groups import LeafGroup
+from ..passes.layers.base import floored
+from .statistics import Prior
+
+
+def marginals(circuit: Circuit, blocks: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """Weighted sums of every column's statistics and counts over blocks of rows.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    blocks : iterable of (Tensor (B, D), Tensor (B,))
+        Rows and their weights.
+
+    Returns
+    -------
+    Tensor (slots,)
+        In the order of `InputLayer.phi`, float64.
+    """
+    total = torch.zeros(circuit.inputs.n_phi + 1, dtype=torch.float64, device=circuit.device)
+    for x, weights in blocks:
+        total += circuit.inputs.phi(x.double()) @ weights.double()
+    return total
+
+
+def make_prior(circuit: Circuit, sums: Tensor, smoothing: float) -> Prior:
+    """Pseudo-rows distributed as the columns are, each with one row of a broad reference.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    sums : Tensor (slots,)
+        From `marginals`.
+    smoothing : float
+        Pseudo-rows a unit.
+    """
+    packed = torch.zeros((*circuit.inputs.shape[:2], 1), dtype=torch.float64, device=sums.device)
+    for group in circuit.inputs.groups:
+        values, counts = _of_group(group, sums)
+        reference = group.family.reference().to(values)[:, None]
+        mu = (values + reference) / (counts + 1)
+        group.pack(packed, mu[group.column_of], torch.ones_like(counts)[group.column_of])
+    return Prior(smoothing, packed)
+
+
+def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator) -> Parameters:
+    """Leaves spread around their columns' marginals, weights drawn from Dirichlet(1).
+
+    Parameters
+    ----------
+    circuit : Circuit
+    sums : Tensor (slots,)
+        From `marginals`.
+    generator : torch.Generator
+        On the CPU, so that a seed means the same on every device.
+    """
+    k = circuit.inputs.n_units
+    leaves = torch.zeros(circuit.inputs.shape, dtype=torch.float64, device=sums.device)
+    for group in circuit.inputs.groups:
+        mu = column_means(group, sums)[group.column_of]
+        noise = _uniform((len(mu), mu.shape[1], k), generator).to(sums.device)
+        theta = group.family.natural(group.family.spread(mu, noise))
+        group.pack(leaves, theta, -group.family.log_partition(theta).unsqueeze(1))
+    weights = []
+    for layer in circuit.weighted:
+        assert layer.shape is not None
+        # Dirichlet(1): nearly equal weights would start at a saddle, where all units of a
+        # deep circuit are alike and the likelihood hardly rises.
+        draw = -torch.log1p(-_uniform(layer.shape, generator).to(sums.device))
+        draw = draw if layer.mask is None else draw * layer.mask
+        weights.append(floored(draw / draw.sum(dim=2, keepdim=True), layer.mask))
+    return Parameters(leaves, tuple(weights))
+
+
+def column_means(group: LeafGroup, sums: Tensor) -> Tensor:
+    """Allowed mean statistics of a group's columns, (n_columns, t, 1)."""
+    values, counts = _of_group(group, sums)
+    reference = group.family.reference().to(values)[:, None]
+    return group.family.project(
+        torch.where(counts > 0, values / counts.clamp_min(1e-300), reference)
+    )
+
+
+def _of_group(group: LeafGroup, sums: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums (n_columns, t, 1) and counts (n_columns, 1, 1) of a group's columns."""
+    rows = sums[group.phi].view(-1, group.width, 1)
+    return rows[:, :-1], rows[:, -1:]
+
+
+def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator, dtype=torch.float64)

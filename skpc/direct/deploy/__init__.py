@@ -1,0 +1,1 @@
+"""Draws of weights in few bits, for small devices."""

@@ -1,0 +1,303 @@
+"""Draws of integer weights in a few bits each, and predictions from them.
+
+With codes c_sj of a draw s, exponents e_j of the steps, and int8 inputs q_j that stand for the
+features x_j = offset_j + scale_j q_j, a draw predicts
+
+    intercept + unit sum_s,    sum_s = sum over j of c_sj 2**e_j q_j.
+
+The sums are integers. A C header made by `c_header` does the same arithmetic, to the last bit.
+
+Axes: N rows, B features (after the feature map, if there is one), S draws.
+"""
+
+from dataclasses import dataclass, fields
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
+from zipfile import is_zipfile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import bits
+from .bits import Bytes, Codes
+from .c_header import header
+
+Floats = NDArray[np.float64]
+
+FORMAT = "skpc packed ensemble 1"
+# Largest input that `quantise` gives, and largest absolute value that int8 has.
+TOP_LEVEL, TOP_INT8 = 127, 128
+
+
+@dataclass(frozen=True, eq=False)
+class PackedEnsemble:
+    """Draws of integer weights, packed; `DirectBayesianRegressor.pack` makes them.
+
+    Parameters
+    ----------
+    n_bits : int
+        Bits of a code, 2 to 8.
+    n_samples : int
+        Draws S.
+    code_stream, mask_stream : ndarray of uint8
+        Codes in the dense or the sparse layout of `skpc.direct.deploy.bits`, whichever is smaller;
+        the mask is empty in the dense one.
+    exponent_bits : int
+        Bits of an exponent; 0 if all features have one step.
+    exponent_stream : ndarray of uint8
+        Exponents of the features' steps, B fields.
+    offset, scale : ndarray (B,)
+        The int8 input q stands for a feature of offset + scale q, in the feature's units.
+    intercept : float
+        Prediction where every feature is at its offset, in units of y.
+    unit : float
+        Units of y for a sum of 1.
+    noise_variance : float
+        In squared units of y.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skpc import DirectBayesianRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> packed = DirectBayesianRegressor(random_state=0).fit(X, y).pack(4, random_state=0)
+    >>> packed.code_stream.nbytes  # 4 draws of 10 codes of 4 bits
+    20
+    >>> packed.predict(X[:2]).round()
+    array([210.,  63.])
+    >>> packed.predict_quantised(packed.quantise(X[:2])).round()
+    array([211.,  63.])
+    """
+
+    n_bits: int
+    n_samples: int
+    code_stream: Bytes
+    mask_stream: Bytes
+    exponent_bits: int
+    exponent_stream: Bytes
+    offset: Floats
+    scale: Floats
+    intercept: float
+    unit: float
+    noise_variance: float
+
+    @property
+    def n_features(self) -> int:
+        """Features B, after the feature map if there is one."""
+        return len(self.offset)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that predictions from int8 inputs need.
+
+        These are codes, mask and exponents, and 24 bytes of intercept, unit and noise variance.
+        Offsets and scales, 16 bytes a feature, are not counted: they belong to the inputs, and
+        only who quantises them needs them.
+        """
+        streams = (self.code_stream, self.mask_stream, self.exponent_stream)
+        return sum(stream.nbytes for stream in streams) + 24
+
+    @property
+    def largest_sum(self) -> int:
+        """What no partial sum exceeds in absolute value, whatever the int8 inputs are."""
+        return int(largest_sum(self.codes(), self.exponents()))
+
+    @property
+    def mean_unit(self) -> float:
+        """Units of y for a total over the draws of 1: unit / S."""
+        return self.unit / self.n_samples
+
+    @property
+    def variance_unit(self) -> float:
+        """Squared units of y for 1 in the squares of `predict_quantised`: unit**2 / S**3."""
+        return self.mean_unit * self.mean_unit / self.n_samples
+
+    def codes(self) -> Codes:
+        """Codes of all draws, (S, B)."""
+        return bits.unpack_codes(
+            self.code_stream, self.mask_stream, self.n_bits, self.n_samples, self.n_features
+        )
+
+    def exponents(self) -> NDArray[np.int64]:
+        """Exponents e of the features' steps, (B,)."""
+        stored = bits.unpack_fields(self.exponent_stream, self.exponent_bits, self.n_features)
+        return stored.astype(np.int64)
+
+    def weights(self) -> Floats:
+        """Weights of all draws, (S, B), in units of y per unit of a feature."""
+        return self.codes() * (2.0 ** self.exponents() * self.unit / self.scale)
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Mean of the draws' predictions, and standard deviation of a new target.
+
+        Parameters
+        ----------
+        X : array-like (N, B)
+            Features in their own units; those after the feature map, if the model has one.
+        return_std : bool, default=False
+
+        Returns
+        -------
+        mean : ndarray (N,)
+        std : ndarray (N,)
+            Square root of the sum of the noise variance and the variance of the draws'
+            predictions (their mean squared deviation, over S). If `return_std`.
+
+        Raises
+        ------
+        ValueError
+            For NaN, infinity, and another number of columns.
+        """
+        linear = (self._features(X) - self.offset) @ self.weights().T
+        mean = linear.mean(axis=1) + self.intercept
+        if return_std:
+            return mean, np.sqrt(linear.var(axis=1) + self.noise_variance)
+        return mean
+
+    def quantise(self, X: Any) -> Codes:
+        """Features as int8 inputs, (N, B): (x - offset) / scale, rounded, ties to even.
+
+        Features that lie further from their mean than the `input_range` that `pack` was given
+        become -127 or 127.
+
+        Parameters
+        ----------
+        X : array-like (N, B)
+            As in `predict`.
+
+        Raises
+        ------
+        ValueError
+            As in `predict`.
+        """
+        levels = np.rint((self._features(X) - self.offset) / self.scale)
+        return np.clip(levels, -TOP_LEVEL, TOP_LEVEL).astype(np.int8)
+
+    def sums(self, inputs: Any) -> NDArray[np.int64]:
+        """Integer sums of every draw, (N, S).
+
+        Parameters
+        ----------
+        inputs : ndarray of int8 (N, B)
+            From `quantise`.
+
+        Raises
+        ------
+        TypeError
+            If the inputs are not int8.
+        ValueError
+            For another number of columns.
+        """
+        inputs = np.asarray(inputs)
+        if inputs.dtype != np.int8:
+            raise TypeError(f"inputs have dtype {inputs.dtype}; int8 from quantise is accepted.")
+        self._check_columns(inputs)
+        return (inputs * 2 ** self.exponents()) @ self.codes().T.astype(np.int64)
+
+    def predict_quantised(self, inputs: Any, return_std: bool = False) -> Any:
+        """`predict` from int8 inputs: integers, until each row's sums are scaled.
+
+        Parameters
+        ----------
+        inputs : ndarray of int8 (N, B)
+            From `quantise`.
+        return_std : bool, default=False
+
+        Returns
+        -------
+        mean : ndarray (N,)
+        std : ndarray (N,)
+            If `return_std`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `sums`.
+
+        Notes
+        -----
+        With total = sum over s of sum_s and d_s = S sum_s - total, all integers, in float64:
+
+            mean = total (unit / S) + intercept,
+            std = sqrt((sum over s of d_s**2) (unit**2 / S**3) + noise_variance),
+
+        where the squares are added in the order of the draws.
+        """
+        sums = self.sums(inputs)
+        total = sums.sum(axis=1)
+        mean = total * self.mean_unit + self.intercept
+        if not return_std:
+            return mean
+        squares = np.zeros(len(sums))
+        for draw in sums.T:
+            squares += (self.n_samples * draw - total).astype(np.float64) ** 2
+        return mean, np.sqrt(squares * self.variance_unit + self.noise_variance)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write an npz file of plain arrays, without pickle."""
+        with Path(path).open("wb") as file:
+            np.savez(file, format=FORMAT, **vars(self))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file holds anything else.
+        """
+        with Path(path).open("rb") as file:
+            stored = dict(np.load(file, allow_pickle=False)) if is_zipfile(file) else {}
+        if str(stored.get("format")) != FORMAT:
+            raise ValueError(f"{path} is not a file that PackedEnsemble.save wrote.")
+        values = [stored[field.name] for field in fields(cls)]
+        return cls(*(value if value.ndim else value.item() for value in values))
+
+    def to_c(self, path: str | PathLike[str], prefix: str = "packed") -> None:
+        """Write a C99 header with the packed draws and functions that predict from them.
+
+        Parameters
+        ----------
+        path : path-like
+        prefix : str, default="packed"
+            Start of every name in the header: a letter, then letters, digits and underscores.
+
+        Raises
+        ------
+        ValueError
+            For any other prefix.
+        """
+        Path(path).write_text(header(self, prefix), encoding="ascii")
+
+    def _features(self, X: Any) -> Floats:
+        """X as finite float64, (N, B)."""
+        features = np.asarray(X, dtype=np.float64)
+        self._check_columns(features)
+        bad = np.argwhere(~np.isfinite(features))
+        if len(bad):
+            i, j = bad[0]
+            kind = "NaN" if np.isnan(features[i, j]) else "infinity"
+            raise ValueError(f"X contains {kind} in column {j}, row {i}; finite numbers only.")
+        return features
+
+    def _check_columns(self, table: NDArray[Any]) -> None:
+        """Refuse anything but (N, B)."""
+        if table.ndim != 2 or table.shape[1] != self.n_features:
+            raise ValueError(
+                f"A table of shape {table.shape} was given; (n_rows, {self.n_features}) is "
+                "accepted: the features of training, after the feature map if there was one."
+            )
+
+
+def largest_sum(codes: Codes, exponents: NDArray[Any]) -> float:
+    """Bound of absolute partial sums, and of a shifted input even where all its codes are 0.
+
+    Parameters
+    ----------
+    codes : ndarray of int8 (S, B)
+    exponents : ndarray of integers (B,)
+    """
+    at_least_one = np.maximum(np.abs(codes), 1)
+    return float((at_least_one @ 2.0**exponents).max()) * TOP_INT8

@@ -1,0 +1,1 @@
+"""The model on its grid: the exact ELBO, posteriors and what they predict."""

@@ -1,0 +1,1 @@
+"""From second moments to a posterior."""
