@@ -8,13 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skpc.circuit.structures.chow_liu import (
-    bin_columns,
-    chow_liu_tree,
-    hidden_tree_regions,
-    maximum_tree,
-    mutual_information,
-)
+from skpc.circuit.structures import chow_liu_tree
+from skpc.circuit.structures.chow_liu import hidden_tree_regions, maximum_tree
+from skpc.circuit.structures.mutual_information import bin_columns, mutual_information
 
 
 def information_of_pair(a, b, weights):
@@ -42,12 +38,12 @@ def binned(draw):
 @given(binned())
 def test_information_is_that_of_every_pair(table):
     bins, weights = table
-    found = mutual_information(bins, weights)
+    information = mutual_information(bins, weights)
     for i, j in combinations(range(len(bins)), 2):
         expected = information_of_pair(bins[i], bins[j], weights)
         # Counts are products in float32, exact to six digits.
-        assert_allclose(found[i, j], expected, atol=2e-5)
-        assert_allclose(found[j, i], found[i, j], atol=2e-5)
+        assert_allclose(information[i, j], expected, atol=2e-5)
+        assert_allclose(information[j, i], information[i, j], atol=2e-5)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -139,5 +135,5 @@ def test_planted_tree_is_found():
             fresh if parent < 0 else np.where(rng.uniform(size=4000) < 0.8, z[:, parent], fresh)
         )
     bins = bin_columns(z, [False] * 6, np.ones(4000))
-    found = {frozenset(e) for e in maximum_tree(mutual_information(bins, np.ones(4000)))}
-    assert found == {frozenset((v, p)) for v, p in enumerate(parents) if p >= 0}
+    edges = {frozenset(e) for e in maximum_tree(mutual_information(bins, np.ones(4000)))}
+    assert edges == {frozenset((v, p)) for v, p in enumerate(parents) if p >= 0}

@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpc.circuit import poon_domingos, random_binary_trees
-from skpc.circuit.structures.random_trees import grid_steps, max_depth
+from skpc.circuit.structures import (
+    grid_steps,
+    max_depth,
+    poon_domingos,
+    random_binary_trees,
+)
 
 
 def trees(n_variables, depth, n_replicas, seed=0):
@@ -77,7 +81,7 @@ def test_replicas_differ():
 
 
 def marks(side, step):
-    """Places where an interval of a box may start or stop."""
+    """Numbers at which an interval of a box may start or stop."""
     return sorted({0, side, *range(0, side, step)})
 
 
@@ -148,7 +152,9 @@ def test_refuses_grids_without_cells(grid_shape):
 
 @pytest.mark.parametrize("delta", [0, -2, (0,), (1, 0), (1, 1, 1)])
 def test_refuses_deltas_that_do_not_cut(delta):
-    with pytest.raises(ValueError, match=r"delta must be positive, one or one an axis of \(2, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"delta must be positive, one or one per axis of \(2, 3\)"
+    ):
         poon_domingos((2, 3), delta)
 
 

@@ -20,6 +20,10 @@ class RegionGraph:
         Scope of each region: column indices, without repeats.
     partitions : sequence of (int, sequence of int)
         Pairs (region, children) of indices into `regions`.
+    tempered : bool, default=False
+        Whether the partitions of the root are trained as an ensemble at first, in which each row
+        trains all of them, and specialise as training goes on; for alternatives that were learned
+        from the same rows, which would overfit those that each explains best.
 
     Raises
     ------
@@ -43,16 +47,20 @@ class RegionGraph:
 
     regions: tuple[tuple[int, ...], ...]
     partitions: tuple[tuple[int, tuple[int, ...]], ...]
+    tempered: bool = False
 
     def __init__(
         self,
         regions: Sequence[Sequence[int]],
         partitions: Sequence[tuple[int, Sequence[int]]] = (),
+        *,
+        tempered: bool = False,
     ) -> None:
         scopes = tuple(tuple(sorted(int(v) for v in scope)) for scope in regions)
         splits = tuple((int(p), tuple(int(c) for c in cs)) for p, cs in partitions)
         object.__setattr__(self, "regions", scopes)
         object.__setattr__(self, "partitions", splits)
+        object.__setattr__(self, "tempered", bool(tempered))
         self._check_scopes()
         self._check_partitions()
         self._check_root()
@@ -77,10 +85,10 @@ class RegionGraph:
     @cached_property
     def partitions_of(self) -> tuple[tuple[int, ...], ...]:
         """For every region the indices of its partitions."""
-        found: list[list[int]] = [[] for _ in self.regions]
+        indices: list[list[int]] = [[] for _ in self.regions]
         for index, (parent, _) in enumerate(self.partitions):
-            found[parent].append(index)
-        return tuple(tuple(f) for f in found)
+            indices[parent].append(index)
+        return tuple(tuple(of_region) for of_region in indices)
 
     @cached_property
     def levels(self) -> tuple[int, ...]:
