@@ -2,7 +2,8 @@
 
 A new structure adds one line to STRUCTURES, a new kind of table one line to TABLES.
 
-Axes: B rows, D columns, F leaf regions, S slots, K units, I input and O output units.
+Axes: B rows, D columns, F leaf regions, S statistics of a region, K units, I input and
+O output units.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,9 +29,9 @@ from skpc.circuit.leaves import (
     LogNormal,
     Poisson,
 )
-from skpc.circuit.passes.circuit import Circuit, Parameters
+from skpc.circuit.passes import Cells, Circuit, Parameters
 from skpc.circuit.passes.layers import EdgeSums, Mixing, Tucker
-from skpc.circuit.training.initial import make_prior, marginals, random_parameters
+from skpc.circuit.training import column_sums, make_prior, random_parameters
 
 CPU = torch.device("cpu")
 
@@ -40,13 +41,13 @@ def _trees(n_variables: int, depth: int | None, n_replicas: int) -> RegionGraph:
 
 
 def _ternary() -> RegionGraph:
-    """A partition in three, above binary ones and beside a leaf."""
+    """A partition in three, above binary ones and next to a leaf."""
     regions = [range(6), (0, 1), (2, 3), (4, 5), (0,), (1,), (2,), (3,)]
     return RegionGraph(regions, [(0, (1, 2, 3)), (1, (4, 5)), (2, (6, 7))])
 
 
 def _two_partitions() -> RegionGraph:
-    """A region with two partitions beside one with one: its mixing weights are padded."""
+    """A region with two partitions next to one with one: its mixing weights are padded."""
     regions = [range(6), (0, 1, 2), (3, 4, 5), (0,), (1, 2), (0, 1), (2,), (3,), (4, 5)]
     return RegionGraph(regions, [(0, (1, 2)), (1, (3, 4)), (1, (5, 6)), (2, (7, 8))])
 
@@ -86,7 +87,7 @@ GRAPHS = {name: make() for name, make in STRUCTURES.items()}
 
 
 def _cycle(families: list[Leaf]) -> Callable[[int], list[Leaf]]:
-    """Families of D columns: the given ones in turn."""
+    """Families of D columns: these ones in turn."""
     return lambda n: [families[v % len(families)] for v in range(n)]
 
 
@@ -132,8 +133,8 @@ def build(graph, families, layer="cp", n_sums=3, n_leaves=2) -> Circuit:
 
 def numbers(circuit: Circuit, seed: int = 0) -> Parameters:
     """Random float64 parameters; weights far from uniform."""
-    nothing = torch.zeros(circuit.inputs.n_phi + 1, dtype=torch.float64)
-    drawn = random_parameters(circuit, nothing, torch.Generator().manual_seed(seed))
+    no_rows = torch.zeros(circuit.inputs.n_phi + 1, dtype=torch.float64)
+    drawn = random_parameters(circuit, no_rows, torch.Generator().manual_seed(seed))
     powers = [w**4 for w in drawn.sums]
     return Parameters(drawn.leaves, tuple(w / w.sum(dim=2, keepdim=True) for w in powers))
 
@@ -183,20 +184,20 @@ def states(families: list[Leaf]):
 def log_density(circuit: Circuit, parameters: Parameters, x, dtype=torch.float64):
     """Log density of rows (B, D) by the folded layers, (B,)."""
     parameters = parameters.to(dtype, circuit.leaf_dtype(dtype))
-    slots = circuit.gather(x, dtype)
-    return circuit.forward(parameters, slots, dtype).root.double() + slots.log_base.double()
+    gathered = circuit.gather(Cells(x), dtype)
+    return circuit.forward(parameters, gathered, dtype).root.double() + gathered.log_base.double()
 
 
 def start_em(circuit: Circuit, x, weights, smoothing: float, seed: int = 0):
     """Parameters and prior as a fit starts from them."""
-    sums = marginals(circuit, [(x, weights)])
+    sums = column_sums(circuit, [(Cells(x), weights)])
     generator = torch.Generator().manual_seed(seed)
     return random_parameters(circuit, sums, generator), make_prior(circuit, sums, smoothing)
 
 
 def node_weights(graph: RegionGraph, circuit: Circuit, sums) -> dict:
     """Weights by node: of an edge (O, I), a mixture (K, P), a Tucker partition (O, I J)."""
-    levels, found = circuit.levels, {}
+    levels, by_node = circuit.levels, {}
     for layer, weights in zip(circuit.weighted, sums, strict=True):
         level = levels[layer.level]
         if isinstance(layer, EdgeSums):
@@ -208,14 +209,14 @@ def node_weights(graph: RegionGraph, circuit: Circuit, sums) -> dict:
             keys = [("pairs", level.partitions[i]) for i in layer.partitions.index.tolist()]
         else:
             keys = [("root",)]
-        found.update(zip(keys, weights, strict=True))
-    return found
+        by_node.update(zip(keys, weights, strict=True))
+    return by_node
 
 
-def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters, x, power=1.0):
+def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters, x, exponent=1.0):
     """Density of rows (B, D), node by node in the linear domain; differentiable, (B,).
 
-    With another power than 1, what training raises in its place.
+    With another tempering exponent than 1, what training raises in its place.
     """
     weights = node_weights(graph, circuit, parameters.sums)
     levels = circuit.levels
@@ -225,11 +226,11 @@ def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters
         if index in graph.leaves:
             packed = parameters.leaves[levels[0].regions.index(index)]
             return leaf_region(packed, graph.regions[index], families, x)
-        parts = [partition(p) for p in graph.partitions_of[index]]
+        mixed = [partition(p) for p in graph.partitions_of[index]]
         if ("mixture", index) not in weights:
-            return parts[0]
+            return mixed[0]
         shares = weights["mixture", index]
-        return sum(shares[:, i, None] * part for i, part in enumerate(parts))
+        return sum(shares[:, i, None] * value for i, value in enumerate(mixed))
 
     @cache
     def partition(index: int):
@@ -246,8 +247,8 @@ def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters
     top = levels[-1].partitions
     below = torch.cat([partition(p) for p in top]) if top else region(graph.root)
     shares = weights[("root",)][0, :, None] * below
-    parts = shares.view(max(1, len(top)), -1, len(x)).sum(dim=1)
-    return (parts**power).sum(dim=0) ** (1 / power)
+    terms = shares.view(max(1, len(top)), -1, len(x)).sum(dim=1)
+    return (terms**exponent).sum(dim=0) ** (1 / exponent)
 
 
 def leaf_region(packed, scope, families: list[Leaf], x):
@@ -256,10 +257,10 @@ def leaf_region(packed, scope, families: list[Leaf], x):
     for v in scope:
         family, n = families[v], families[v].n_statistics
         theta, base, row = packed[row : row + n], packed[row + n], row + n + 1
-        seen = ~torch.isnan(x[:, v])
-        value = torch.where(seen, x[:, v], family.fill)
+        observed = ~torch.isnan(x[:, v])
+        value = torch.where(observed, x[:, v], family.fill)
         inner = theta.T @ family.statistics(value[None])[0] + base[:, None]
-        log = log + torch.where(seen, inner + family.log_base(value), 0.0)
+        log = log + torch.where(observed, inner + family.log_base(value), 0.0)
     return torch.exp(log)
 
 
@@ -273,11 +274,11 @@ def random_graph(seed: int, n_variables: int, n_children: int = 3) -> RegionGrap
         for _ in range(rng.randint(1, 3)):
             n = rng.randint(2, 1 + min(n_children, len(scope)))
             cuts = np.sort(rng.permutation(len(scope) - 1)[: n - 1]) + 1
-            parts = np.split(rng.permutation(scope), cuts)
+            scopes = np.split(rng.permutation(scope), cuts)
             first = len(regions)
-            regions.extend(part.tolist() for part in parts)
+            regions.extend(scope.tolist() for scope in scopes)
             partitions.append((region, range(first, first + n)))
-            waiting.extend((first + i, part.tolist()) for i, part in enumerate(parts))
+            waiting.extend((first + i, scope.tolist()) for i, scope in enumerate(scopes))
     return RegionGraph(regions, partitions)
 
 

@@ -5,9 +5,11 @@ from itertools import pairwise
 import pytest
 import torch
 
-from skpc.circuit.passes.circuit import Parameters
-from skpc.circuit.training.adam import BETA_1, BETA_2, EPSILON, _direction, start, update
-from skpc.circuit.training.statistics import collect
+from skpc.circuit.passes import Cells, Parameters
+from skpc.circuit.training import Adam, collect
+from skpc.circuit.training.adam import BETA_1, BETA_2, EPSILON, _direction
+
+start, update = Adam().begin, Adam().update
 
 
 def assert_near(a, b, tolerance=1e-9):
@@ -43,16 +45,16 @@ def test_the_gradient_equals_autograd(kit, plain_case, any_table):
     # Away from the floors of probabilities, where from_free bends.
     parameters = kit.numbers(circuit, seed=3)
     state = start(circuit, parameters)
-    found = collect(circuit, parameters, x, weights).per_row(total)
-    state_after = update(circuit, state, found, prior, 0.1, evidence)
+    actual = collect(circuit, parameters, Cells(x), weights).per_row(total)
+    state_after = update(circuit, state, actual, prior, 0.1, evidence)
 
     free = [f.clone().requires_grad_() for f in state.momentum.free]
     moving = from_free(circuit, free)
     density = kit.naive(plain_case.graph, circuit, families, moving, x)
     objective = (weights * density.log()).sum() / total
     objective = objective + prior.log_density(circuit, moving) / evidence
-    wanted = torch.autograd.grad(objective, free)
-    for one, other in zip(gradients(state_after), wanted, strict=True):
+    expected = torch.autograd.grad(objective, free)
+    for one, other in zip(gradients(state_after), expected, strict=True):
         assert_near(one, other)
 
 
@@ -75,9 +77,9 @@ def test_small_steps_raise_the_objective(kit, plain_case, smoothing):
     parameters, prior = kit.start_em(circuit, x, weights, smoothing)
     state, path = start(circuit, parameters), []
     for _ in range(50):
-        found = collect(circuit, state.parameters, x, weights)
-        path.append((found.log_likelihood + prior.log_density(circuit, state.parameters)).item())
-        state = update(circuit, state, found.per_row(20.0), prior, 0.003, 20.0)
+        actual = collect(circuit, state.parameters, Cells(x), weights)
+        path.append((actual.log_likelihood + prior.log_density(circuit, state.parameters)).item())
+        state = update(circuit, state, actual.per_row(20.0), prior, 0.003, 20.0)
     rises = [after > before for before, after in pairwise(path)]
     assert all(rises)
     assert state.momentum.step == 50
@@ -90,8 +92,8 @@ def test_absent_logits_stay_out(kit, plain_case):
     parameters, prior = kit.start_em(circuit, x, weights, 0.5)
     state = start(circuit, parameters)
     for _ in range(10):
-        found = collect(circuit, state.parameters, x, weights).per_row(20.0)
-        state = update(circuit, state, found, prior, 0.3, 20.0)
+        actual = collect(circuit, state.parameters, Cells(x), weights).per_row(20.0)
+        state = update(circuit, state, actual, prior, 0.3, 20.0)
     for layer, w in zip(circuit.weighted, state.parameters.sums, strict=True):
         assert_near(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
         if layer.mask is not None:
@@ -106,8 +108,8 @@ def test_parameters_stay_allowed_after_huge_steps(kit, any_table):
     parameters, prior = kit.start_em(circuit, x, weights, 0.1)
     state = start(circuit, parameters)
     for _ in range(20):
-        found = collect(circuit, state.parameters, x, weights).per_row(20.0)
-        state = update(circuit, state, found, prior, 3.0, 20.0)
+        actual = collect(circuit, state.parameters, Cells(x), weights).per_row(20.0)
+        state = update(circuit, state, actual, prior, 3.0, 20.0)
     assert torch.isfinite(state.parameters.leaves).all()
     assert torch.isfinite(kit.log_density(circuit, state.parameters, x)).all()
 
@@ -133,5 +135,5 @@ def test_first_steps_are_bounded():
     gradient = torch.tensor([1e9, -1e9, 0.5]).double()
     for step in range(1, 5):
         mean = (1 - BETA_1**step) * gradient
-        found = _direction(mean, mean, step)
-        assert_near(found, torch.tensor([1.0, -1.0, 0.5]).double())
+        actual = _direction(mean, mean, step)
+        assert_near(actual, torch.tensor([1.0, -1.0, 0.5]).double())

@@ -89,8 +89,8 @@ def test_gaussian_density_integrates_to_one(kit, layer):
     density = kit.log_density(circuit, kit.numbers(circuit), x).exp().view(321, 321) * step**2
     assert density.sum().item() == pytest.approx(1, abs=1e-9)
     margin = torch.stack([side, torch.full_like(side, torch.nan)], dim=1)
-    found = kit.log_density(circuit, kit.numbers(circuit), margin).exp() * step
-    assert_near(found, density.sum(dim=1), 1e-9)
+    actual = kit.log_density(circuit, kit.numbers(circuit), margin).exp() * step
+    assert_near(actual, density.sum(dim=1), 1e-9)
 
 
 @pytest.mark.parametrize("layer", ["cp", "tucker"])
@@ -106,8 +106,8 @@ def test_mixed_columns_integrate_and_sum_to_one(kit, layer, structure_seed):
     assert density.sum().item() * step**2 == pytest.approx(1, abs=1e-9)
     observed = x.view(161, 2, 3, 161, 4)[40, 1, :, 0].clone()
     observed[:, 3] = torch.nan
-    found = kit.log_density(circuit, kit.numbers(circuit), observed).exp()
-    assert_near(found, density[40, 1].sum(dim=1) * step, 1e-9)
+    actual = kit.log_density(circuit, kit.numbers(circuit), observed).exp()
+    assert_near(actual, density[40, 1].sum(dim=1) * step, 1e-9)
 
 
 @settings(deadline=None, derandomize=True, max_examples=30)
@@ -172,14 +172,14 @@ def test_refuses_a_table_of_another_width(kit):
 def test_permuted_columns_with_a_permuted_graph_change_nothing(kit):
     order = np.array([2, 0, 3, 1])
     graph = kit.random_graph(5, 4)
-    place = np.argsort(order)
-    moved = RegionGraph([[place[v] for v in scope] for scope in graph.regions], graph.partitions)
+    position = np.argsort(order)
+    moved = RegionGraph([[position[v] for v in scope] for scope in graph.regions], graph.partitions)
     families = [Bernoulli()] * 4
     first, second = kit.build(graph, families), kit.build(moved, families)
     states = kit.states(families)
     parameters = kit.numbers(first)
     single = all(len(graph.regions[leaf]) == 1 for leaf in graph.leaves)
-    assert single, "leaves of several columns would need their slots permuted too"
+    assert single, "leaves of several columns would need their statistics permuted too"
     assert_near(
         kit.log_density(first, parameters, states),
         kit.log_density(second, parameters, states[:, order]),

@@ -1,6 +1,6 @@
 """Expectation maximisation never lowers its objective, and has the limits it should.
 
-Axes: B rows, D columns, F leaf regions, S slots, K units.
+Axes: B rows, D columns, F leaf regions, S statistics of a region, K units.
 """
 
 from itertools import pairwise
@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
-from skpc.circuit.training import em
-from skpc.circuit.training.em import EMState, update
-from skpc.circuit.training.statistics import collect, merge
+from skpc.circuit.passes import Cells
+from skpc.circuit.training import EM, EMState, collect, merge
+from skpc.circuit.training.em import normalised
+
+update = EM().update
 
 
 def assert_near(a, b, tolerance=1e-10):
@@ -36,21 +38,21 @@ def ones(x):
     return torch.ones(len(x), dtype=torch.float64)
 
 
-def em_step(circuit, state, x, weights, prior, rate=1.0, power=1.0):
+def em_step(circuit, state, x, weights, prior, rate=1.0, exponent=1.0):
     """One update from all rows; also the objective before it."""
-    found = collect(circuit, state.parameters, x, weights, power)
+    actual = collect(circuit, state.parameters, Cells(x), weights, exponent)
     total = float(weights.sum())
-    objective = found.objective + prior.log_density(circuit, state.parameters)
-    return update(circuit, state, found.per_row(total), prior, rate, total), objective.item()
+    objective = actual.objective + prior.log_density(circuit, state.parameters)
+    return update(circuit, state, actual.per_row(total), prior, rate, total), objective.item()
 
 
-def fit(kit, circuit, x, weights=None, smoothing=0.1, n_steps=5, seed=0, power=1.0):
+def fit(kit, circuit, x, weights=None, smoothing=0.1, n_steps=5, seed=0, exponent=1.0):
     """Parameters after some steps of full-batch EM, and the objective before each."""
     weights = ones(x) if weights is None else weights
     parameters, prior = kit.start_em(circuit, x, weights, smoothing, seed)
     state, path = EMState(parameters), []
     for _ in range(n_steps):
-        state, objective = em_step(circuit, state, x, weights, prior, power=power)
+        state, objective = em_step(circuit, state, x, weights, prior, exponent=exponent)
         path.append(objective)
     return state.parameters, path
 
@@ -61,12 +63,12 @@ def check_never_falls(path):
         assert after >= before - 1e-9 * (1 + abs(before))
 
 
-def check_objective(kit, plain_case, table, smoothing, power=1.0):
+def check_objective(kit, plain_case, table, smoothing, exponent=1.0):
     families = plain_case.families(table)
     circuit = plain_case.circuit(families)
     x = kit.table(families, 24, missing=0.2)
     weights = torch.linspace(0.1, 3, 24, dtype=torch.float64)
-    _, path = fit(kit, circuit, x, weights, smoothing, n_steps=31, power=power)
+    _, path = fit(kit, circuit, x, weights, smoothing, n_steps=31, exponent=exponent)
     check_never_falls(path)
     assert path[-1] > path[0]
 
@@ -76,9 +78,9 @@ def test_the_objective_never_falls(kit, plain_case, smoothing):
     check_objective(kit, plain_case, "mixed", smoothing)
 
 
-@pytest.mark.parametrize("power", [0.1, 0.5])
-def test_the_objective_of_other_powers_never_falls(kit, plain_case, power):
-    check_objective(kit, plain_case, "mixed", 0.1, power)
+@pytest.mark.parametrize("exponent", [0.1, 0.5])
+def test_the_objective_of_other_exponents_never_falls(kit, plain_case, exponent):
+    check_objective(kit, plain_case, "mixed", 0.1, exponent)
 
 
 @pytest.mark.slow
@@ -120,8 +122,8 @@ def test_single_precision_passes_stay_finite(kit, plain_case, dtype, smoothing):
     state = EMState(parameters)
     for _ in range(15):
         typed = state.parameters.to(dtype, circuit.leaf_dtype(dtype))
-        found = collect(circuit, typed, x, ones(x))
-        state = update(circuit, state, found.per_row(30.0), prior, 1.0, 30.0)
+        actual = collect(circuit, typed, Cells(x), ones(x))
+        state = update(circuit, state, actual.per_row(30.0), prior, 1.0, 30.0)
     assert finite(state.parameters)
     for w in state.parameters.sums:
         assert_near(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
@@ -132,12 +134,12 @@ def test_blocks_merge_into_the_whole(kit, plain_case):
     circuit = plain_case.circuit(families)
     x, weights = kit.table(families, 20, missing=0.2), torch.linspace(0, 2, 20).double()
     parameters = kit.numbers(circuit)
-    parts = [
-        collect(circuit, parameters, x[rows], weights[rows])
+    blocks = [
+        collect(circuit, parameters, Cells(x[rows]), weights[rows])
         for rows in (slice(0, 1), slice(1, 13), slice(13, 20))
     ]
-    merged = merge(merge(parts[0], parts[1]), parts[2])
-    whole = collect(circuit, parameters, x, weights)
+    merged = merge(merge(blocks[0], blocks[1]), blocks[2])
+    whole = collect(circuit, parameters, Cells(x), weights)
     assert_all_near(merged, whole, 1e-12)
     assert_near(merged.log_likelihood, whole.log_likelihood, 1e-12)
     assert_near(merged.weight, whole.weight, 1e-12)
@@ -198,8 +200,8 @@ def test_one_unit_fits_the_columns_in_one_step(kit):
     circuit = kit.build(graph, families, n_sums=1, n_leaves=1)
     x, weights = kit.table(families, 40, missing=0.3), torch.linspace(0.1, 2, 40).double()
     parameters, _ = fit(kit, circuit, x, weights, smoothing=0, n_steps=1)
-    seen = ~x.isnan()
-    share = weights[:, None] * seen / (weights[:, None] * seen).sum(dim=0)
+    observed = ~x.isnan()
+    share = weights[:, None] * observed / (weights[:, None] * observed).sum(dim=0)
     mean = (share * x.nan_to_num()).sum(dim=0)
     variance = (share * (x.nan_to_num() - mean) ** 2).sum(dim=0)
     codes = torch.stack([(share[:, 2] * (x[:, 2] == c)).sum() for c in range(3)])
@@ -213,7 +215,7 @@ def test_one_unit_fits_the_columns_in_one_step(kit):
 
 
 @pytest.mark.parametrize("layer", ["cp", "tucker"])
-def test_huge_smoothing_gives_the_columns_marginals(kit, layer):
+def test_huge_smoothing_makes_units_of_the_columns_own_distributions(kit, layer):
     families = kit.tables["mixed"](5)
     circuit = kit.build(kit.random_graph(3, 5, 2), families, layer)
     x = kit.table(families, 50)
@@ -226,8 +228,8 @@ def test_huge_smoothing_gives_the_columns_marginals(kit, layer):
         columns = x[:, group.columns[group.column_of]].T
         statistics = group.family.statistics(columns).sum(dim=2, keepdim=True)
         # The prior adds one row of the family's reference to the column's own.
-        wanted = (statistics + group.family.reference()[:, None]) / 51
-        assert_near(mu, wanted.expand_as(mu), 1e-6)
+        expected = (statistics + group.family.reference()[:, None]) / 51
+        assert_near(mu, expected.expand_as(mu), 1e-6)
 
 
 def test_rate_one_forgets_the_running_statistics(kit, plain_case):
@@ -248,11 +250,11 @@ def test_running_statistics_move_by_the_rate(kit, plain_case):
     x, other = kit.table(families, 15, seed=1), kit.table(families, 15, seed=2)
     parameters, prior = kit.start_em(circuit, x, ones(x), 0.1)
     first, _ = em_step(circuit, EMState(parameters), x, ones(x), prior, rate=0.25)
-    assert_all_near(first, collect(circuit, parameters, x, ones(x)).per_row(15.0))
+    assert_all_near(first, collect(circuit, parameters, Cells(x), ones(x)).per_row(15.0))
     second, _ = em_step(circuit, first, other, ones(x), prior, rate=0.25)
-    found = collect(circuit, first.parameters, other, ones(x)).per_row(15.0)
-    assert_near(second.leaves, 0.75 * first.leaves + 0.25 * found.leaves)
-    for new, old, block in zip(second.sums, first.sums, found.sums, strict=True):
+    actual = collect(circuit, first.parameters, Cells(other), ones(x)).per_row(15.0)
+    assert_near(second.leaves, 0.75 * first.leaves + 0.25 * actual.leaves)
+    for new, old, block in zip(second.sums, first.sums, actual.sums, strict=True):
         assert_near(new, 0.75 * old + 0.25 * block)
 
 
@@ -270,5 +272,5 @@ def test_absent_mixing_weights_stay_zero(kit, plain_case):
 def test_sums_with_next_to_no_count_keep_their_weights(total):
     old = torch.tensor([[[0.2, 0.8], [0.5, 0.5]]], dtype=torch.float64)
     counts = torch.tensor([[[0.5 * total, 0.5 * total], [1.0, 3.0]]], dtype=torch.float64)
-    found = em._normalise(counts, old, None)
-    assert_near(found, torch.tensor([[[0.2, 0.8], [0.25, 0.75]]], dtype=torch.float64))
+    actual = normalised(counts, old, None)
+    assert_near(actual, torch.tensor([[[0.2, 0.8], [0.25, 0.75]]], dtype=torch.float64))

@@ -12,8 +12,7 @@ from scipy import stats
 
 from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli
-from skpc.circuit.passes.circuit import Circuit, Parameters
-from skpc.circuit.passes.selection import joined
+from skpc.circuit.passes import Cells, Circuit, Parameters, assembled
 
 
 @pytest.fixture(scope="module", params=[torch.float32, torch.float64], ids=["single", "double"])
@@ -35,29 +34,29 @@ def far(kit, plain_case, request):
 
 def passes(circuit, parameters, dtype, x):
     typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
-    return typed, circuit.forward(typed, circuit.gather(x, dtype), dtype)
+    return typed, circuit.forward(typed, circuit.gather(Cells(x), dtype), dtype)
 
 
 def test_log_density_is_the_sum_over_columns(kit, far):
     _, circuit, parameters, dtype, x = far
-    wanted = torch.zeros(len(x), dtype=torch.float64)
+    expected = torch.zeros(len(x), dtype=torch.float64)
     (group,) = circuit.inputs.groups
     mean, variance = group.family.moments(group.unpack(parameters.leaves)[0])
     for v in range(x.shape[1]):
         one = int(torch.nonzero(group.columns[group.column_of] == v)[0])
         peer = stats.norm(mean[one, 0].item(), variance[one, 0].sqrt().item())
-        wanted += torch.from_numpy(peer.logpdf(x[:, v].numpy()))
-    found = kit.log_density(circuit, parameters, x, dtype)
+        expected += torch.from_numpy(peer.logpdf(x[:, v].numpy()))
+    actual = kit.log_density(circuit, parameters, x, dtype)
     torch.testing.assert_close(
-        found, wanted, atol=1e-4, rtol=1e-5 if dtype == torch.float32 else 1e-10
+        actual, expected, atol=1e-4, rtol=1e-5 if dtype == torch.float32 else 1e-10
     )
-    assert wanted.min() < -1000
+    assert expected.min() < -1000
 
 
 def test_flows_are_kept(far):
     graph, circuit, parameters, dtype, x = far
     typed, trace = passes(circuit, parameters, dtype, x)
-    flow = joined(circuit.flows(typed, trace, torch.ones(len(x), dtype=dtype))[0])
+    flow = assembled(circuit.flows(typed, trace, torch.ones(len(x), dtype=dtype))[0])
     reaching = flow.sum(dim=1)
     for v in range(graph.n_variables):
         mine = [i for i, r in enumerate(circuit.levels[0].regions) if v in graph.regions[r]]
@@ -93,7 +92,7 @@ def test_products_of_many_leaves_at_their_floors_do_not_underflow(kit, dtype):
     x = torch.ones((2, d), dtype=torch.float64)
     x[1] = torch.arange(d) % k != 0
     logs = torch.where(x[:, :, None] == 1, torch.log(p[:, 0]), torch.log1p(-p[:, 0]))
-    wanted = torch.logsumexp(logs.sum(dim=1), dim=1) - log(k)
-    found = kit.log_density(circuit, parameters, x, dtype)
-    torch.testing.assert_close(found.double(), wanted, rtol=1e-6, atol=0)
-    assert wanted[0] < -500
+    expected = torch.logsumexp(logs.sum(dim=1), dim=1) - log(k)
+    actual = kit.log_density(circuit, parameters, x, dtype)
+    torch.testing.assert_close(actual.double(), expected, rtol=1e-6, atol=0)
+    assert expected[0] < -500

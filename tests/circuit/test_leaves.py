@@ -322,6 +322,61 @@ def test_moments_by_quadrature(example, mu):
     assert_near(variance, density @ (x * x) - (density @ x) ** 2)
 
 
+def test_cdf_by_quadrature(example, mu):
+    """Sums of the density up to each point; between two points half of the next one."""
+    theta = example.family.natural(mu)
+    density = log_density(example.family, theta, example.points).exp() * example.weights
+    sums = density.cumsum(dim=2)
+    if not example.is_discrete:
+        # A sum of equal steps is the integral up to the middle of the next step.
+        sums = sums - 0.5 * density
+    actual = example.family.cdf(example.points.expand(N, -1), theta)
+    assert actual.shape == sums.shape
+    assert_near(actual, sums, 1e-9 if example.is_discrete else 2e-5)
+
+
+def test_cdf_equals_scipy(example, mu):
+    points = example.points[:: max(1, len(example.points) // 500)]
+    between = points + 0.4 if example.is_discrete else points
+    actual = example.family.cdf(between.expand(N, -1), example.family.natural(mu))
+    for n in range(N):
+        for k in range(K):
+            peer = example.peer(mu[n, :, k].numpy())
+            np.testing.assert_allclose(actual[n, k], peer.cdf(between.numpy()), atol=1e-9)
+
+
+def test_cdf_rises_from_zero_to_one(example, mu):
+    """Also at the ends of the support and beyond them."""
+    family, theta = example.family, example.family.natural(mu)
+    points, far = example.points, torch.tensor([1e9, 1e300, torch.inf], dtype=torch.float64)
+    x = torch.cat([-far.flip(0), points[:1] - 1e-3, points, points[-1:] + 1, far])
+    if family.support in ("positive", "nonnegative", "unit"):
+        x = torch.cat([x[:4], torch.zeros(1, dtype=torch.float64), x[4:]])
+        x[3] = -1e-300
+    values = family.cdf(x.expand(N, -1), theta)
+    assert ((values >= 0) & (values <= 1)).all()
+    assert (values.diff(dim=2) >= -1e-9).all()
+    assert (values[:, :, :3] == 0).all()
+    assert (values[:, :, -3:] == 1).all()
+    if family.support != "real":
+        assert (values[:, :, 3] == 0).all(), "just below the support"
+    if family.support in ("positive", "nonnegative", "unit"):
+        assert (values[:, :, 4] == 0).all(), "nothing lies at zero"
+    if family.support in ("binary", "codes", "trials", "unit"):
+        end = 1.0 if family.support == "unit" else float(points[-1])
+        last = torch.full((N, 1), end, dtype=torch.float64)
+        assert (family.cdf(last, theta) == 1).all()
+
+
+def test_a_family_without_a_cdf_is_named():
+    class Plain(Gaussian):
+        name = "plain"
+        cdf = Leaf.cdf
+
+    with pytest.raises(NotImplementedError, match="The family 'plain' has no cdf"):
+        Plain(0.01).cdf(torch.zeros(1, 1), torch.zeros(1, 2, 1))
+
+
 def test_free_parameters_are_another_form_of_natural_ones(example, mu):
     family = example.family
     theta = family.natural(mu)

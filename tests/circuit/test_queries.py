@@ -6,11 +6,24 @@ Axes: n rows, D columns, B points of a grid.
 import pytest
 import torch
 
-from skpc.circuit.queries import queries
+from skpc.circuit import queries
+from skpc.circuit.passes import Cells
 
 
 def assert_near(a, b, tolerance=1e-9):
     torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def moments(circuit, parameters, x):
+    """Conditional means and variances of rows (n, D)."""
+    posterior = queries.observe(circuit, parameters, Cells(x))
+    return posterior.moments(queries.unit_moments(circuit, parameters))
+
+
+def completed(circuit, parameters, x, generator, times=1):
+    """Rows (n, D) with their missing cells drawn, each as often, (n * times, D)."""
+    posterior = queries.observe(circuit, parameters, Cells(x))
+    return posterior.complete(torch.arange(len(x)).repeat_interleave(times), generator).values
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +44,14 @@ def on_grid(kit, circuit, parameters, row, column, points):
 
 def test_log_density_is_that_of_the_circuit(kit, mixed):
     _, circuit, parameters, x = mixed
-    wanted = kit.log_density(circuit, parameters, x)
-    assert_near(queries.log_density(circuit, parameters, x, torch.float64), wanted)
+    expected = kit.log_density(circuit, parameters, x)
+    assert_near(queries.log_density(circuit, parameters, Cells(x), torch.float64), expected)
+    assert_near(queries.observe(circuit, parameters, Cells(x)).log_density, expected)
 
 
 def test_moments_equal_sums_and_integrals(kit, mixed):
     families, circuit, parameters, x = mixed
-    mean, variance = queries.moments(circuit, parameters, x)
+    mean, variance = moments(circuit, parameters, x)
     side = torch.linspace(-9, 9, 2001, dtype=torch.float64)
     step = float(side[1] - side[0])
     for i, row in enumerate(x[:5]):
@@ -50,25 +64,25 @@ def test_moments_equal_sums_and_integrals(kit, mixed):
             points = side if is_real else torch.arange(2, dtype=torch.float64)
             density = on_grid(kit, circuit, parameters, row, v, points) * (step if is_real else 1)
             assert density.sum().item() == pytest.approx(1, abs=1e-6)
-            wanted = (density * points).sum()
-            assert_near(mean[i, v], wanted, 1e-6)
-            assert_near(variance[i, v], (density * (points - wanted) ** 2).sum(), 1e-6)
+            expected = (density * points).sum()
+            assert_near(mean[i, v], expected, 1e-6)
+            assert_near(variance[i, v], (density * (points - expected) ** 2).sum(), 1e-6)
 
 
 def test_an_observed_cell_is_its_own_mean(mixed):
     _, circuit, parameters, x = mixed
-    mean, variance = queries.moments(circuit, parameters, x)
-    seen = ~x.isnan()
-    assert torch.equal(mean[seen], x[seen])
-    assert (variance[seen] == 0).all()
+    mean, variance = moments(circuit, parameters, x)
+    observed = ~x.isnan()
+    assert torch.equal(mean[observed], x[observed])
+    assert (variance[observed] == 0).all()
 
 
 def test_conditional_draws_keep_the_evidence_to_the_bit(mixed):
     families, circuit, parameters, x = mixed
     generator = torch.Generator().manual_seed(0)
-    drawn = queries.sample_conditional(circuit, parameters, x, generator)
-    seen = ~x.isnan()
-    assert torch.equal(drawn[seen], x[seen])
+    drawn = completed(circuit, parameters, x, generator)
+    observed = ~x.isnan()
+    assert torch.equal(drawn[observed], x[observed])
     assert torch.isfinite(drawn).all()
     for v, family in enumerate(families):
         if family.support != "real":
@@ -79,10 +93,10 @@ def test_conditional_draws_keep_the_evidence_to_the_bit(mixed):
 def test_draws_have_the_moments(kit, mixed):
     families, circuit, parameters, _ = mixed
     n_draws = 4000
-    drawn = queries.sample(circuit, parameters, n_draws, torch.Generator().manual_seed(1))
+    drawn = queries.sample(circuit, parameters, n_draws, torch.Generator().manual_seed(1)).values
     assert drawn.shape == (n_draws, len(families))
-    nothing = torch.full((1, len(families)), torch.nan, dtype=torch.float64)
-    mean, variance = (m[0] for m in queries.moments(circuit, parameters, nothing))
+    no_evidence = torch.full((1, len(families)), torch.nan, dtype=torch.float64)
+    mean, variance = (m[0] for m in moments(circuit, parameters, no_evidence))
     error = (drawn.mean(dim=0) - mean).abs() / (variance / n_draws).sqrt()
     assert (error[~error.isnan()] < 4.5).all(), "standard errors"
     ratio = drawn.var(dim=0) / variance
@@ -93,9 +107,9 @@ def test_conditional_draws_have_the_conditional_moments(mixed):
     _, circuit, parameters, x = mixed
     n_draws = 3000
     row = x[2:3]
-    mean, variance = (m[0] for m in queries.moments(circuit, parameters, row))
+    mean, variance = (m[0] for m in moments(circuit, parameters, row))
     generator = torch.Generator().manual_seed(2)
-    drawn = queries.sample_conditional(circuit, parameters, row.expand(n_draws, -1), generator)
+    drawn = completed(circuit, parameters, row, generator, n_draws)
     error = (drawn.mean(dim=0) - mean).abs() / (variance / n_draws).sqrt().clamp_min(1e-9)
     assert (error[~error.isnan()] < 4.5).all(), "standard errors"
 
@@ -103,7 +117,30 @@ def test_conditional_draws_have_the_conditional_moments(mixed):
 def test_draws_repeat_with_the_seed(mixed):
     _, circuit, parameters, _ = mixed
     generator = torch.Generator().manual_seed(3)
-    first, second = (queries.sample(circuit, parameters, 30, generator) for _ in range(2))
-    again = queries.sample(circuit, parameters, 30, torch.Generator().manual_seed(3))
+    first, second = (queries.sample(circuit, parameters, 30, generator).values for _ in range(2))
+    again = queries.sample(circuit, parameters, 30, torch.Generator().manual_seed(3)).values
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
+
+
+def test_draws_of_rows_that_repeat_are_those_of_repeated_rows(mixed):
+    _, circuit, parameters, x = mixed
+    index = torch.tensor([2, 0, 2, 2, 7])
+    posterior = queries.observe(circuit, parameters, Cells(x))
+    first, second = (torch.Generator().manual_seed(4) for _ in range(2))
+    drawn = posterior.complete(index, first).values
+    assert torch.equal(drawn, completed(circuit, parameters, x[index], second))
+
+
+def test_a_posterior_answers_from_one_upward_pass(mixed, monkeypatch):
+    _, circuit, parameters, x = mixed
+    posterior = queries.observe(circuit, parameters, Cells(x))
+    monkeypatch.setattr(circuit, "forward", None)
+    shares = posterior.probabilities
+    posterior.complete(torch.arange(len(x)), None)
+    posterior.moments(queries.unit_moments(circuit, parameters))
+    assert posterior.log_density.shape == (len(x),)
+    for group in circuit.inputs.groups:
+        of_columns = torch.zeros(len(group.columns), len(x), dtype=torch.float64)
+        of_columns.index_add_(0, group.column_of, shares[group.region_of].sum(dim=1))
+        assert_near(of_columns, torch.ones_like(of_columns))

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from skpc.circuit.passes.selection import joined
+from skpc.circuit.passes import Cells, assembled
 
 
 def choose(circuit, parameters, x, n_rows, seed=0, dtype=torch.float64):
     """Units of the leaf regions (F, n_rows) given rows x, or one row for all."""
     typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
-    trace = circuit.forward(typed, circuit.gather(x, dtype), dtype)
+    trace = circuit.forward(typed, circuit.gather(Cells(x), dtype), dtype)
     return circuit.choose(typed, trace, n_rows, torch.Generator().manual_seed(seed))
 
 
@@ -43,7 +43,7 @@ def region_of(circuit, group):
     return (group.packed.index[:: group.width] // circuit.inputs.shape[1]).tolist()
 
 
-def nothing(n_columns):
+def empty_row(n_columns):
     return torch.full((1, n_columns), torch.nan, dtype=torch.float64)
 
 
@@ -54,12 +54,12 @@ def check_counts(rows, states, probabilities):
     assert chi_square(counts, probabilities * len(rows)) > 1e-3
 
 
-def chi_square(counts, wanted):
-    """P-value of counts against the wanted ones."""
-    # Rare states go together, as the test needs some five draws in each class.
-    rare = wanted < 5
+def chi_square(counts, means):
+    """P-value of counts against their means."""
+    # Rare states go together, as the test needs about five draws in each class.
+    rare = means < 5
     observed = torch.cat([counts[~rare], counts[rare].sum()[None]])
-    expected = torch.cat([wanted[~rare], wanted[rare].sum()[None]])
+    expected = torch.cat([means[~rare], means[rare].sum()[None]])
     used = expected > 1e-9
     if int(used.sum()) < 2:
         return 1.0
@@ -78,13 +78,13 @@ def small(kit, plain_case):
 
 def test_draws_follow_the_enumerated_distribution(small):
     circuit, parameters, states, joint = small
-    rows = draw(circuit, parameters, nothing(states.shape[1]), 5000)
+    rows = draw(circuit, parameters, empty_row(states.shape[1]), 5000)
     check_counts(rows, states, joint)
 
 
 def test_draws_given_evidence_follow_the_exact_conditional(small):
     circuit, parameters, states, joint = small
-    evidence = nothing(states.shape[1])
+    evidence = empty_row(states.shape[1])
     evidence[0, ::3] = 1.0
     rows = draw(circuit, parameters, evidence, 3000)
     rows = torch.where(evidence.isnan(), rows, evidence)
@@ -98,8 +98,8 @@ def test_chosen_units_follow_the_flows(kit, plain_case):
     circuit = plain_case.circuit(families)
     parameters = kit.numbers(circuit, seed=5)
     x = kit.table(families, 1, missing=0.3)
-    trace = circuit.forward(parameters, circuit.gather(x, torch.float64), torch.float64)
-    posterior = joined(circuit.flows(parameters, trace, torch.ones(1).double())[0])[:, :, 0]
+    trace = circuit.forward(parameters, circuit.gather(Cells(x), torch.float64), torch.float64)
+    posterior = assembled(circuit.flows(parameters, trace, torch.ones(1).double())[0])[:, :, 0]
     n_draws = 3000
     units = choose(circuit, parameters, x, n_draws)
     for region, shares in enumerate(posterior):
@@ -120,7 +120,9 @@ def check_cover(graph, circuit, units):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_chosen_leaves_cover_every_column_once(kit, case, dtype):
     circuit = case.circuit(case.families("bernoulli"))
-    units = choose(circuit, kit.numbers(circuit), nothing(case.graph.n_variables), 50, dtype=dtype)
+    units = choose(
+        circuit, kit.numbers(circuit), empty_row(case.graph.n_variables), 50, dtype=dtype
+    )
     check_cover(case.graph, circuit, units)
     assert units.max() < case.n_leaves
 
@@ -144,7 +146,7 @@ def test_chosen_leaves_of_any_graph(kit, seed, n_variables, layer, n_rows, missi
 def test_one_trace_serves_all_rows_as_many_do(kit, plain_case):
     families = plain_case.families("bernoulli")
     circuit = plain_case.circuit(families)
-    parameters, empty = kit.numbers(circuit), nothing(len(families))
+    parameters, empty = kit.numbers(circuit), empty_row(len(families))
     one = choose(circuit, parameters, empty, 40)
     many = choose(circuit, parameters, empty.expand(40, -1), 40)
     assert torch.equal(one, many)
@@ -153,7 +155,7 @@ def test_one_trace_serves_all_rows_as_many_do(kit, plain_case):
 def test_the_seed_decides(kit, plain_case):
     families = plain_case.families("gaussian")
     circuit = plain_case.circuit(families)
-    parameters, empty = kit.numbers(circuit), nothing(len(families))
+    parameters, empty = kit.numbers(circuit), empty_row(len(families))
     first, again, other = (draw(circuit, parameters, empty, 30, seed) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

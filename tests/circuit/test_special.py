@@ -4,6 +4,7 @@ import pytest
 import torch
 from scipy import special, stats
 
+from skpc.circuit.leaves.incomplete_beta import incomplete_beta
 from skpc.circuit.leaves.special import (
     LARGEST_SHAPE,
     beta_shapes,
@@ -70,3 +71,26 @@ def test_gamma_draws_follow_the_density(a):
     else:
         p_value = stats.kstest(-draws.numpy(), stats.expon(scale=1 / a).cdf).pvalue
     assert p_value > 1e-3
+
+
+def test_incomplete_beta():
+    """At quantiles and far out, for all pairs of shapes that Beta leaves may have."""
+    shapes = torch.logspace(-3, 5, 25, dtype=torch.float64)
+    a, b = (side.flatten()[:, None] for side in torch.meshgrid(shapes, shapes, indexing="ij"))
+    shares = torch.tensor([1e-300, 1e-9, 0.2, 0.5, 0.9, 1 - 1e-12], dtype=torch.float64)
+    mean = a / (a + b)
+    spread = torch.sqrt(mean * (1 - mean) / (a + b + 1))
+    steps = torch.tensor([-8.0, -2, -0.1, 0.1, 2, 8], dtype=torch.float64)
+    x = torch.cat([shares.expand(len(a), -1), (mean + spread * steps).clamp(0, 1)], dim=1)
+    expected = torch.from_numpy(special.betainc(a.numpy(), b.numpy(), x.numpy()))
+    torch.testing.assert_close(incomplete_beta(a, b, x, 1 - x), expected, rtol=0, atol=1e-10)
+    ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    assert torch.equal(incomplete_beta(a, b, ends, 1 - ends), ends.expand(len(a), -1))
+
+
+def test_incomplete_beta_keeps_digits_near_one():
+    """y = 1e-30 is no float below 1: both sides are given."""
+    one, small = torch.ones(1, dtype=torch.float64), torch.full((1,), 1e-30, dtype=torch.float64)
+    share = incomplete_beta(small.new_tensor([2.0]), small.new_tensor([0.01]), one, small)
+    expected = 1 - special.betainc(0.01, 2.0, 1e-30)
+    assert share.item() == pytest.approx(expected, abs=1e-12)

@@ -1,1 +1,26 @@
 """What a model is a mixture of: trees, Gaussians, latent mixtures."""
+
+from . import mixture
+from .component import Component
+from .gaussian_component import GaussianComponent
+from .gaussians import LOW_FLOOR, Gaussians
+from .kinds import COMPONENTS
+from .latent_mixture import LatentMixture
+from .mixture import choose_weights
+from .protocol import LEAST_WEIGHT, ComponentKind, ComponentTask, FittedComponent, Recorder
+
+__all__ = [
+    "COMPONENTS",
+    "LEAST_WEIGHT",
+    "LOW_FLOOR",
+    "Component",
+    "ComponentKind",
+    "ComponentTask",
+    "FittedComponent",
+    "GaussianComponent",
+    "Gaussians",
+    "LatentMixture",
+    "Recorder",
+    "choose_weights",
+    "mixture",
+]

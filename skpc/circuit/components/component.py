@@ -1,52 +1,63 @@
-"""A part of a mixture of circuits: a circuit with its numbers, and what can be asked of it.
+"""A component of a mixture of circuits: a circuit with its parameters, and its queries.
 
-Axes: n rows, D columns, B rows of a block, K units.
+Axes: n rows, D columns, B rows of a block.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ..passes.circuit import Circuit, Parameters
-from ..queries import queries
-from ..queries.piecewise import Pieces
+from .. import queries
+from ..passes import Cells, Circuit, Parameters, Space
+from ..queries import Pieces, Posterior, UnitMoments
 
 
 @dataclass(frozen=True)
-class Part:
-    """A circuit with its numbers and its weight in the mixture."""
+class Component:
+    """A circuit with its parameters and its weight in the mixture.
+
+    Attributes
+    ----------
+    circuit : Circuit
+    parameters : Parameters
+    log_weight : float
+    sorts_rows : bool
+        Whether `blocks` puts rows next to each other that are cheaper together.
+    """
 
     circuit: Circuit
     parameters: Parameters
     log_weight: float = 0.0
 
-    @property
-    def block_rows(self) -> int:
-        """Rows of a block."""
-        return self.circuit.block_rows
+    sorts_rows: ClassVar[bool] = False
 
-    def log_density(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """Of every row, (n, D) to (n,); missing cells are integrated out."""
-        return queries.log_density(self.circuit, self.parameters, x, dtype)
+    def blocks(self, cells: Cells) -> tuple[Tensor, ...]:
+        """Positions of rows in blocks of bounded memory."""
+        return torch.arange(len(cells), device=cells.device).split(self.circuit.block_rows)
 
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+    def log_density(self, cells: Cells, dtype: torch.dtype) -> Tensor:
+        """Log density of every row, (n,); missing cells are integrated out."""
+        return queries.log_density(self.circuit, self.parameters, cells, dtype)
+
+    def sample(self, n: int, generator: torch.Generator) -> Cells:
         """Independent draws of whole rows, (n, D)."""
         return queries.sample(self.circuit, self.parameters, n, generator)
 
-    def complete(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Rows (n, D) with missing cells drawn, or most probable without a generator."""
-        if generator is None:
-            return queries.most_probable(self.circuit, self.parameters, x)
-        return queries.sample_conditional(self.circuit, self.parameters, x, generator)
+    def unit_moments(self, pieces: Sequence[Pieces | None] | None = None) -> UnitMoments:
+        """Moments of all columns in every unit, which `Posterior.moments` takes."""
+        return queries.unit_moments(self.circuit, self.parameters, pieces)
 
-    def moments(
-        self, x: Tensor, pieces: Sequence[Pieces | None] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Conditional means and variances of all columns, twice (n, D)."""
-        return queries.moments(self.circuit, self.parameters, x, pieces)
+    def observe(self, rows: Cells, space: Space | None = None) -> Posterior:
+        """The posterior given the observed cells of B rows, by one upward pass.
 
-    def posterior(self, rows: Tensor, shares: Tensor | None = None) -> Tensor:
-        """Probabilities of leaf units given rows (B, D), (F, K, B); they add to shares (B,)."""
-        return queries.posterior(self.circuit, self.parameters, rows, shares)
+        Parameters
+        ----------
+        rows : Cells (B, D)
+            A block of `blocks`.
+        space : Space, optional
+            Memory of an earlier block, whose posterior is not needed any more.
+        """
+        return queries.observe(self.circuit, self.parameters, rows, space)

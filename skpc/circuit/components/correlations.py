@@ -1,25 +1,25 @@
-"""Correlated numbers of which some are in view: what all units say of rows by their patterns.
+"""Correlated normal numbers of which some are hidden: densities and expectations by patterns.
 
-A pattern is which numbers of a row are in view. With P the inverse of a correlation matrix R of
-standardised numbers w, zero where hidden, u = P w, S those in view and H the hidden ones,
+A pattern is which numbers of a row are observed. With P the inverse of a correlation matrix R of
+standardised numbers w, zero where hidden, u = P w, S the observed ones and H the hidden ones,
 
     w' R_SS^-1 w = w' u - u_H' P_HH^-1 u_H,    det R_SS = det R det P_HH,
     E[w_H | w_S] = -P_HH^-1 u_H,               Cov[w_H | w_S] = P_HH^-1,
 
-so that a pattern costs the cube of what is hidden; where more is hidden than in view, R_SS itself
-is factored.
+where the first line integrates out the hidden numbers. So a pattern costs the cube of the number
+of hidden ones; where more are hidden than observed, R_SS itself is factored.
 
-Axes: B rows of a block, K units, d columns of numbers, b rows of a pattern, r of its columns in
-view and h hidden, S slots.
+Axes: B rows of a block, K units, d columns of numbers, b rows of a pattern or of a selection, r of
+the columns observed and h hidden.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ..passes.block_statistics import Slots
+from ..passes import BlockStatistics
 
 
 class Correlations:
@@ -51,12 +51,12 @@ class Correlations:
         """Half of log det R, (K,)."""
         return _half_log_det(self.factors)
 
-    def patterns(self, seen: Tensor) -> list["Pattern"]:
-        """Rows of a block by their hidden numbers, where they have some; from a mask (B, d)."""
-        if seen.all():
+    def patterns(self, observed: Tensor) -> list["Pattern"]:
+        """Patterns of the rows that have hidden numbers, from the mask of observed ones (B, d)."""
+        if observed.all():
             return []
-        everything = torch.arange(seen.shape[1], device=seen.device)
-        kinds, kind_of = torch.unique(seen, dim=0, return_inverse=True)
+        everything = torch.arange(observed.shape[1], device=observed.device)
+        kinds, kind_of = torch.unique(observed, dim=0, return_inverse=True)
         order = torch.argsort(kind_of)
         of_kinds = order.split(torch.bincount(kind_of, minlength=len(kinds)).tolist())
         return [
@@ -65,12 +65,12 @@ class Correlations:
             if not kind.all()
         ]
 
-    def _pattern(self, rows: Tensor, view: Tensor, hidden: Tensor) -> "Pattern":
-        few = len(view) < len(hidden)
-        chosen = view if few else hidden
-        matrices = self.matrices if few else self.inverses
+    def _pattern(self, rows: Tensor, observed: Tensor, hidden: Tensor) -> "Pattern":
+        of_observed = len(observed) < len(hidden)
+        chosen = observed if of_observed else hidden
+        matrices = self.matrices if of_observed else self.inverses
         factor = torch.linalg.cholesky(matrices[:, chosen[:, None], chosen])
-        return Pattern(self, rows, view, hidden, factor, few)
+        return Pattern(self, rows, observed, hidden, factor, of_observed)
 
 
 @dataclass(frozen=True)
@@ -82,23 +82,26 @@ class Pattern:
     correlations : Correlations
     rows : Tensor (b,)
         Their positions in the block.
-    seen, hidden : Tensor (r,) and (h,)
+    observed, hidden : Tensor (r,) and (h,)
         Positions among the d columns.
     factor : Tensor (K, h, h) or (K, r, r)
-        Cholesky factor of P_HH, or of R_SS where few numbers are in view.
-    few : bool
-        Whether fewer numbers are in view than hidden.
+        Cholesky factor of P_HH, or of R_SS.
+    of_observed : bool
+        Whether the factor is of R_SS, since fewer numbers are observed than hidden.
     """
 
     correlations: Correlations
     rows: Tensor
-    seen: Tensor
+    observed: Tensor
     hidden: Tensor
     factor: Tensor
-    few: bool
+    of_observed: bool
 
     def distance(self, w: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """Squared distances w' R_SS^-1 w of the pattern's rows, and half of log det R_SS.
+
+        With R_SS, the rows and columns of R of the observed numbers, the hidden ones are
+        integrated out.
 
         Parameters
         ----------
@@ -111,8 +114,8 @@ class Pattern:
         Tensor (K, 1)
         """
         log_det = _half_log_det(self.factor)[:, None]
-        if self.few:
-            solved = self._solved(w[:, self.rows][:, :, self.seen])
+        if self.of_observed:
+            solved = self._solved(w[:, self.rows][:, :, self.observed])
             return (solved * solved).sum(dim=1), log_det
         solved = self._solved(u[:, self.rows][:, :, self.hidden])
         whole = (w[:, self.rows] * u[:, self.rows]).sum(dim=2)
@@ -124,64 +127,99 @@ class Pattern:
         return torch.linalg.solve_triangular(self.factor, values.transpose(1, 2), upper=False)
 
     def expected(self, w: Tensor, u: Tensor) -> Tensor:
-        """Means of the hidden numbers given those in view, (K, b, h)."""
-        if self.few:
-            known = w[:, self.rows][:, :, self.seen].transpose(1, 2)
+        """Means of the hidden numbers given the observed ones, (K, b, h)."""
+        if self.of_observed:
+            known = w[:, self.rows][:, :, self.observed].transpose(1, 2)
             solved = torch.cholesky_solve(known, self.factor)
             return (self._across(slice(None)) @ solved).transpose(1, 2)
         below = u[:, self.rows][:, :, self.hidden].transpose(1, 2)
         return -torch.cholesky_solve(below, self.factor).transpose(1, 2)
 
     def expected_of(self, unit: Tensor, w: Tensor, u: Tensor) -> Tensor:
-        """The same for one unit a row: unit (b,), w and u (b, d), to (b, h)."""
-        if self.few:
-            solved = torch.cholesky_solve(w[:, self.seen].unsqueeze(2), self.factor[unit])
+        """Means of the hidden numbers in one unit per row: unit (b,), w and u (b, d), to (b, h)."""
+        if self.of_observed:
+            solved = torch.cholesky_solve(w[:, self.observed].unsqueeze(2), self.factor[unit])
             return (self._across(unit) @ solved).squeeze(2)
         return -torch.cholesky_solve(u[:, self.hidden].unsqueeze(2), self.factor[unit]).squeeze(2)
 
     def covariance(self) -> Tensor:
-        """Of the hidden numbers given those in view, (K, h, h)."""
-        if not self.few:
+        """Covariances of the hidden numbers given the observed ones, (K, h, h)."""
+        if not self.of_observed:
             return torch.cholesky_inverse(self.factor)
         across = self._across(slice(None))
         explained = across @ torch.cholesky_solve(across.transpose(1, 2), self.factor)
         return self.correlations.matrices[:, self.hidden[:, None], self.hidden] - explained
 
     def _across(self, unit: Tensor | slice) -> Tensor:
-        """Correlations of hidden numbers with those in view, of some units (b, h, r)."""
-        return self.correlations.matrices[unit][:, self.hidden[:, None], self.seen]
+        """Correlations of hidden numbers with observed ones, of units (b,), (b, h, r)."""
+        return self.correlations.matrices[unit][:, self.hidden[:, None], self.observed]
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A block of rows as all units see it.
+    """A block of rows, standardised in each unit.
 
     Attributes
     ----------
-    slots : Slots
+    statistics : BlockStatistics
         Of all columns as one region, from `Circuit.gather`.
     z : Tensor (B, d)
-        Numbers as they are, zero where hidden.
-    w, u : Tensor (K, B, d)
-        Standardised, and times the inverse correlations; P w.
+        Numbers, zero where hidden.
+    w : Tensor (K, B, d)
+        Numbers standardised by each unit's mean and standard deviation, zero where hidden.
+    u : Tensor (K, B, d)
+        P w.
     patterns : list of Pattern
-        Of rows with hidden numbers.
+        Of the rows with hidden numbers.
     """
 
-    slots: Slots
+    statistics: BlockStatistics
     z: Tensor
     w: Tensor
     u: Tensor
     patterns: list[Pattern]
 
+    def rows(self, index: Tensor, unit: Tensor) -> "UnitNumbers":
+        """Selected rows (b,), which may repeat, in one unit per row (b,)."""
+        return UnitNumbers(unit, self.w[unit, index], self._patterns(index))
+
+    def _patterns(self, index: Tensor) -> list[Pattern]:
+        """Patterns of selected rows, which have positions among these now."""
+        pattern_of = torch.full_like(self.z[:, 0], -1, dtype=torch.long)
+        for i, pattern in enumerate(self.patterns):
+            pattern_of[pattern.rows] = i
+        pattern_of = pattern_of[index]
+        counts = torch.bincount(pattern_of + 1, minlength=1 + len(self.patterns))
+        _, *rows = torch.argsort(pattern_of, stable=True).split(counts.tolist())
+        pairs = zip(self.patterns, rows, strict=True)
+        return [replace(pattern, rows=selected) for pattern, selected in pairs if len(selected)]
+
+
+@dataclass(frozen=True)
+class UnitNumbers:
+    """Rows that belong to one unit each.
+
+    Attributes
+    ----------
+    unit : Tensor (b,)
+    w : Tensor (b, d)
+        Numbers standardised in the row's unit, zero where hidden.
+    patterns : list of Pattern
+        Of the rows with hidden numbers.
+    """
+
+    unit: Tensor
+    w: Tensor
+    patterns: list[Pattern]
+
 
 def by_unit(values: Tensor, unit: Tensor, matrices: Tensor) -> Tensor:
     """Values (B, d) times the matrix (K, d, d) of each row's unit (B,)."""
-    found = torch.empty_like(values)
+    products = torch.empty_like(values)
     for k in torch.unique(unit).tolist():
-        mine = unit == k
-        found[mine] = values[mine] @ matrices[k]
-    return found
+        rows = unit == k
+        products[rows] = values[rows] @ matrices[k]
+    return products
 
 
 def _half_log_det(factors: Tensor) -> Tensor:

@@ -1,272 +1,235 @@
-"""Continuous mixtures: one leaf region whose units are decoded from points of a latent space.
+"""Latent mixtures: one leaf region whose units are decoded from points of a latent space.
 
-Given a normal vector z the columns of a row are independent, with leaves that a small network
-decodes from z. The integral over z is a mean over N points, so what is trained, and what
-stays, is a circuit: one leaf region of all columns with N units under one sum. The network
-keeps the units from overfitting, which as many free ones would.
-
-While the step is large the points are a quasi-Monte Carlo set, shifted at random in every
-step; then they stay, and move with their weights by the gradient (latent optimisation).
-The gradient of the leaves' free parameters comes from the same statistics as EM's
-(`Leaf.free_gradient`); automatic differentiation goes through the network only.
+With a normal vector z known, the columns of a row are independent, with leaves that a small
+network decodes from z. The integral over z is replaced by a weighted mean over N points, so what
+is trained, and what remains, is a circuit: one leaf region of all columns with N units under one
+sum. As the network decodes all units, they overfit less than as many free ones would.
 
 References: Correia, Gala, Quaeghebeur, de Campos and Peharz, "Continuous mixtures of tractable
-probabilistic models", AAAI 2023.
+probabilistic models", AAAI 2023, who call them continuous mixtures.
 
-Axes: N points (the units), L latent dimensions, H hidden units, M free numbers of a unit's
-leaves, F = 1 leaf regions, S slots, n incidences, t statistics.
+Axes: n held-out rows, D columns, P components, R rows of Phi.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import ceil
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from ..leaves import Leaf
-from ..passes.circuit import Circuit, Parameters
-from ..passes.layers.base import floored
-from ..structures.region_graph import RegionGraph
-from ..training.adam import Momentum
-from ..training.initial import column_means
-from ..training.statistics import Prior, Statistics
+from ..passes import Circuit, Parameters, product_mixture, seeded
+from ..queries import log_density
+from ..training import (
+    Options,
+    Prior,
+    Progress,
+    Rows,
+    blocks,
+    column_sums,
+    make_prior,
+    parameters_from_numbers,
+    parameters_to_numbers,
+    train,
+)
+from .component import Component
+from .latent_solver import LatentState, LatentSteps, finish, start
+from .mixture import choose_weights
+from .protocol import LEAST_WEIGHT, ComponentTask, FittedComponent, Recorder
 
-LATENT, HIDDEN, DROPOUT = 32, 128, 0.3
-# Spread of the decoded free parameters over the latent space at the start.
-SPREAD = 0.5
-# The share of the step's fall after which the points move, and their step over the network's.
-MOVING, FASTER = 0.4, 10.0
-# How far free numbers may be from those of the column's own distribution: further out the
-# families are at their bounds, and gradients would drive the network on without end.
-REACH = 12.0
-# Keeps shifted points off the ends of the unit interval.
-END = 1e-5
+# Points, which are the units, of each network.
+POINTS = 1024
+# First step size, and rows of a batch.
+RATE, BATCH = 5e-3, 128
+# Passes over the rows, and the least and largest numbers of steps, which overrule them.
+PASSES, LEAST_STEPS, MOST_STEPS = 25, 800, 4000
+# Most rows to learn from: random ones of a larger table.
+MOST_ROWS = 200_000
+# The last passes learn the held-out rows too: their number as a share of the passes before, and
+# their first step size as a share of RATE.
+LAST_PASSES, LAST_RATE = 0.1, 0.2
+# The component competes by default from so many rows on, and up to so many statistics of all
+# columns (one for each category): each of its units has as many numbers.
+FEWEST_ROWS, MOST_STATISTICS = 1001, 3000
+# Names of the arrays by which a component is stored.
+STORED = ("leaves", "weights")
+
+# Takes the number of a network, its log-likelihood and its weight on held-out rows.
+Report = Callable[[int, float, float], None]
 
 
 @dataclass(frozen=True)
-class DecoderState:
-    """A decoder, its points, and the parameters that they decode to for the next block.
+class LatentMixture:
+    """Latent mixtures as a `ComponentKind`: one network, or several that are mixed.
 
     Attributes
     ----------
+    n_networks : int
+    n_points : int
+        Points of each network, which are its units.
+    max_iter : int or "auto"
+        Passes of each network at most. "auto": as many as make MOST_STEPS steps.
+    """
+
+    n_networks: int = 1
+    n_points: int = POINTS
+    max_iter: int | Literal["auto"] = "auto"
+
+    name: ClassVar[str] = "latent_mixture"
+
+    def pays(self, leaves: Sequence[Leaf], n_rows: int) -> bool:
+        """Whether the table has enough rows, and its units not too many numbers each."""
+        n_statistics = sum(leaf.n_statistics for leaf in leaves)
+        return n_rows >= FEWEST_ROWS and n_statistics <= MOST_STATISTICS
+
+    def fit(self, task: ComponentTask) -> FittedComponent | None:
+        """Fit a component; None if its first network weighs less than LEAST_WEIGHT."""
+
+        def report(number: int, log_likelihood: float, weight: float) -> None:
+            task.report(
+                f"latent mixture {number}: log-likelihood {log_likelihood:.4f}, weight on "
+                f"held-out rows {weight:.3f}"
+            )
+
+        recorder = Recorder()
+        fitted = fit_networks(self, task, recorder, report)
+        if fitted is None:
+            return None
+        parameters, scores, weights = fitted
+        shares = weights[len(task.scores) :] / weights[len(task.scores) :].sum()
+        mixed = torch.logsumexp(torch.stack(scores) + torch.log(shares)[:, None], dim=0)
+        circuit = product_mixture(task.leaves, parameters.leaves.shape[2], torch.device("cpu"))
+        arrays = dict(zip(STORED, parameters_to_numbers(parameters), strict=True))
+        return FittedComponent(self.name, arrays, mixed, circuit.n_parameters, recorder.history())
+
+    def from_arrays(
+        self,
+        arrays: Mapping[str, Any],
+        leaves: Sequence[Leaf],
+        low_leaves: Sequence[Leaf],
+        log_weight: float,
+        device: torch.device,
+    ) -> Component:
+        """The component from the arrays of its fit, with its weight in the mixture."""
+        parameters = parameters_from_numbers([arrays[name] for name in STORED], device)
+        circuit = product_mixture(leaves, parameters.leaves.shape[2], device)
+        return Component(circuit, parameters, log_weight)
+
+
+def fit_networks(
+    kind: LatentMixture, task: ComponentTask, recorder: Recorder, report: Report
+) -> tuple[Parameters, list[Tensor], Tensor] | None:
+    """The units of all networks, with their scores and weights; None without enough weight.
+
+    Parameters
+    ----------
+    kind : LatentMixture
+    task : ComponentTask
+        Of its rows, at most MOST_ROWS are learned.
+    recorder : Recorder
+        Gets the passes of all networks, one network after the other.
+    report : callable
+        Called after each network is trained, before it learns the held-out rows.
+
+    Returns
+    -------
     parameters : Parameters
-    network : Momentum
-        Of the weights (out, in) and biases (out,) of every layer, float32.
-    points : Momentum
-        Of the points (N, L) and the logits of their weights (N,).
-    rate : float
-        First step size.
-    seed : int
-        Of the shifts and of the dropout, with the step.
-    centre : Tensor (M,)
-        Free numbers of the columns' own distributions.
-    inputs : tuple of Tensor
-        Weights and biases, then the points that the parameters were decoded at.
-    outputs : Tensor (N, M)
-        Free numbers of the parameters, with the graph that leads to them from the inputs.
+        Of a `product_mixture` with the units of all networks.
+    scores : list of Tensor (n,)
+        Log densities of the held-out rows by each network before it learned them.
+    weights : Tensor (P,)
+        Of the components fitted before, then of each network. None instead of all three if the
+        first network weighs less than LEAST_WEIGHT.
     """
+    rows = task.rows.sampled(MOST_ROWS, task.random)
+    fit = _start_fit(kind, task, rows, recorder)
+    fitted: list[Parameters] = []
+    scores: list[Tensor] = []
+    for number in range(1, kind.n_networks + 1):
+        generator = seeded(task.random)
+        state, log_likelihood = fit.first(generator)
+        scores.append(fit.score(state))
+        weights = choose_weights(torch.stack([*task.scores, *scores]), task.held.counts)
+        report(number, log_likelihood, float(weights[-1]))
+        # If the first one gains too little on this table, further ones are not tried.
+        if number == 1 and not float(weights[-1]) >= LEAST_WEIGHT:
+            return None
+        fitted.append(fit.last(state, generator))
+    return _joined(fitted, weights[len(task.scores) :]), scores, weights
 
-    parameters: Parameters
-    network: Momentum
-    points: Momentum
-    rate: float
-    seed: int
-    centre: Tensor
-    inputs: tuple[Tensor, ...] = ()
-    outputs: Tensor | None = None
 
+@dataclass(frozen=True)
+class _Fit:
+    """What the fits of all networks of a table share.
 
-def flat_circuit(families: Sequence[Leaf], n_units: int, device: torch.device) -> Circuit:
-    """A mixture of products of leaves: one leaf region of all columns."""
-    graph = RegionGraph([range(len(families))], [])
-    return Circuit(graph, families, "cp", n_units, n_units, device)
-
-
-def start(circuit: Circuit, sums: Tensor, generator: torch.Generator, rate: float) -> DecoderState:
-    """A random network around the columns' marginals.
-
-    Parameters
+    Attributes
     ----------
     circuit : Circuit
-        From `flat_circuit`.
-    sums : Tensor (slots,)
-        From `initial.marginals`.
-    generator : torch.Generator
-        On the CPU.
-    rate : float
-        First step size.
-    """
-    seed = int(torch.randint(2**62, (1,), generator=generator))
-    engine = torch.quasirandom.SobolEngine(LATENT, scramble=True, seed=seed)
-    points = _to_normal(engine.draw(circuit.inputs.n_units, dtype=torch.float32))
-    layers: list[Tensor] = []
-    for inputs in (LATENT, HIDDEN, HIDDEN):
-        weights = _normals((HIDDEN, inputs), generator) * sqrt(2 / inputs)
-        layers += [weights, torch.zeros(HIDDEN, dtype=torch.float32)]
-    hidden = _hidden(layers, points)
-    marginal = _free_marginals(circuit, sums).float().cpu()
-    weights = _normals((len(marginal), HIDDEN), generator)
-    decoded = hidden @ weights.T
-    scale = SPREAD / decoded.std(dim=0).mean()
-    layers += [scale * weights, marginal - scale * decoded.mean(dim=0)]
-    network = Momentum.begin(tuple(layer.to(circuit.device) for layer in layers))
-    points = points.to(circuit.device)
-    latent = Momentum.begin((points, torch.zeros_like(points[:, 0])))
-    nothing, centre = Parameters(torch.empty(0), ()), marginal.to(circuit.device)
-    return _decoded(circuit, DecoderState(nothing, network, latent, rate, seed, centre))
-
-
-def update(
-    circuit: Circuit,
-    state: DecoderState,
-    mean: Statistics,
-    prior: Prior,
-    rate: float,
-    evidence: float,
-) -> DecoderState:
-    """One rectified Adam step of the network, and of the points once they move.
-
-    Parameters
-    ----------
-    circuit : Circuit
-    state : DecoderState
-    mean : Statistics
-        Of a mean row under the state's parameters, `Statistics.per_row`.
+        A `product_mixture`.
+    sums : Tensor (R,)
+        Column sums of the rows.
     prior : Prior
-    rate : float
-        Step size.
-    evidence : float
-        Rows that the prior is weighed against.
+        Without pseudo-rows.
+    options : Options
+    rows, held : Rows
+    recorder : Recorder
     """
-    leaves, (counts,) = prior.add(circuit, mean.leaves, mean.sums, evidence)
-    assert state.outputs is not None
-    outputs = state.outputs.detach()
-    inside = _inside(outputs, state.centre)
-    upstream = _free_gradient(circuit, inside, leaves)
-    upstream = torch.where((outputs - inside) * upstream > 0, 0.0, upstream)
-    with torch.inference_mode(False):
-        *by_layers, by_points = torch.autograd.grad(state.outputs, state.inputs, upstream)
-    network = state.network.advance(tuple(by_layers), rate)
-    latent = state.points
-    if _moving(state) or rate <= (1 - MOVING) * state.rate:
-        weights = state.parameters.sums[0]
-        by_logits = (counts - weights * counts.sum()).flatten().float()
-        latent = latent.advance((by_points, by_logits), FASTER * rate)
-    return _decoded(circuit, replace(state, network=network, points=latent))
+
+    circuit: Circuit
+    sums: Tensor
+    prior: Prior
+    options: Options
+    rows: Rows
+    held: Rows
+    recorder: Recorder
+
+    def first(self, generator: torch.Generator) -> tuple[LatentState, float]:
+        """The state after the passes over the rows, and the log-likelihood of the last one."""
+        state = start(self.circuit, self.sums, generator, RATE)
+        state, progress = self._train(state, self.rows, self.options, generator)
+        return state, progress.log_likelihood[-1]
+
+    def score(self, state: LatentState) -> Tensor:
+        """Log densities of the held-out rows, (n,)."""
+        parameters = finish(self.circuit, state)
+        return log_density(self.circuit, parameters, self.held.cells, self.options.dtype).double()
+
+    def last(self, state: LatentState, generator: torch.Generator) -> Parameters:
+        """Parameters after further passes, over all rows."""
+        passes = ceil(LAST_PASSES * self.options.max_iter)
+        options = replace(self.options, max_iter=passes, learning_rate=LAST_RATE * RATE)
+        everything = self.rows.joined(self.held)
+        state, _ = self._train(state, everything, options, generator)
+        return finish(self.circuit, state)
+
+    def _train(
+        self, state: LatentState, rows: Rows, options: Options, generator: torch.Generator
+    ) -> tuple[LatentState, Progress]:
+        """Passes over rows, which the recorder gets."""
+
+        def record(iteration: int, progress: Progress, state: LatentState) -> bool:
+            self.recorder.add(progress.log_likelihood[-1])
+            return False
+
+        return train(self.circuit, state, rows, self.prior, options, generator, None, record)
 
 
-def finish(circuit: Circuit, state: DecoderState) -> Parameters:
-    """Parameters at the points, without shift or dropout."""
-    points, logits = state.points.free
-    outputs = _outputs(state.network.free, points, None)
-    return _parameters(circuit, _inside(outputs, state.centre), logits)
+def _start_fit(kind: LatentMixture, task: ComponentTask, rows: Rows, recorder: Recorder) -> _Fit:
+    circuit = product_mixture(task.leaves, kind.n_points, rows.cells.device)
+    sums = column_sums(circuit, blocks(circuit, rows))
+    steps = -(-len(rows) // BATCH)
+    passes = min(max(PASSES, LEAST_STEPS // steps), max(1, MOST_STEPS // steps))
+    passes = passes if kind.max_iter == "auto" else min(passes, kind.max_iter)
+    options = Options(LatentSteps(), RATE, BATCH, passes, 0.0, passes, task.dtype)
+    prior = make_prior(circuit, sums, 0.0)
+    return _Fit(circuit, sums, prior, options, rows, task.held, recorder)
 
 
-def _moving(state: DecoderState) -> bool:
-    return state.points.step > 0
-
-
-def _decoded(circuit: Circuit, state: DecoderState) -> DecoderState:
-    """The state with the parameters for its next block."""
-    leads = (*state.network.free, _points(state))
-    with torch.inference_mode(False), torch.enable_grad():
-        inputs = tuple(tensor.detach().clone().requires_grad_() for tensor in leads)
-        outputs = _outputs(inputs[:-1], inputs[-1], _mask(state))
-    inside = _inside(outputs.detach(), state.centre)
-    parameters = _parameters(circuit, inside, state.points.free[1])
-    return replace(state, parameters=parameters, inputs=inputs, outputs=outputs)
-
-
-def _hidden(layers: Sequence[Tensor], points: Tensor) -> Tensor:
-    """The last hidden layer at points (N, L), (N, H)."""
-    hidden = points
-    for i in range(0, 6, 2):
-        hidden = torch.nn.functional.leaky_relu(hidden @ layers[i].T + layers[i + 1])
-    return hidden
-
-
-def _outputs(layers: Sequence[Tensor], points: Tensor, mask: Tensor | None) -> Tensor:
-    """Free numbers of all units, (N, M), with some hidden units left out by mask (N, H)."""
-    hidden = _hidden(layers, points)
-    hidden = hidden if mask is None else hidden * mask
-    return hidden @ layers[6].T + layers[7]
-
-
-def _inside(outputs: Tensor, centre: Tensor) -> Tensor:
-    """Free numbers (N, M) within REACH of the centre (M,)."""
-    return torch.minimum(torch.maximum(outputs, centre - REACH), centre + REACH)
-
-
-def _normals(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    return torch.randn(shape, generator=generator, dtype=torch.float32)
-
-
-def _generator(state: DecoderState) -> torch.Generator:
-    """Randomness of a step, by its number."""
-    return torch.Generator().manual_seed(state.seed + 2 * state.network.step)
-
-
-def _points(state: DecoderState) -> Tensor:
-    """Points of the next block, (N, L): shifted around the unit cube while they do not move."""
-    points = state.points.free[0]
-    if _moving(state):
-        return points
-    shift = torch.rand((1, points.shape[1]), generator=_generator(state), dtype=points.dtype)
-    shift = shift.to(points.device)
-    return _to_normal((torch.special.ndtr(points) + shift) % 1.0)
-
-
-def _to_normal(u: Tensor) -> Tensor:
-    return torch.special.ndtri(u.clamp(END, 1 - END))
-
-
-def _mask(state: DecoderState) -> Tensor:
-    """Zeros, and 1 / (1 - DROPOUT) for what is kept, (N, H)."""
-    generator = _generator(state).manual_seed(state.seed + 2 * state.network.step + 1)
-    shape = (len(state.points.free[0]), HIDDEN)
-    kept = torch.rand(shape, generator=generator, dtype=torch.float32) >= DROPOUT
-    return kept.to(torch.float32).div_(1 - DROPOUT).to(state.points.free[0].device)
-
-
-def _free_parts(circuit: Circuit, outputs: Tensor) -> list[Tensor]:
-    """Each group's free parameters (n, t, N), float64, from outputs (N, M)."""
-    groups = circuit.inputs.groups
-    sizes = [len(group.column_of) * group.family.n_statistics for group in groups]
-    parts = outputs.T.double().split(sizes)
-    return [
-        part.reshape(len(group.column_of), -1, part.shape[1])
-        for group, part in zip(groups, parts, strict=True)
-    ]
-
-
-def _free_marginals(circuit: Circuit, sums: Tensor) -> Tensor:
-    """Free parameters of the columns' own distributions, (M,)."""
-    found = []
-    for group in circuit.inputs.groups:
-        mu = column_means(group, sums)[group.column_of]
-        family = group.family
-        # In reach of what never occurs: a free number at a bound would have no gradient.
-        mu = family.project(0.99 * mu + 0.01 * family.reference().to(mu)[:, None])
-        found.append(family.to_free(family.natural(mu)).flatten())
-    return torch.cat(found)
-
-
-def _parameters(circuit: Circuit, outputs: Tensor, logits: Tensor) -> Parameters:
-    """Packed parameters from free numbers (N, M) and logits of the weights (N,)."""
-    shape = circuit.inputs.shape
-    leaves = torch.zeros(shape, dtype=torch.float64, device=outputs.device)
-    for group, free in zip(circuit.inputs.groups, _free_parts(circuit, outputs), strict=True):
-        theta = group.family.from_free(free)
-        group.pack(leaves, theta, -group.family.log_partition(theta).unsqueeze(1))
-    weights = torch.softmax(logits.double(), dim=0).view(1, 1, -1)
-    return Parameters(leaves, (floored(weights, None),))
-
-
-def _free_gradient(circuit: Circuit, outputs: Tensor, leaves: Tensor) -> Tensor:
-    """Gradient by the free numbers (N, M) from a mean row's statistics (F, S, N), float32."""
-    found = []
-    for group, free in zip(circuit.inputs.groups, _free_parts(circuit, outputs), strict=True):
-        gradient = group.family.free_gradient(free, *group.unpack(leaves))
-        found.append(gradient.flatten(0, 1).float())
-    return torch.cat(found).T
+def _joined(fitted: Sequence[Parameters], weights: Tensor) -> Parameters:
+    """The units of several product mixtures in one, with the weights of their mixture."""
+    shares = (weights / weights.sum()).tolist()
+    pairs = zip(fitted, shares, strict=True)
+    sums = torch.cat([one.sums[0] * share for one, share in pairs], dim=2)
+    return Parameters(torch.cat([one.leaves for one in fitted], dim=2), (sums,))

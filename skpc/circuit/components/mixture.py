@@ -1,131 +1,132 @@
-"""Mixtures of whole circuits over the same columns: the queries of one circuit, for several.
+"""Queries of a mixture of several circuits over the same columns.
 
-A mixture of circuits is a circuit. Its parts differ in shape, so that they stay apart, and a
-row's posterior shares of the parts join their answers.
+A mixture of circuits is a circuit. As its components differ in shape, each answers a query by
+itself, and the posterior probabilities of the components given a row weigh the answers.
 
-Axes: P parts, n rows, D columns.
+Axes: P components, n rows, D columns.
 """
 
 from collections.abc import Sequence
 from math import exp
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..passes.layers.base import WEIGHT_FLOOR
-from ..queries import queries
-from ..queries.piecewise import Pieces
-from .component import Part
+from ..passes import WEIGHT_FLOOR, Cells
+from ..queries import Pieces
+from .component import Component
+from .mixture_posterior import observe
 
-# Rows whose moments are asked of all parts at once.
-ROWS = 4096
-# EM steps for the weights of the parts.
+# EM steps for the weights of the components.
 STEPS = 200
 
 
-def log_density(parts: Sequence[Part], x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Log density of every row, (n, D) to (n,); missing cells are integrated out."""
-    if len(parts) == 1:
-        return parts[0].log_density(x, dtype)
-    return torch.logsumexp(_joint(parts, x, dtype), dim=0)
+def log_density(components: Sequence[Component], cells: Cells, dtype: torch.dtype) -> Tensor:
+    """Log density of every row, (n,); missing cells are integrated out."""
+    if len(components) == 1:
+        return components[0].log_density(cells, dtype)
+    joint = [c.log_weight + c.log_density(cells, dtype) for c in components]
+    return torch.logsumexp(torch.stack(joint), dim=0)
 
 
-def _joint(parts: Sequence[Part], x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Log of weight times density of every part, (P, n)."""
-    return torch.stack([part.log_weight + part.log_density(x, dtype) for part in parts])
-
-
-def _shares(parts: Sequence[Part], x: Tensor) -> Tensor:
-    """Posterior probability of every part given the observed cells of a row, (P, n)."""
-    if len(parts) == 1:
-        return torch.ones((1, len(x)), dtype=torch.float64, device=parts[0].circuit.device)
-    return torch.softmax(_joint(parts, x, torch.float64), dim=0)
-
-
-def sample(parts: Sequence[Part], n: int, generator: torch.Generator) -> Tensor:
+def sample(components: Sequence[Component], n: int, generator: torch.Generator) -> Cells:
     """Independent draws of whole rows, (n, D)."""
-    if len(parts) == 1:
-        return parts[0].sample(n, generator)
-    weights = torch.tensor([exp(part.log_weight) for part in parts], device=generator.device)
-    part_of = torch.multinomial(weights, n, replacement=True, generator=generator)
-    x = torch.empty(
-        (n, parts[0].circuit.inputs.n_columns), dtype=torch.float64, device=generator.device
-    )
-    for i, part in enumerate(parts):
-        mine = part_of == i
-        if n_mine := int(mine.sum()):
-            x[mine] = part.sample(n_mine, generator)
-    return x
+    if len(components) == 1:
+        return components[0].sample(n, generator)
+    weights = torch.tensor([exp(c.log_weight) for c in components], device=generator.device)
+    component_of = torch.multinomial(weights, n, replacement=True, generator=generator)
+    drawn = _empty(components, n)
+    for i, component in enumerate(components):
+        rows = component_of == i
+        if n_rows := int(rows.sum()):
+            drawn.put(rows, component.sample(n_rows, generator))
+    return drawn
 
 
-def sample_conditional(parts: Sequence[Part], x: Tensor, generator: torch.Generator) -> Tensor:
-    """Exact draws of the missing cells given the others, (n, D) with nothing missing."""
-    shares = _shares(parts, x)
-    part_of = torch.zeros(len(x), dtype=torch.long, device=shares.device)
-    if len(parts) > 1 and len(x):
-        part_of = torch.multinomial(shares.T, 1, generator=generator).squeeze(1)
-    return _by_part(parts, x, part_of, generator)
+def sample_conditional(
+    components: Sequence[Component], cells: Cells, generator: torch.Generator, times: int = 1
+) -> Cells:
+    """Exact draws of the missing cells given the others, (n * times, D) with nothing missing.
+
+    The draws of row i are the rows i * times to (i + 1) * times - 1.
+    """
+    return _completed(components, cells, times, generator)
 
 
-def most_probable(parts: Sequence[Part], x: Tensor) -> Tensor:
-    """Missing cells of a most probable state of each row's likeliest part, (n, D)."""
-    return _by_part(parts, x, _shares(parts, x).argmax(dim=0), None)
+def most_probable(components: Sequence[Component], cells: Cells) -> Cells:
+    """Missing cells of a most probable state of each row's likeliest component, (n, D)."""
+    return _completed(components, cells, 1, None)
 
 
-def _by_part(
-    parts: Sequence[Part], x: Tensor, part_of: Tensor, generator: torch.Generator | None
-) -> Tensor:
-    """Rows completed by the part that each belongs to, part_of (n,)."""
-    if len(parts) == 1:
-        return parts[0].complete(x, generator)
-    found = torch.empty(x.shape, dtype=torch.float64, device=part_of.device)
-    for i, part in enumerate(parts):
-        mine = part_of == i
-        if mine.any():
-            found[mine] = part.complete(x[mine.to(x.device)], generator)
-    return found
+def _completed(
+    components: Sequence[Component], cells: Cells, times: int, generator: torch.Generator | None
+) -> Cells:
+    whole = _empty(components, len(cells) * times)
+    draws = torch.arange(times, device=whole.device)
+    for block in observe(components, cells):
+        index = block.index[:, None] * times + draws
+        whole.put(index.flatten(), block.complete(times, generator))
+    return whole
 
 
-def moments(
-    parts: Sequence[Part], x: Tensor, pieces: Sequence[Pieces | None] | None = None
-) -> tuple[Tensor, Tensor]:
-    """Conditional means and variances as `queries.moments` gives them, of the mixture."""
-    if len(parts) == 1:
-        return parts[0].moments(x, pieces)
-    blocks = [_moments(parts, rows, pieces) for rows in x.split(ROWS)]
-    mean, variance = zip(*blocks, strict=True)
-    return torch.cat(mean), torch.cat(variance)
+def _empty(components: Sequence[Component], n: int) -> Cells:
+    """Rows of missing cells to write to, with an array of atoms if columns have any."""
+    circuit = components[0].circuit
+    return Cells.empty(n, circuit.inputs.n_columns, circuit.device, circuit.inputs.has_atoms)
 
 
-def _moments(
-    parts: Sequence[Part], x: Tensor, pieces: Sequence[Pieces | None] | None
-) -> tuple[Tensor, Tensor]:
-    """Of a bounded number of rows, since answers of all parts are in memory at once."""
-    found = [part.moments(x, pieces) for part in parts]
-    shares = _shares(parts, x).unsqueeze(2)
-    means, variances = (torch.stack(m) for m in zip(*found, strict=True))
-    mean = (shares * means).sum(dim=0)
-    # Within the parts and between them: no digits are lost to a square of the mean.
-    variance = (shares * (variances + (means - mean) ** 2)).sum(dim=0)
-    rows = x.to(mean.device)
-    seen = ~torch.isnan(rows)
-    return torch.where(seen, rows, mean), torch.where(seen, 0.0, variance)
+class Expectations(NamedTuple):
+    """Answers for each cell by itself, given the observed cells of its row.
+
+    Attributes
+    ----------
+    mean, variance : Tensor (n, D)
+        As `queries.Posterior.moments` has them.
+    codes : Tensor (n, D)
+        Most probable codes; NaN in columns that do not hold codes.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    codes: Tensor
 
 
-def likeliest_codes(parts: Sequence[Part], x: Tensor, n_codes: Sequence[int]) -> Tensor:
-    """Most probable code of every cell alone, as `queries.likeliest_codes`, of the mixture."""
-    if not any(n_codes):
-        return torch.full_like(x, torch.nan)
-    return queries.likeliest_codes(parts, x, n_codes, _shares(parts, x))
+def expectations(
+    components: Sequence[Component],
+    cells: Cells,
+    pieces: Sequence[Pieces | None] | None = None,
+    n_codes: Sequence[int] = (),
+) -> Expectations:
+    """Conditional means, variances and most probable codes, from one upward pass per component.
+
+    Parameters
+    ----------
+    components : sequence of Component
+    cells : Cells (n, D)
+    pieces : sequence of Pieces or None (D,), optional
+        Values of columns whose leaves model a map of them; moments are those of the values.
+    n_codes : sequence of int (D,), optional
+        Number of codes of every column, 0 in columns that do not hold codes.
+    """
+    of_units = [component.unit_moments(pieces) for component in components]
+    device = components[0].circuit.device
+    mean = torch.full(cells.values.shape, torch.nan, dtype=torch.float64, device=device)
+    answers = Expectations(mean, mean.clone(), mean.clone())
+    for block in observe(components, cells):
+        answers.mean[block.index], answers.variance[block.index] = block.moments(of_units)
+        if any(n_codes):
+            answers.codes[block.index] = block.codes(n_codes)
+    return answers
 
 
 def choose_weights(scores: Tensor, weights: Tensor) -> Tensor:
-    """Weights of parts that make rows most likely, one row of evidence for each beforehand.
+    """Weights of components that maximise the likelihood of rows, with a pseudo-count of 1 each.
 
     Parameters
     ----------
     scores : Tensor (P, n)
-        Log densities of rows that the parts have not seen.
+        Log densities of rows that the components did not learn from.
     weights : Tensor (n,)
         Of the rows.
 
@@ -138,9 +139,9 @@ def choose_weights(scores: Tensor, weights: Tensor) -> Tensor:
     -----
     EM for the weights of a mixture alone; the likelihood is concave in them.
     """
-    found = torch.full_like(scores[:, 0], 1 / len(scores))
+    chosen = torch.full_like(scores[:, 0], 1 / len(scores))
     for _ in range(STEPS):
-        shares = torch.softmax(scores + torch.log(found.clamp_min(WEIGHT_FLOOR))[:, None], dim=0)
+        shares = torch.softmax(scores + torch.log(chosen.clamp_min(WEIGHT_FLOOR))[:, None], dim=0)
         counts = shares @ weights + 1.0
-        found = counts / counts.sum()
-    return found
+        chosen = counts / counts.sum()
+    return chosen

@@ -1,13 +1,13 @@
-"""Leaf families by name; a new family is one file and one line here."""
+"""Leaf families by name; a new family is one file and one entry of FAMILIES."""
 
-from .base import Leaf
+from .base import AtomLeaf, Leaf, with_atoms
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .binomial import Binomial
 from .categorical import Categorical
 from .exponential import Exponential
 from .gamma import Gamma
-from .gaussian import Gaussian
+from .gaussian import FARTHEST, Gaussian
 from .lognormal import LogNormal
 from .numeric import Numeric
 from .poisson import Poisson
@@ -30,6 +30,8 @@ FAMILIES: dict[str, type[Leaf]] = {
 
 __all__ = [
     "FAMILIES",
+    "FARTHEST",
+    "AtomLeaf",
     "Bernoulli",
     "Beta",
     "Binomial",
@@ -41,4 +43,5 @@ __all__ = [
     "LogNormal",
     "Numeric",
     "Poisson",
+    "with_atoms",
 ]

@@ -1,10 +1,10 @@
-"""The interface of a leaf family: one exponential family a file.
+"""The interface of a leaf family: one exponential family per file.
 
-Axes: n columns or leaf incidences, t statistics, B rows, K units.
+Axes: n columns or leaf incidences, t statistics, B rows, K units, m atoms.
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self, cast
 
 import torch
 from torch import Tensor
@@ -35,6 +35,9 @@ class Leaf(ABC):
         Whether T are indicators of values (one value at most has none), any shares of the values
         are those of a member, so that mixtures of members are members, and members give every
         value a probability of at least 1e-12 (`bernoulli.PROBABILITY_FLOOR`).
+    n_atoms : int
+        Number m of atoms: values that have a probability of their own besides the density of
+        all others. A family with atoms is an `AtomLeaf` as well.
     support : str
         Values that the family models, and what is done to the column before: "binary" (0 and
         1), "codes" (0 to C - 1), "counts" (0, 1, 2, ...), "trials" (0 to a largest N), "real"
@@ -54,6 +57,7 @@ class Leaf(ABC):
     base_inside: ClassVar[bool] = False
     precise: ClassVar[bool] = False
     closed: ClassVar[bool] = False
+    n_atoms: int = 0
 
     @classmethod
     def for_column(cls, n_categories: int, min_variance: float) -> Self:
@@ -99,8 +103,8 @@ class Leaf(ABC):
     def project(self, mu: Tensor) -> Tensor:
         """The most likely allowed parameters for mean statistics mu, (n, t, K).
 
-        Where mu is allowed it comes back; elsewhere, as where all values are one, the allowed
-        point with the largest <theta, mu> - A(theta), so that EM never falls.
+        An allowed mu is returned unchanged. Else, as where all values are equal, it is the allowed
+        point with the largest <theta, mu> - A(theta), so that EM never lowers its objective.
         """
 
     @abstractmethod
@@ -155,8 +159,54 @@ class Leaf(ABC):
 
     @abstractmethod
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of x: (n, t, K) to twice (n, K); NaN where x has no scale."""
+        """Mean and variance of x: (n, t, K) to twice (n, K); NaN for codes, which have none."""
+
+    def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
+        """P(X <= x) in every unit: values (n, B) and theta (n, t, K) to (n, K, B).
+
+        Codes are in the order of their numbers. Values need not be in the support: below it the
+        probability is 0, above it 1.
+
+        Raises
+        ------
+        NotImplementedError
+            Unless the family overrides it: all of skpc do, one of your own may.
+        """
+        raise NotImplementedError(f"The family {self.name!r} has no cdf.")
 
     def log_base(self, x: Tensor) -> Tensor:
-        """Log h(x), elementwise; zero unless the family says otherwise."""
+        """The log base measure log h(x), elementwise; zero unless a family overrides it."""
         return torch.zeros_like(x)
+
+
+class AtomLeaf(Protocol):
+    """What a family with atoms has besides: each of its cells is a number or an atom.
+
+    A cell that is atom i has the number 0 and the atom code i + 1; any other cell has its number
+    and the atom code 0.
+    """
+
+    n_atoms: int
+
+    def statistics(self, x: Tensor, atoms: Tensor) -> Tensor:
+        """T of numbers x and atoms, both (n, B), to (n, t, B)."""
+
+    def log_base(self, x: Tensor, atoms: Tensor) -> Tensor:
+        """The log base measure log h of numbers and atoms, elementwise."""
+
+    def sample_atoms(self, theta: Tensor, generator: torch.Generator) -> Tensor:
+        """Atoms of draws whose numbers `sample` has drawn before: (n, t, B) to integers (n, B)."""
+
+    def mode_atoms(self, theta: Tensor) -> Tensor:
+        """The atom that is the mode, 0 where the number `mode` is: (n, t, B) to integers (n, B)."""
+
+    def cdf(self, x: Tensor, theta: Tensor, atoms: Tensor | None = None) -> Tensor:
+        """P(X <= x) with atoms at the values (n, m): x (n, B) and theta (n, t, K) to (n, K, B)."""
+
+    def decompose(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean and variance of numbers (n, K), and shares of numbers and atoms (n, 1 + m, K)."""
+
+
+def with_atoms(family: Leaf) -> AtomLeaf | None:
+    """The family as an `AtomLeaf`, or None if it has no atoms."""
+    return cast(AtomLeaf, family) if family.n_atoms else None

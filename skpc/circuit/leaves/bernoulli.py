@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .base import Leaf
 
-# Keeps every value possible, and products of some leaves within range (see `cp.MOST_FACTORS`
+# Keeps every value possible, and products of several leaves within range (see `cp.MOST_FACTORS`
 # of the layers); far below any estimate from data with smoothing.
 PROBABILITY_FLOOR = 1e-12
 
@@ -32,7 +32,7 @@ class Bernoulli(Leaf):
         return x.unsqueeze(1)
 
     def log_partition(self, theta: Tensor) -> Tensor:
-        """log(1 + e^theta), (n, 1, K) to (n, K)."""
+        """A = log(1 + e^theta), (n, 1, K) to (n, K)."""
         return torch.nn.functional.softplus(theta[:, 0])
 
     def natural(self, mu: Tensor) -> Tensor:
@@ -48,11 +48,11 @@ class Bernoulli(Leaf):
         return mu.clamp(PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
 
     def reference(self) -> Tensor:
-        """A fair coin."""
+        """Probability 1/2."""
         return torch.tensor([0.5], dtype=torch.float64)
 
     def spread(self, mu: Tensor, noise: Tensor) -> Tensor:
-        """Half the column's share, half a uniform probability."""
+        """Half the column's probability, half a uniform one."""
         return self.project(0.5 * mu + 0.5 * noise)
 
     def to_free(self, theta: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ class Bernoulli(Leaf):
         return free.clamp(-27.6, 27.6)
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
-        """Sums - count p."""
+        """The gradient by the logit, sums - count p."""
         return sums - count * torch.sigmoid(free)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
@@ -77,9 +77,14 @@ class Bernoulli(Leaf):
         return (theta[:, 0] >= 0).to(theta.dtype)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """P and p (1 - p)."""
+        """Mean p and variance p (1 - p)."""
         p = torch.sigmoid(theta[:, 0])
         return p, p * (1 - p)
+
+    def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
+        """0 below 0, 1 - p below 1, and 1 from there on, (n, B) to (n, K, B)."""
+        x, zero = x.unsqueeze(1), torch.sigmoid(-theta[:, 0]).unsqueeze(2)
+        return torch.where(x >= 1, 1.0, torch.where(x >= 0, zero, 0.0))
 
 
 def _uniform_like(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from .base import Leaf
+from .incomplete_beta import incomplete_beta
 from .special import LARGEST_SHAPE, SMALLEST, beta_shapes, beta_shapes_of_sum, log_gamma_draws
 
-# No mean logarithm of floats between 0 and 1 asks for a smaller shape.
+# No mean logarithm of floats between 0 and 1 needs a smaller shape.
 SMALLEST_SHAPE = 1e-3
 # The float below 1.
 LARGEST_SHARE = 1 - 2.0**-53
@@ -56,7 +57,7 @@ class Beta(Leaf):
         return torch.stack([torch.log(x), torch.log1p(-x)], dim=1)
 
     def log_partition(self, theta: Tensor) -> Tensor:
-        """Log B(a, b), (n, 2, K) to (n, K)."""
+        """A = log B(a, b), (n, 2, K) to (n, K)."""
         a, b = _shapes(theta)
         return torch.lgamma(a) + torch.lgamma(b) - torch.lgamma(a + b)
 
@@ -67,8 +68,8 @@ class Beta(Leaf):
     def expectation(self, theta: Tensor) -> Tensor:
         """(digamma(a) - digamma(s), digamma(b) - digamma(s))."""
         a, b = _shapes(theta)
-        both = torch.digamma(a + b)
-        return torch.stack([torch.digamma(a) - both, torch.digamma(b) - both], dim=1)
+        of_sum = torch.digamma(a + b)
+        return torch.stack([torch.digamma(a) - of_sum, torch.digamma(b) - of_sum], dim=1)
 
     def project(self, mu: Tensor) -> Tensor:
         """Bring s to its bound where the best s is higher: the best allowed a and b."""
@@ -104,7 +105,10 @@ class Beta(Leaf):
         return _natural(a, s - a)
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
-        """With g the gradient by (a, b): by log(a / b) a b (g1 - g2) / s, by log s a g1 + b g2."""
+        """The gradient by log(a / b) and by log s.
+
+        With g the gradient by (a, b), they are a b (g1 - g2) / s and a g1 + b g2.
+        """
         theta = self.from_free(free)
         by_shape = sums - count * self.expectation(theta)
         a, b = _shapes(theta)
@@ -125,10 +129,17 @@ class Beta(Leaf):
         return torch.where((a == 1) & (b == 1), 0.5, mode)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """A / s and a b / (s^2 (s + 1))."""
+        """Mean a / s and variance a b / (s^2 (s + 1))."""
         a, b = _shapes(theta)
         s = a + b
         return a / s, a / s * (b / s) / (s + 1)
+
+    def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
+        """The incomplete beta function I_x(a, b), (n, B) to (n, K, B)."""
+        a, b = (shape.unsqueeze(2) for shape in _shapes(theta))
+        x = x.unsqueeze(1)
+        inside = x.clamp(SMALLEST, 1.0)
+        return torch.where(x > 0, incomplete_beta(a, b, inside, 1 - inside), 0.0)
 
 
 def _shapes(theta: Tensor) -> tuple[Tensor, Tensor]:

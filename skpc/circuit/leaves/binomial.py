@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .base import Leaf
 from .bernoulli import PROBABILITY_FLOOR
+from .incomplete_beta import incomplete_beta
 
 
 class Binomial(Leaf):
@@ -50,12 +51,12 @@ class Binomial(Leaf):
         return x.unsqueeze(1)
 
     def log_base(self, x: Tensor) -> Tensor:
-        """Log C(N, x)."""
+        """Log base measure: log h = log C(N, x)."""
         whole = torch.lgamma(torch.full_like(x, self.n + 1.0))
         return whole - torch.lgamma(x + 1) - torch.lgamma(self.n - x + 1)
 
     def log_partition(self, theta: Tensor) -> Tensor:
-        """N log(1 + e^theta), (n, 1, K) to (n, K)."""
+        """A = N log(1 + e^theta), (n, 1, K) to (n, K)."""
         return self.n * torch.nn.functional.softplus(theta[:, 0])
 
     def natural(self, mu: Tensor) -> Tensor:
@@ -71,11 +72,11 @@ class Binomial(Leaf):
         return mu.clamp(self.n * PROBABILITY_FLOOR, self.n * (1 - PROBABILITY_FLOOR))
 
     def reference(self) -> Tensor:
-        """Fair coins."""
+        """Probability 1/2 of a success."""
         return torch.tensor([0.5 * self.n], dtype=torch.float64)
 
     def spread(self, mu: Tensor, noise: Tensor) -> Tensor:
-        """Half the column's share, half a uniform probability."""
+        """Half the column's probability, half a uniform one."""
         return self.project(0.5 * mu + 0.5 * self.n * noise)
 
     def to_free(self, theta: Tensor) -> Tensor:
@@ -87,7 +88,7 @@ class Binomial(Leaf):
         return free.clamp(-27.6, 27.6)
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
-        """Sums - count N p."""
+        """The gradient by the logit, sums - count N p."""
         return sums - count * self.n * torch.sigmoid(free)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
@@ -96,12 +97,20 @@ class Binomial(Leaf):
         return torch.binomial(torch.full_like(p, self.n), p, generator=generator)
 
     def mode(self, theta: Tensor) -> Tensor:
-        """The whole part of (N + 1) p, and N at most."""
+        """The integer part of (N + 1) p, and N at most."""
         p = torch.sigmoid(theta[:, 0])
-        # A hair more: where (N + 1) p is whole, it and the count below are modes.
+        # Rounded up a little: where (N + 1) p is an integer, it and the count below are modes.
         return torch.floor((self.n + 1) * p * (1 + 1e-14)).clamp_max(self.n)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """N p and N p (1 - p)."""
+        """Mean N p and variance N p (1 - p)."""
         p = torch.sigmoid(theta[:, 0])
         return self.n * p, self.n * p * (1 - p)
+
+    def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
+        """I_(1 - p)(N - k, k + 1), k the integer part of x, (n, B) to (n, K, B)."""
+        k, logit = torch.floor(x).unsqueeze(1), theta[:, 0].unsqueeze(2)
+        inside = k.clamp(0, self.n - 1)
+        p, rest = torch.sigmoid(logit), torch.sigmoid(-logit)
+        shares = incomplete_beta(self.n - inside, inside + 1, rest, p)
+        return torch.where(k >= self.n, 1.0, torch.where(k >= 0, shares, 0.0))

@@ -35,7 +35,7 @@ class Categorical(Leaf):
 
     @property
     def n_statistics(self) -> int:
-        """One a category."""
+        """One per category."""
         return self.n_categories
 
     @property
@@ -49,7 +49,7 @@ class Categorical(Leaf):
         return (x.unsqueeze(1) == codes[:, None]).to(x.dtype)
 
     def log_partition(self, theta: Tensor) -> Tensor:
-        """Log of the sum over categories, (n, C, K) to (n, K)."""
+        """A = logsumexp(theta), (n, C, K) to (n, K)."""
         return torch.logsumexp(theta, dim=1)
 
     def natural(self, mu: Tensor) -> Tensor:
@@ -66,13 +66,13 @@ class Categorical(Leaf):
         return mu / mu.sum(dim=1, keepdim=True)
 
     def reference(self) -> Tensor:
-        """All categories alike."""
+        """Equal probabilities of all categories."""
         return torch.full((self.n_categories,), 1 / self.n_categories, dtype=torch.float64)
 
     def spread(self, mu: Tensor, noise: Tensor) -> Tensor:
-        """The column's shares, half of them moved by exponential weights.
+        """The column's probabilities, half of each moved by an exponential weight.
 
-        A hundredth is shared evenly, so that categories that never occur start in reach.
+        A hundredth is spread evenly, so that categories that never occur start in reach.
         """
         mu = 0.99 * mu + 0.01 / self.n_categories
         weights = -torch.log(noise.clamp_min(PROBABILITY_FLOOR))
@@ -88,20 +88,20 @@ class Categorical(Leaf):
         return torch.log(self.project(torch.softmax(free, dim=1)))
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
-        """Sums - count p."""
+        """The gradient by the logits, sums - count p."""
         return sums - count * torch.softmax(free, dim=1)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Inverse of the cumulative shares, (n, C, B) to (n, B)."""
-        shares = torch.softmax(theta, dim=1).cumsum(dim=1)
+        """Inverse of the cumulative probabilities, (n, C, B) to (n, B)."""
+        cumulative = torch.softmax(theta, dim=1).cumsum(dim=1)
         u = torch.rand(
             (theta.shape[0], 1, theta.shape[2]),
             generator=generator,
             dtype=theta.dtype,
             device=theta.device,
         )
-        # The last cumulative share may round below 1; leaving it out keeps codes in range.
-        return (u >= shares[:, :-1]).sum(dim=1).to(theta.dtype)
+        # The last cumulative probability may round below 1; leaving it out keeps codes in range.
+        return (u >= cumulative[:, :-1]).sum(dim=1).to(theta.dtype)
 
     def mode(self, theta: Tensor) -> Tensor:
         """The first most probable code."""
@@ -109,5 +109,12 @@ class Categorical(Leaf):
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Codes have no scale: NaN."""
-        nothing = torch.full_like(theta[:, 0], torch.nan)
-        return nothing, nothing
+        undefined = torch.full_like(theta[:, 0], torch.nan)
+        return undefined, undefined
+
+    def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
+        """Sum of the probabilities of all codes up to x, (n, B) to (n, K, B)."""
+        codes = torch.arange(self.n_categories, dtype=x.dtype, device=x.device)
+        below = (codes[:, None] <= x.unsqueeze(1)).to(theta.dtype)
+        shares = torch.bmm(torch.softmax(theta, dim=1).transpose(1, 2), below)
+        return torch.where(x.unsqueeze(1) >= self.n_categories - 1, 1.0, shares)

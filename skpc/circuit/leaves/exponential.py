@@ -47,7 +47,7 @@ class Exponential(Leaf):
         return x.clamp_max(LARGEST).unsqueeze(1)
 
     def log_partition(self, theta: Tensor) -> Tensor:
-        """Log m, (n, 1, K) to (n, K)."""
+        """A = log m, (n, 1, K) to (n, K)."""
         return -torch.log(-theta[:, 0])
 
     def natural(self, mu: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Exponential(Leaf):
         return -1 / mu
 
     def expectation(self, theta: Tensor) -> Tensor:
-        """M."""
+        """The mean m."""
         return -1 / theta
 
     def project(self, mu: Tensor) -> Tensor:
@@ -71,18 +71,19 @@ class Exponential(Leaf):
         return self.project(mu * torch.exp(log(5) * (2 * noise - 1)))
 
     def to_free(self, theta: Tensor) -> Tensor:
-        """Log m."""
+        """The logarithm of m."""
         return -torch.log(-theta)
 
     def from_free(self, free: Tensor) -> Tensor:
-        """Log m, bounded as `project` bounds m, to -1 / m."""
+        """Natural parameters -1 / m, with m bounded as `project` bounds it."""
         return -torch.exp(-self._bounded(free))
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
-        """Sums / m - count."""
+        """The gradient by log m, sums / m - count."""
         return sums * torch.exp(-self._bounded(free)) - count
 
     def _bounded(self, log_mean: Tensor) -> Tensor:
+        """The logarithm of m between its bounds."""
         return log_mean.clamp(log(self.lowest), log(LARGEST))
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
@@ -94,6 +95,10 @@ class Exponential(Leaf):
         return torch.zeros_like(theta[:, 0])
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """M and m^2."""
+        """Mean m and variance m^2."""
         mean = -1 / theta[:, 0]
         return mean, mean * mean
+
+    def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
+        """1 - e^(-x / m), (n, B) to (n, K, B)."""
+        return -torch.expm1(theta[:, 0].unsqueeze(2) * x.clamp_min(0.0).unsqueeze(1))

@@ -52,7 +52,7 @@ class Gamma(Leaf):
         return torch.stack([torch.log(x), x], dim=1)
 
     def log_partition(self, theta: Tensor) -> Tensor:
-        """Log Gamma(a) - a log b, (n, 2, K) to (n, K)."""
+        """A = log Gamma(a) - a log b, (n, 2, K) to (n, K)."""
         a = theta[:, 0] + 1
         return torch.lgamma(a) - a * torch.log(-theta[:, 1])
 
@@ -99,15 +99,18 @@ class Gamma(Leaf):
         return torch.stack([a - 1, -a * torch.exp(-log_mean)], dim=1)
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
-        """By log a: a (s1 - s2 / m - n (digamma(a) - log b - 1)); by log m: a (s2 / m - n)."""
+        """The gradient by log a and by log m, m the mean.
+
+        They are a (s1 - s2 / m - n (digamma(a) - log b - 1)) and a (s2 / m - n).
+        """
         a, log_mean = self._bounded(free)
         n = count[:, 0]
-        logs, shares = sums[:, 0] - n * log_mean, sums[:, 1] * torch.exp(-log_mean)
-        by_shape = a * (logs - shares + n * (log_minus_digamma(a) + 1))
-        return torch.stack([by_shape, a * (shares - n)], dim=1)
+        logs, ratios = sums[:, 0] - n * log_mean, sums[:, 1] * torch.exp(-log_mean)
+        by_shape = a * (logs - ratios + n * (log_minus_digamma(a) + 1))
+        return torch.stack([by_shape, a * (ratios - n)], dim=1)
 
     def _bounded(self, free: Tensor) -> tuple[Tensor, Tensor]:
-        """A and the log of the mean, between their bounds."""
+        """The shape a and the log of the mean, between their bounds."""
         a = torch.exp(free[:, 0].clamp(log(SMALLEST_SHAPE), log(self.highest)))
         return a, free[:, 1].clamp(log(SMALLEST), log(LARGEST))
 
@@ -121,6 +124,13 @@ class Gamma(Leaf):
         return (theta[:, 0] / -theta[:, 1]).clamp_min(SMALLEST)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """A / b and a / b^2."""
+        """Mean a / b and variance a / b^2."""
         mean = -(theta[:, 0] + 1) / theta[:, 1]
         return mean, -mean / theta[:, 1]
+
+    def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
+        """The lower incomplete Gamma function P(a, b x), (n, B) to (n, K, B); within 1e-9."""
+        a, rate = (theta[:, 0] + 1).unsqueeze(2), -theta[:, 1].unsqueeze(2)
+        return torch.special.gammainc(
+            *torch.broadcast_tensors(a, rate * x.clamp_min(0).unsqueeze(1))
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .base import Leaf
 
-# Beyond, squares overflow; the density there is zero for all purposes but stays a number.
+# Numbers are clipped to this: squares of larger ones overflow, and the density is almost zero.
 FARTHEST = 1e12
 
 
@@ -51,11 +51,11 @@ class Gaussian(Leaf):
         return torch.stack([x, x * x], dim=1)
 
     def log_base(self, x: Tensor) -> Tensor:
-        """-log(2 pi) / 2 for every cell."""
+        """Log base measure: log h = -log(2 pi) / 2 for every cell."""
         return torch.full_like(x, -0.5 * log(2 * pi))
 
     def log_partition(self, theta: Tensor) -> Tensor:
-        """m^2 / 2v + log(v) / 2, (n, 2, K) to (n, K)."""
+        """A = m^2 / 2v + log(v) / 2, (n, 2, K) to (n, K)."""
         mean, variance = self.moments(theta)
         return 0.5 * (mean * mean / variance + torch.log(variance))
 
@@ -95,7 +95,7 @@ class Gaussian(Leaf):
         return _natural(free[:, 0], torch.exp(2 * free[:, 1]).clamp_min(self.min_variance))
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
-        """By m: (s1 - n m) / v; by log(v) / 2: (s2 - 2 m s1 + n m^2) / v - n."""
+        """The gradient by m, (s1 - n m) / v, and by log(v) / 2, (s2 - 2 m s1 + n m^2) / v - n."""
         mean, n = free[:, 0], count[:, 0]
         variance = torch.exp(2 * free[:, 1]).clamp_min(self.min_variance)
         by_mean = (sums[:, 0] - n * mean) / variance
@@ -103,7 +103,7 @@ class Gaussian(Leaf):
         return torch.stack([by_mean, squares / variance - n], dim=1)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """M + sqrt(v) z, (n, 2, B) to (n, B)."""
+        """Draws m + sqrt(v) z, z standard normal, (n, 2, B) to (n, B)."""
         mean, variance = self.moments(theta)
         z = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
         return mean + variance.sqrt() * z
@@ -113,9 +113,14 @@ class Gaussian(Leaf):
         return self.moments(theta)[0]
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """M and v."""
+        """Mean m and variance v."""
         variance = -0.5 / theta[:, 1]
         return theta[:, 0] * variance, variance
+
+    def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
+        """The standard normal's at (x - m) / sqrt(v), (n, B) to (n, K, B)."""
+        mean, variance = (value.unsqueeze(2) for value in self.moments(theta))
+        return torch.special.ndtr((x.unsqueeze(1) - mean) / variance.sqrt())
 
 
 def _natural(mean: Tensor, variance: Tensor) -> Tensor:

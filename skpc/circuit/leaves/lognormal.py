@@ -53,11 +53,11 @@ class LogNormal(Leaf):
         return self.log.statistics(_log(x))
 
     def log_base(self, x: Tensor) -> Tensor:
-        """-log(x) - log(2 pi) / 2."""
+        """Log base measure: log h = -log(x) - log(2 pi) / 2."""
         return -_log(x) - 0.5 * log(2 * pi)
 
     def log_partition(self, theta: Tensor) -> Tensor:
-        """m^2 / 2v + log(v) / 2, (n, 2, K) to (n, K)."""
+        """A = m^2 / 2v + log(v) / 2, (n, 2, K) to (n, K)."""
         return self.log.log_partition(theta)
 
     def natural(self, mu: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ class LogNormal(Leaf):
         return self.log.from_free(torch.stack([free[:, 0], half_log], dim=1))
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
-        """As that of a Gaussian."""
+        """The gradient by m and log(v) / 2, as for a `Gaussian` of the logarithm."""
         return self.log.free_gradient(free, sums, count)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
@@ -105,10 +105,14 @@ class LogNormal(Leaf):
         return torch.exp(mean - variance).clamp(SMALLEST, LARGEST)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """exp(m + v / 2) and its square times e^v - 1."""
+        """Mean exp(m + v / 2) and variance, its square times e^v - 1."""
         mean, variance = self.log.moments(theta)
         first = torch.exp(mean + 0.5 * variance)
         return first, first * first * torch.expm1(variance)
+
+    def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
+        """The Gaussian's at log x, and 0 up to 0, (n, B) to (n, K, B)."""
+        return torch.where(x.unsqueeze(1) > 0, self.log.cdf(torch.log(x.clamp_min(0)), theta), 0.0)
 
 
 def _log(x: Tensor) -> Tensor:

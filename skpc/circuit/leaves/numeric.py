@@ -1,4 +1,4 @@
-"""Numeric leaves: a few values that stand out, and a Gaussian for all others.
+"""Numeric leaves: atoms, which have probabilities of their own, and a Gaussian for all others.
 
 Axes: n columns or incidences, t = 3 + m statistics, B rows, K units, m atoms.
 """
@@ -13,13 +13,9 @@ from .base import Leaf
 from .bernoulli import PROBABILITY_FLOOR
 from .gaussian import FARTHEST, Gaussian
 
-# Atom i is written as the number (i + 1) * ATOM: exact in float32, and no other number goes
-# that far, since those stop at FARTHEST.
-ATOM = 2.0**44
-
 
 class Numeric(Leaf):
-    """Atom i with probability p_i, or with p_0 a normal number.
+    """Atom i with probability p_i (i = 1 to m), or with p_0 a normal number.
 
     T = (x, x^2, 1) if x is no atom, else zeros, and then the one-hot of the atom;
     theta = (m / v, -1 / 2v, log p_0 - A(m, v), log p_1, ..., log p_m) with the Gaussian's A;
@@ -50,7 +46,7 @@ class Numeric(Leaf):
 
     @property
     def n_statistics(self) -> int:
-        """x, x^2, no atom, and one an atom."""
+        """Statistics x and x^2, the indicator of a number, and one indicator for each atom."""
         return 3 + self.n_atoms
 
     @property
@@ -58,18 +54,19 @@ class Numeric(Leaf):
         """One less: probabilities add to one."""
         return 2 + self.n_atoms
 
-    def statistics(self, x: Tensor) -> Tensor:
-        """(n, B) to (n, t, B)."""
-        atom = torch.round(x / ATOM)
-        number = (atom < 1).to(x.dtype)
-        z = x.clamp(-FARTHEST, FARTHEST) * number
-        codes = torch.arange(1, self.n_atoms + 1, dtype=x.dtype, device=x.device)
-        atoms = (atom.unsqueeze(1) == codes[:, None]).to(x.dtype)
-        return torch.cat([torch.stack([z, z * z, number], dim=1), atoms], dim=1)
+    def statistics(self, x: Tensor, atoms: Tensor | None = None) -> Tensor:
+        """T of numbers (0 at atoms) and atoms, both (n, B), to (n, t, B); None: no atoms."""
+        atoms = torch.zeros_like(x) if atoms is None else atoms
+        z = x.clamp(-FARTHEST, FARTHEST)
+        codes = torch.arange(self.n_atoms + 1, dtype=atoms.dtype, device=x.device)
+        indicators = (atoms.unsqueeze(1) == codes[:, None]).to(x.dtype)
+        return torch.cat([torch.stack([z, z * z], dim=1), indicators], dim=1)
 
-    def log_base(self, x: Tensor) -> Tensor:
+    def log_base(self, x: Tensor, atoms: Tensor | None = None) -> Tensor:
         """-log(2 pi) / 2 for numbers, 0 for atoms."""
-        return -0.5 * log(2 * pi) * (x < 0.5 * ATOM).to(x.dtype)
+        if atoms is None:
+            return torch.full_like(x, -0.5 * log(2 * pi))
+        return -0.5 * log(2 * pi) * (atoms == 0).to(x.dtype)
 
     def log_partition(self, theta: Tensor) -> Tensor:
         """Log of the sum of the unnormalised probabilities, (n, t, K) to (n, K)."""
@@ -97,7 +94,7 @@ class Numeric(Leaf):
         return torch.cat([self.gaussian.project(means) * shares[:, :1], shares], dim=1)
 
     def reference(self) -> Tensor:
-        """Half numbers of mean 0 and variance 1, half atoms alike; or numbers only."""
+        """Half numbers of mean 0 and variance 1, half equally likely atoms; or numbers only."""
         if not self.n_atoms:
             return torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64)
         atoms = torch.full((self.n_atoms,), 0.5 / self.n_atoms, dtype=torch.float64)
@@ -131,28 +128,58 @@ class Numeric(Leaf):
         return torch.cat([gaussian, logits], dim=1)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """A code of an atom or a normal number, (n, t, B) to (n, B)."""
-        numbers = self.gaussian.sample(theta[:, :2], generator)
+        """Normal numbers for all cells, (n, t, B) to (n, B); `sample_atoms` draws the atoms."""
+        return self.gaussian.sample(theta[:, :2], generator).clamp(-FARTHEST, FARTHEST)
+
+    def sample_atoms(self, theta: Tensor, generator: torch.Generator) -> Tensor:
+        """Atoms, 0 where the cell is a number, (n, t, B) to (n, B)."""
         shares = torch.softmax(self._logits(theta), dim=1).cumsum(dim=1)
-        u = torch.rand(numbers.shape, generator=generator, dtype=theta.dtype, device=theta.device)
-        atom = (u.unsqueeze(1) >= shares[:, :-1]).sum(dim=1)
-        return torch.where(atom > 0, atom * ATOM, numbers.clamp(-FARTHEST, FARTHEST))
+        shape = (theta.shape[0], 1, theta.shape[2])
+        u = torch.rand(shape, generator=generator, dtype=theta.dtype, device=theta.device)
+        return (u >= shares[:, :-1]).sum(dim=1)
 
     def mode(self, theta: Tensor) -> Tensor:
-        """The highest point with respect to h: an atom, or the Gaussian's mean."""
-        mean, variance = self.gaussian.moments(theta[:, :2])
+        """The Gaussian's mean, which is the mode where `mode_atoms` is 0."""
+        return self.gaussian.moments(theta[:, :2])[0]
+
+    def mode_atoms(self, theta: Tensor) -> Tensor:
+        """The likeliest atom where p_i exceeds p_0 times the Gaussian's peak density, else 0."""
+        _, variance = self.gaussian.moments(theta[:, :2])
         logits = self._logits(theta).clone()
         logits[:, 0] -= 0.5 * torch.log(2 * pi * variance)
-        atom = logits.argmax(dim=1)
-        return torch.where(atom > 0, atom * ATOM, mean)
+        return logits.argmax(dim=1)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Without atoms the Gaussian's; atoms have values that the column alone knows: NaN."""
+        """Those of the Gaussian; NaN with atoms, whose values only the column knows."""
         mean, variance = self.gaussian.moments(theta[:, :2])
         unknown = torch.nan if self.n_atoms else 0.0
         return mean + unknown, variance + unknown
 
-    def parts(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def cdf(self, x: Tensor, theta: Tensor, atoms: Tensor | None = None) -> Tensor:
+        """P(X <= x), the shares of the atoms up to x and p_0 times the Gaussian's cdf.
+
+        Parameters
+        ----------
+        x : Tensor (n, B)
+        theta : Tensor (n, t, K)
+        atoms : Tensor (n, m), optional
+            Where the atoms lie among the numbers. Without it NaN if there are atoms, whose values
+            only the column knows.
+
+        Returns
+        -------
+        Tensor (n, K, B)
+        """
+        numbers = self.gaussian.cdf(x, theta[:, :2])
+        if not self.n_atoms:
+            return numbers
+        if atoms is None:
+            return torch.full_like(numbers, torch.nan)
+        shares = torch.softmax(self._logits(theta), dim=1).transpose(1, 2)
+        below = (atoms.unsqueeze(2) <= x.unsqueeze(1)).to(shares.dtype)
+        return shares[:, :, :1] * numbers + torch.bmm(shares[:, :, 1:], below)
+
+    def decompose(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and variance of numbers (n, K), and shares of numbers and atoms (n, 1 + m, K)."""
         return *self.gaussian.moments(theta[:, :2]), torch.softmax(self._logits(theta), dim=1)
 
@@ -162,6 +189,6 @@ class Numeric(Leaf):
         return torch.cat([number.unsqueeze(1), theta[:, 3:]], dim=1)
 
     def _join(self, gaussian: Tensor, logits: Tensor) -> Tensor:
-        """Theta from the Gaussian's (n, 2, K) and the logits (n, 1 + m, K)."""
+        """Natural parameters theta from the Gaussian's (n, 2, K) and logits (n, 1 + m, K)."""
         number = logits[:, 0] - self.gaussian.log_partition(gaussian)
         return torch.cat([gaussian, number.unsqueeze(1), logits[:, 1:]], dim=1)

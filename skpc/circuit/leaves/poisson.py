@@ -1,4 +1,4 @@
-"""Poisson leaves: columns of counts without a largest one.
+"""Poisson leaves: columns of counts without an upper bound.
 
 Axes: n columns or incidences, t = 1 statistic, B rows, K units.
 """
@@ -13,7 +13,7 @@ from .base import Leaf
 
 # Keeps every count possible where all are zero.
 SMALLEST_MEAN = 1e-12
-# Draws of larger means are no longer whole numbers that floats tell apart.
+# Beyond, consecutive integers are not distinct as floats.
 LARGEST_MEAN = 2.0**52
 
 
@@ -36,11 +36,11 @@ class Poisson(Leaf):
         return x.unsqueeze(1)
 
     def log_base(self, x: Tensor) -> Tensor:
-        """-log x!."""
+        """Log base measure: log h = -log(x!)."""
         return -torch.lgamma(x + 1)
 
     def log_partition(self, theta: Tensor) -> Tensor:
-        """M, (n, 1, K) to (n, K)."""
+        """A = m, (n, 1, K) to (n, K)."""
         return torch.exp(theta[:, 0])
 
     def natural(self, mu: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ class Poisson(Leaf):
         return torch.log(mu)
 
     def expectation(self, theta: Tensor) -> Tensor:
-        """M."""
+        """The mean m."""
         return torch.exp(theta)
 
     def project(self, mu: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Poisson(Leaf):
         return mu.clamp(SMALLEST_MEAN, LARGEST_MEAN)
 
     def reference(self) -> Tensor:
-        """One event."""
+        """Mean 1."""
         return torch.tensor([1.0], dtype=torch.float64)
 
     def spread(self, mu: Tensor, noise: Tensor) -> Tensor:
@@ -64,15 +64,15 @@ class Poisson(Leaf):
         return self.project(mu * (0.5 - 0.5 * torch.log(noise.clamp(1e-12, 1 - 1e-12))))
 
     def to_free(self, theta: Tensor) -> Tensor:
-        """Log m is free already."""
+        """The logarithm of m is free already."""
         return theta
 
     def from_free(self, free: Tensor) -> Tensor:
-        """Log m is free already; bounded as `project` bounds m."""
+        """The logarithm of m is free already; bounded as `project` bounds m."""
         return free.clamp(log(SMALLEST_MEAN), log(LARGEST_MEAN))
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
-        """Sums - count m."""
+        """The gradient by log m, sums - count m."""
         return sums - count * torch.exp(free)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
@@ -80,11 +80,18 @@ class Poisson(Leaf):
         return torch.poisson(torch.exp(theta[:, 0]), generator=generator)
 
     def mode(self, theta: Tensor) -> Tensor:
-        """The whole part of m."""
-        # A hair more: exp(log m) of a whole m may be below it, and both counts are modes then.
+        """The integer part of m."""
+        # Rounded up a little: exp(log m) of an integer m may fall below it. Where m is an integer,
+        # it and the count below are modes.
         return torch.floor(torch.exp(theta[:, 0]) * (1 + 1e-14))
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """M and m."""
+        """Mean m and variance m."""
         mean = torch.exp(theta[:, 0])
         return mean, mean
+
+    def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
+        """The upper incomplete Gamma function Q(k + 1, m), k the integer part of x, (n, K, B)."""
+        k, mean = torch.floor(x).unsqueeze(1), torch.exp(theta[:, 0]).unsqueeze(2)
+        shares = torch.special.gammaincc(*torch.broadcast_tensors(k.clamp_min(0) + 1, mean))
+        return torch.where(k >= 0, shares, 0.0)

@@ -56,16 +56,20 @@ def beta_shapes(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     Newton steps on the concave likelihood (Minka, "Estimating a Dirichlet distribution",
     2000). A step that would make a shape small or negative divides it instead.
     """
-    share, other = torch.exp(first), torch.exp(second)
-    room = 2 * (1 - share - other).clamp_min(1e-12)
-    a, b = 0.5 + share / room, 0.5 + other / room
+    # Geometric means of x and 1 - x: they add to less, the more x varies.
+    mean_a, mean_b = torch.exp(first), torch.exp(second)
+    gap = 2 * (1 - mean_a - mean_b).clamp_min(1e-12)
+    a, b = 0.5 + mean_a / gap, 0.5 + mean_b / gap
     for _ in range(STEPS):
         psi, slope = torch.digamma(a + b), torch.polygamma(1, a + b)
         slope_a, slope_b = torch.polygamma(1, a), torch.polygamma(1, b)
-        miss_a, miss_b = torch.digamma(a) - psi - first, torch.digamma(b) - psi - second
-        # The Hessian is diagonal less a constant: its inverse is at hand.
-        shared = (miss_a / slope_a + miss_b / slope_b) / (1 / slope - 1 / slope_a - 1 / slope_b)
-        step_a, step_b = -(miss_a + shared) / slope_a / a, -(miss_b + shared) / slope_b / b
+        residual_a = torch.digamma(a) - psi - first
+        residual_b = torch.digamma(b) - psi - second
+        # The Hessian is diagonal less a constant: its inverse has a closed form.
+        shared = residual_a / slope_a + residual_b / slope_b
+        shared = shared / (1 / slope - 1 / slope_a - 1 / slope_b)
+        step_a = -(residual_a + shared) / slope_a / a
+        step_b = -(residual_b + shared) / slope_b / b
         a, b = _moved(a, step_a), _moved(b, step_b)
         if _is_small(step_a) and _is_small(step_b):
             break
@@ -78,14 +82,14 @@ def _is_small(step: Tensor) -> bool:
 
 
 def _moved(shape: Tensor, step: Tensor) -> Tensor:
-    """Shape (1 + step), kept positive and within a factor of ten upwards."""
+    """The shape times 1 + step, kept positive and at most ten times as large."""
     return shape * torch.where(step < 0, 1 / (1 - step), 1 + step.clamp_max(9.0))
 
 
 def beta_shapes_of_sum(difference: Tensor, total: float) -> tuple[Tensor, Tensor]:
     """The a, b with a + b = total and digamma(a) - digamma(b) = difference."""
-    all_of_it = torch.digamma(torch.full_like(difference, total))
-    smaller = _inverse_digamma_start(all_of_it - difference.abs()).clamp_max(0.5 * total)
+    of_total = torch.digamma(torch.full_like(difference, total))
+    smaller = _inverse_digamma_start(of_total - difference.abs()).clamp_max(0.5 * total)
     logit = -torch.sign(difference) * torch.log(smaller / (total - smaller))
     for _ in range(STEPS):
         a, b = total * torch.sigmoid(logit), total * torch.sigmoid(-logit)

@@ -1,1 +1,33 @@
 """Folded layers, and the passes up and down through them."""
+
+from .block_statistics import BlockStatistics
+from .cells import Cells, joined
+from .circuit import Circuit, Parameters, product_mixture
+from .groups import LeafGroup
+from .layers import Layer
+from .layers.base import WEIGHT_FLOOR, floored
+from .memory import Space
+from .random import seeded
+from .selection import assembled
+from .shortcuts import may_fail
+from .trace import LOWEST, Trace, pick
+
+__all__ = [
+    "LOWEST",
+    "WEIGHT_FLOOR",
+    "BlockStatistics",
+    "Cells",
+    "Circuit",
+    "Layer",
+    "LeafGroup",
+    "Parameters",
+    "Space",
+    "Trace",
+    "assembled",
+    "floored",
+    "joined",
+    "may_fail",
+    "pick",
+    "product_mixture",
+    "seeded",
+]

@@ -1,6 +1,7 @@
-"""What leaf regions read of a block of rows, and densities that products read directly.
+"""Statistics of a block of rows for the leaf regions, and densities of direct leaf regions.
 
-Axes: B rows, F leaf regions, f of them direct, n some of them, S slots, K units.
+Axes: B rows, F leaf regions, f of them direct, m of a selection and n of its blocks, S statistics
+of a region, R rows of Phi, K units.
 """
 
 from collections.abc import Callable
@@ -9,32 +10,33 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .selection import Places
+from .selection import Selection
 
-# Numbers of the slots that are gathered at once. On the CPU caches hold them, and they are
-# gathered again where they are read again, which takes less time than memory would.
-MOST_SLOTS = {"cpu": 2**18, "other": 2**24}
+# Numbers of the statistics that are gathered at once. On the CPU the caches hold as many, and
+# gathering them again for each use is faster than reading all of them from memory.
+MOST_STATISTICS = {"cpu": 2**18, "other": 2**24}
 
 
 @dataclass(frozen=True)
-class Slots:
-    """Statistics of a block, gathered for some leaf regions where they are read.
+class BlockStatistics:
+    """Statistics of a block of rows, gathered for leaf regions where they are read.
 
     Attributes
     ----------
-    phi : Tensor (slots, B)
-        Statistics and counts of all columns, see `inputs`.
+    phi : Tensor (R, B)
+        Statistics and counts of all columns, a row each, see `inputs`.
     index : Tensor (F, S)
-        Rows of phi that a region reads; in direct regions indicators of all values.
+        Rows of phi that a region reads; in direct regions the indicators of all values.
     missing : Tensor (f, 1, B) or None
         Ones where the cell of a direct region is missing; None where none is, or none is direct.
     log_base : Tensor (B,)
-        Sum over observed cells of log h, equal for all units; without families that have it
-        inside their leaves.
+        Sum of log h over observed cells, which is equal for all units; families whose leaves
+        add their own log h (`Leaf.base_inside`) are left out.
     inside : Tensor (F, B) or None
-        Sums of log h inside the leaves; None where no family has any.
+        Sums of log h that the leaves of a region add; None where no family has `base_inside`.
     in_order : bool
-        Whether regions read phi as it stands, as the one of a circuit without partitions may.
+        Whether the regions read the rows of phi one after another, without an index. So it may
+        be in a circuit without partitions.
     """
 
     phi: Tensor
@@ -44,60 +46,66 @@ class Slots:
     inside: Tensor | None
     in_order: bool
 
-    def take(self, regions: slice | Tensor) -> Tensor:
-        """Slots of some regions, (n, S, B)."""
-        n_rows = self.phi.shape[1]
-        if self.in_order:
-            return self.phi[: self.index.numel()].view(*self.index.shape, n_rows)[regions]
-        index = self.index[regions]
-        return self.phi.index_select(0, index.flatten()).view(*index.shape, n_rows)
+    @property
+    def n_rows(self) -> int:
+        """Number of rows B."""
+        return self.phi.shape[1]
 
-    def each(self, places: Places, work: Callable[[slice, Tensor], Tensor]) -> Tensor:
-        """What work makes of the slots of regions, a few at a time.
+    def take(self, regions: slice | Tensor) -> Tensor:
+        """Statistics of n regions, (n, S, B)."""
+        if self.in_order:
+            return self.phi[: self.index.numel()].view(*self.index.shape, self.n_rows)[regions]
+        index = self.index[regions]
+        return self.phi.index_select(0, index.flatten()).view(*index.shape, self.n_rows)
+
+    def each(self, selection: Selection, work: Callable[[slice, Tensor], Tensor]) -> Tensor:
+        """Results of a function of the regions' statistics, computed in blocks of regions.
 
         Parameters
         ----------
-        places : Places
+        selection : Selection
             The regions, m of them.
         work : callable
-            Takes which of the places it is given, and their slots (n, S, B); returns (n, ...).
+            Takes a block of the selection, and its statistics (n, S, B); returns (n, ...).
 
         Returns
         -------
         Tensor (m, ...)
         """
-        most = MOST_SLOTS.get(self.phi.device.type, MOST_SLOTS["other"])
-        size = max(1, most // (self.index.shape[1] * self.phi.shape[1]))
-        whole = slice(0, len(places))
-        if size >= len(places):
-            return work(whole, self.take(places.some(whole)))
-        found = None
-        for first in range(0, len(places), size):
-            some = slice(first, first + size)
-            part = work(some, self.take(places.some(some)))
-            # Kept in one tensor: parts between slots that come and go would break memory up.
-            found = part.new_empty((len(places), *part.shape[1:])) if found is None else found
-            found[some] = part
-        assert found is not None
-        return found
+        most = MOST_STATISTICS.get(self.phi.device.type, MOST_STATISTICS["other"])
+        size = max(1, most // (self.index.shape[1] * self.n_rows))
+        whole = slice(0, len(selection))
+        if size >= len(selection):
+            return work(whole, self.take(selection.within(whole)))
+        results = None
+        for first in range(0, len(selection), size):
+            block = slice(first, first + size)
+            result = work(block, self.take(selection.within(block)))
+            # One tensor for all results: many small ones, between statistics that are freed again,
+            # would fragment the memory.
+            if results is None:
+                results = result.new_empty((len(selection), *result.shape[1:]))
+            results[block] = result
+        assert results is not None
+        return results
 
 
-class Direct:
-    """Densities of the direct regions, made where products read them.
+class DirectLeaves:
+    """Densities of the direct regions, computed when a product layer reads them.
 
-    As products of indicators and probabilities, so that no logarithm has to be undone, or by
-    natural parameters where that takes fewer exponentials.
+    They are products of indicators and probabilities, without a logarithm, or exponentials of
+    products with natural parameters, where these are fewer.
 
     Parameters
     ----------
     factors : Tensor (f, K, S)
         Probabilities of values, or natural parameters.
-    slots : Slots
+    statistics : BlockStatistics
         Indicators of values.
     missing : Tensor (f, 1, B) or None
-        Ones where the cell is missing, if some is and factors are probabilities.
+        Ones where the cell is missing, if one is and factors are probabilities.
     counts : Tensor (f,) or None
-        Slot of -A if factors are natural parameters.
+        Row of -A (A is the log partition) if factors are natural parameters.
     dtype : torch.dtype
         Of the densities.
     """
@@ -105,25 +113,29 @@ class Direct:
     def __init__(
         self,
         factors: Tensor,
-        slots: Slots,
+        statistics: BlockStatistics,
         missing: Tensor | None,
         counts: Tensor | None,
         dtype: torch.dtype,
     ) -> None:
-        self.factors, self.slots, self.missing = factors, slots, missing
+        self.factors, self.statistics, self.missing = factors, statistics, missing
         self.counts, self.dtype = counts, dtype
 
-    def take(self, places: Places) -> Tensor:
-        """Those of some regions, a new tensor (f, K, B)."""
-        return self.slots.each(places, lambda some, v: self._some(places.some(some), v))
+    def take(self, selection: Selection) -> Tensor:
+        """Densities of selected regions, a new tensor (m, K, B)."""
+        return self.statistics.each(
+            selection, lambda block, values: self._densities(selection.within(block), values)
+        )
 
-    def _some(self, regions: slice | Tensor, indicators: Tensor) -> Tensor:
+    def _densities(self, regions: slice | Tensor, indicators: Tensor) -> Tensor:
         factors, indicators = self.factors[regions], indicators.to(self.factors.dtype)
         if self.counts is not None:
-            # A cell that is seen has one of the values.
-            place = self.counts[regions, None, None].expand(-1, 1, indicators.shape[2])
-            indicators.scatter_(1, place, indicators.sum(dim=1, keepdim=True))
+            # An observed cell has one of the values. To integrate a missing one out, its indicators
+            # and its count are zero: the density is exp(0) = 1.
+            row = self.counts[regions, None, None].expand(-1, 1, indicators.shape[2])
+            indicators.scatter_(1, row, indicators.sum(dim=1, keepdim=True))
             return torch.bmm(factors, indicators).to(self.dtype).exp_()
         if self.missing is not None:
+            # Integrate out: 1 where the cell is missing, since its indicators are zero.
             return torch.baddbmm(self.missing[regions], factors, indicators)
         return torch.bmm(factors, indicators)

@@ -1,4 +1,4 @@
-"""From a region graph to the list of folded layers of a circuit.
+"""Builds the folded layers of a circuit from its region graph.
 
 K_leaf units a leaf region, K units a sum region. The root region has one unit.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence, Set
 import torch
 
 from ..leaves import Leaf
-from ..structures.region_graph import RegionGraph
+from ..structures import RegionGraph
 from .folding import Level, fold
 from .layers import EdgeSums, Layer, Mixing, Products, Root, Single, Tucker
 
@@ -64,9 +64,9 @@ def direct_leaves(
 ) -> frozenset[int]:
     """Leaf regions whose units CP layers multiply as they are, without a sum on the edge.
 
-    Where a mixture of a column's leaves is such a leaf again and nobody else uses the region,
-    the sum would only write the same functions with more parameters. In a hidden tree the
-    leaves are then p(column | state), as they are usually drawn.
+    Where a mixture of a column's leaves is again a leaf of the family, and no other partition uses
+    the region, a sum would express the same functions with more parameters. In a hidden tree the
+    leaves are then p(column | state), as in the usual drawing of such a tree.
     """
     if layer != "cp" or n_leaves != n_sums or not graph.partitions:
         return frozenset()
@@ -81,12 +81,16 @@ def direct_leaves(
 
 
 def _has_indicators(family: Leaf) -> bool:
-    """Whether a family is closed, also where a subclass has changed its statistics."""
+    """Whether a family is closed (see `Leaf`) and its statistics are indicators.
+
+    They are computed here, since a subclass of a closed family may have changed them.
+    """
     if not family.closed or family.base_inside:
         return False
     values = torch.arange(max(2, family.n_statistics), dtype=torch.float64)
-    found = family.statistics(values[None])[0]
-    return bool(((found == 0) | (found == 1)).all() and (found.sum(dim=0) <= 1).all())
+    statistics = family.statistics(values[None])[0]
+    zeros_and_ones = ((statistics == 0) | (statistics == 1)).all()
+    return bool(zeros_and_ones and (statistics.sum(dim=0) <= 1).all())
 
 
 def _cp_layers(
@@ -98,13 +102,13 @@ def _cp_layers(
 ) -> list[Layer]:
     """Sums on all edges out of a level, then products and mixtures of the next.
 
-    The first n_direct regions of level 0, and the edges into them, stay out of sums; positions
-    of edges start at those that have one.
+    The first n_direct regions of level 0, and the edges into them, have no sums; their edges are
+    numbered from -n_direct to -1, the others from 0.
     """
     edges: dict[tuple[int, tuple[int, int]], int] = {}
     for level in levels:
         for edge in level.edges:
-            edges[edge.partition, edge.slot] = len(edges) - n_direct
+            edges[edge.partition, edge.position] = len(edges) - n_direct
     layers: list[Layer] = []
     first = 0
     for level in levels:
@@ -129,13 +133,13 @@ def _tucker_layers(
     graph: RegionGraph, levels: list[Level], units: list[int], device: torch.device
 ) -> list[Layer]:
     """One Tucker layer for each pair of children's levels, then the mixtures."""
-    place = {
+    position = {
         region: (level.height, i) for level in levels for i, region in enumerate(level.regions)
     }
     layers: list[Layer] = []
     for level in levels[1:]:
         is_top = level is levels[-1]
-        for (left, right), members in _tucker_folds(graph, level, place).items():
+        for (left, right), members in _tucker_folds(graph, level, position).items():
             children = [graph.partitions[level.partitions[i]][1] for i in members]
             shape = (len(members), 1 if is_top else units[-1], units[left] * units[right])
             layers.append(
@@ -144,8 +148,8 @@ def _tucker_layers(
                     len(level.partitions),
                     members,
                     (
-                        (left, [place[a][1] for a, _ in children]),
-                        (right, [place[b][1] for _, b in children]),
+                        (left, [position[a][1] for a, _ in children]),
+                        (right, [position[b][1] for _, b in children]),
                     ),
                     (len(levels[left].regions), len(levels[right].regions)),
                     shape,
@@ -159,7 +163,7 @@ def _tucker_layers(
 
 
 def _tucker_folds(
-    graph: RegionGraph, level: Level, place: dict[int, tuple[int, int]]
+    graph: RegionGraph, level: Level, position: dict[int, tuple[int, int]]
 ) -> dict[tuple[int, int], list[int]]:
     """Positions of the level's partitions by the levels of their two children."""
     folds: dict[tuple[int, int], list[int]] = {}
@@ -170,6 +174,6 @@ def _tucker_folds(
                 f"layer='tucker' needs partitions of two children; a partition of region "
                 f"{parent} has {len(children)}. Use layer='cp' for this structure."
             )
-        left, right = (place[child][0] for child in children)
+        left, right = (position[child][0] for child in children)
         folds.setdefault((left, right), []).append(i)
     return folds

@@ -1,21 +1,24 @@
 """A circuit: layers over a region graph, and the three passes through them.
 
-Axes: B rows, D columns, F leaf regions, S slots, K units, Q edges.
+Axes: B rows, D columns, F leaf regions, S statistics of a region, K units, Q edges.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ..leaves import Leaf
-from ..structures.region_graph import RegionGraph
-from .block_statistics import Slots
+from ..structures import RegionGraph
+from .block_statistics import BlockStatistics
 from .build import build_layers, direct_leaves
+from .cells import Cells
 from .inputs import InputLayer
-from .selection import Placed
-from .trace import LARGEST, Choice, Flow, Space, Trace, from_logs
+from .memory import LARGEST, Space
+from .selection import Selected
+from .trace import Choice, Flow, Trace, from_logs
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,9 @@ class Parameters:
     Attributes
     ----------
     leaves : Tensor (F, S, K)
-        Natural parameters, and -A in the slots of counts.
+        Natural parameters, and in the rows of counts -A, A the log partition.
     sums : tuple of Tensor (F, O, I)
-        Weights of every layer that has some, leaves first; they add to one over I.
+        Weights of every layer that has weights, leaves first; they add to one over I.
     """
 
     leaves: Tensor
@@ -35,20 +38,20 @@ class Parameters:
 
     def to(self, dtype: torch.dtype, leaf_dtype: torch.dtype) -> "Parameters":
         """The same numbers in other types."""
-        # Looking is cheaper than asking each tensor, where a row is scored alone.
+        # Where one row is scored, this test is cheaper than a call to each tensor.
         if self.leaves.dtype == leaf_dtype and all(w.dtype == dtype for w in self.sums):
             return self
         return Parameters(self.leaves.to(leaf_dtype), tuple(w.to(dtype) for w in self.sums))
 
 
 class Circuit:
-    """A smooth, decomposable circuit of folded layers. It holds no numbers of its own.
+    """A smooth, decomposable circuit of folded layers, without the numbers in `Parameters`.
 
     Parameters
     ----------
     graph : RegionGraph
     families : sequence of Leaf
-        One a column.
+        One per column.
     layer : {"cp", "tucker"}
     n_sums, n_leaves : int
         Units of a sum region and of a leaf region.
@@ -82,7 +85,7 @@ class Circuit:
 
     @property
     def n_parameters(self) -> int:
-        """Free numbers: leaf statistics and sum weights less one a sum."""
+        """Number of free parameters: those of the leaves, and for each sum its weights less one."""
         leaves = sum(len(g.column_of) * g.family.n_free for g in self.inputs.groups)
         sums = sum(
             int(layer.mask.sum()) * layer.shape[1] - layer.shape[0] * layer.shape[1]
@@ -93,25 +96,25 @@ class Circuit:
         )
         return leaves * self.inputs.n_units + sums
 
-    @property
+    @cached_property
     def floats_per_row(self) -> int:
-        """Numbers a row in the largest tensor of the passes."""
+        """Numbers per row in the largest tensor of the passes."""
         regions, _, units = self.inputs.shape
         above = [layer.floats_per_row for layer in self.weighted]
         return max(self.inputs.n_rows_of_phi, regions * units, self.n_edges * self.n_sums, *above)
 
-    @property
+    @cached_property
     def block_rows(self) -> int:
         """Rows of a block, whose largest tensor fills at most 32 MB in float32.
 
-        Tensors up to that size are kept for the next block (`trace.Space`); larger ones would be
-        fresh pages each time, which cost more than the arithmetic on them.
+        Tensors up to that size are kept for the next block (`memory.Space`). The system would
+        provide larger ones as fresh pages each time, which costs more than the arithmetic on them.
         """
         return max(16, min(4096, LARGEST // self.floats_per_row))
 
-    @property
+    @cached_property
     def draw_rows(self) -> int:
-        """Rows that are drawn at once: the shares of one layer's choices fill some 64 MB."""
+        """Rows that are drawn at once: the probabilities of a layer's choices fill about 64 MB."""
         columns = self.inputs.n_columns
         widest = max(min(s[0], columns) * s[2] for s in (e.shape for e in self.weighted) if s)
         statistics = sum(g.family.n_statistics * len(g.columns) for g in self.inputs.groups)
@@ -126,14 +129,14 @@ class Circuit:
         sums = iter(parameters.sums)
         return [(layer, next(sums) if layer.shape else None) for layer in self.layers]
 
-    def gather(self, x: Tensor, dtype: torch.dtype) -> Slots:
-        """Slots of the leaf regions for rows x (B, D)."""
-        return self.inputs.gather(x.to(self.leaf_dtype(dtype)))
+    def gather(self, cells: Cells, dtype: torch.dtype) -> BlockStatistics:
+        """Statistics of B rows for the leaf regions, for passes in the type `dtype`."""
+        return self.inputs.gather(cells.to(self.device, self.leaf_dtype(dtype)))
 
     def forward(
         self,
         parameters: Parameters,
-        slots: Slots,
+        statistics: BlockStatistics,
         dtype: torch.dtype,
         space: Space | None = None,
     ) -> Trace:
@@ -143,7 +146,7 @@ class Circuit:
         ----------
         parameters : Parameters
             In the types of `Parameters.to(dtype, self.leaf_dtype(dtype))`.
-        slots : Slots
+        statistics : BlockStatistics
             From `gather`.
         dtype : torch.dtype
             Of the layers above the leaves.
@@ -153,9 +156,9 @@ class Circuit:
         Returns
         -------
         Trace
-            Its root holds log densities without `Slots.log_base`, (B,).
+            Its root holds log densities without `BlockStatistics.log_base`, (B,).
         """
-        phi, space = slots.phi, space or Space()
+        phi, space = statistics.phi, space or Space()
         n_rows = phi.shape[1]
         trace = Trace(
             edges=space.empty("edges", (self.n_edges, self.n_sums, n_rows), phi, dtype),
@@ -163,43 +166,46 @@ class Circuit:
             space=space,
         )
         if self.n_direct:
-            trace.direct = self.inputs.direct(parameters.leaves, slots, dtype)
+            trace.direct = self.inputs.direct(parameters.leaves, statistics, dtype)
         if len(self.inputs.summed):
-            trace.regions[0] = from_logs(self.inputs.forward(parameters.leaves, slots), dtype)
+            h = self.inputs.forward(parameters.leaves, statistics)
+            trace.regions[0] = from_logs(h, dtype)
         for layer, weights in self._weights(parameters):
             layer.forward(weights, trace)
         return trace
 
     def log_density(
-        self, parameters: Parameters, x: Tensor, dtype: torch.dtype, space: Space | None = None
+        self, parameters: Parameters, cells: Cells, dtype: torch.dtype, space: Space | None = None
     ) -> Tensor:
-        """Log density of rows x (B, D), missing cells integrated out, (B,)."""
-        slots = self.gather(x, dtype)
-        return self.forward(parameters, slots, dtype, space).root + slots.log_base.to(dtype)
+        """Log density of B rows, (B,); `gather` integrates out their missing cells."""
+        statistics = self.gather(cells, dtype)
+        trace = self.forward(parameters, statistics, dtype, space)
+        return trace.root + statistics.log_base.to(dtype)
 
     def flows(
-        self, parameters: Parameters, trace: Trace, root: Tensor, power: float = 1.0
-    ) -> tuple[Placed, list[Tensor], Tensor]:
+        self, parameters: Parameters, trace: Trace, root: Tensor, exponent: float = 1.0
+    ) -> tuple[Selected, list[Tensor], Tensor]:
         """Flows of all units, root to leaves, for rows of weight root (B,).
 
-        With another power than 1 the root shares rows as `layers.root` says.
+        With a tempering exponent other than 1 the root shares rows as in `layers.root`.
 
         Returns
         -------
-        flows : list of (Places, Tensor (n, K, B))
-            What reaches the leaf regions, some at a time, see `places.joined`.
+        flows : list of (Selection, Tensor (n, K, B))
+            Flows into the leaf regions, see `selection.assembled`.
         counts : list of Tensor (F, O, I)
             Expected counts of the weights, leaves first.
         objective : Tensor (B,)
-            What the flows are the gradient of: the log density without log h for power 1.
+            The function of which the flows are the gradient; for exponent 1 that is the log
+            density without log h.
         """
         edges = trace.space.empty("edge flows", trace.edges.shape, trace.edges)
-        flow = Flow(root=root, edges=edges, power=power)
+        flow = Flow(root=root, edges=edges, exponent=exponent)
         counts = []
         for layer, weights in reversed(self._weights(parameters)):
-            found = layer.flows(weights, trace, flow)
-            if found is not None:
-                counts.append(found)
+            of_layer = layer.flows(weights, trace, flow)
+            if of_layer is not None:
+                counts.append(of_layer)
         objective = trace.root if flow.objective is None else flow.objective
         others = [(self.inputs.summed, flow.regions[0])] if len(self.inputs.summed) else []
         return [*flow.direct, *others], counts[::-1], objective
@@ -211,7 +217,7 @@ class Circuit:
         n_rows: int,
         generator: torch.Generator | None,
     ) -> Tensor:
-        """Units of the leaf regions, one sub-circuit a row, drawn given the evidence.
+        """Units of the leaf regions, one sub-circuit per row, drawn given the evidence.
 
         Without a generator the likeliest input is taken at every choice.
 
@@ -225,9 +231,15 @@ class Circuit:
         Tensor (F, n_rows)
             Unit of each leaf region, -1 where the region is not in the row's sub-circuit.
         """
-        nothing = torch.full((self.n_direct + self.n_edges, n_rows), -1, device=self.device)
-        choice = Choice(direct=nothing[: self.n_direct], edges=nothing[self.n_direct :])
+        unchosen = torch.full((self.n_direct + self.n_edges, n_rows), -1, device=self.device)
+        choice = Choice(direct=unchosen[: self.n_direct], edges=unchosen[self.n_direct :])
         for layer, weights in reversed(self._weights(parameters)):
             layer.choose(weights, trace, choice, generator)
         others = choice.regions.get(0)
         return choice.direct if others is None else torch.cat([choice.direct, others])
+
+
+def product_mixture(families: Sequence[Leaf], n_units: int, device: torch.device) -> Circuit:
+    """A mixture of products of leaves: one leaf region of all columns."""
+    graph = RegionGraph([range(len(families))], [])
+    return Circuit(graph, families, "cp", n_units, n_units, device)

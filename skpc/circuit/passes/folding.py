@@ -1,26 +1,30 @@
 """Order of a region graph's regions, partitions and edges in the folded layers.
 
-All regions of one level stand in one tensor, and so do all partitions of one level and
-all edges (partition, child) into regions of one level. Orders are chosen from the root
-down, so that in a tree a layer reads its inputs as they lie: the children of all
-partitions in the first slot, then those in the second, and so on. A slot holds children of
-one level alone: a partition's first child of level 0 has another slot than its first of
-level 3.
+All regions of one level are one tensor, and so are all partitions of one level and all edges
+(partition, child) into regions of one level. Orders are chosen from the root down, so that in a
+tree a layer reads its inputs in the order in which they are stored: the children of all
+partitions at the first position, then those at the second, and so on. All children at one
+position have the same level: a partition's first child of level 0 has another position than its
+first child of level 3.
 """
 
 from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass
 
-from ..structures.region_graph import RegionGraph
+from ..structures import RegionGraph
 
 
 @dataclass(frozen=True)
 class Edge:
-    """The child in one slot of a partition: its level (-1 for those first) and a number."""
+    """A child of a partition and its position.
+
+    A position is the level of the child and its number among the partition's children of that
+    level; direct leaf regions have the level -1.
+    """
 
     partition: int
-    slot: tuple[int, int]
+    position: tuple[int, int]
     child: int
 
 
@@ -32,9 +36,9 @@ class Level:
     ----------
     height : int
     regions, partitions : tuple of int
-        Indices into the region graph; partitions stand region by region.
+        Indices into the region graph; partitions are ordered by their regions.
     edges : tuple of Edge
-        Edges whose child is here; none at the root.
+        Edges whose child is in this level; none at the root.
     """
 
     height: int
@@ -50,7 +54,7 @@ def fold(graph: RegionGraph, first: Set[int] = frozenset()) -> list[Level]:
     ----------
     graph : RegionGraph
     first : set of int
-        Leaf regions that stand before all others.
+        Leaf regions that come before all others.
     """
     heights = graph.levels
     top = heights[graph.root]
@@ -71,12 +75,12 @@ def fold(graph: RegionGraph, first: Set[int] = frozenset()) -> list[Level]:
 
 
 def _edges_below(graph: RegionGraph, partitions: tuple[int, ...], first: Set[int]) -> list[Edge]:
-    """Edges of the partitions, slot after slot."""
+    """Edges of the partitions, position after position."""
     edges = []
     for partition in partitions:
-        seen: Counter[int] = Counter()
+        number: Counter[int] = Counter()
         for child in graph.partitions[partition][1]:
             kind = -1 if child in first else graph.levels[child]
-            edges.append(Edge(partition, (kind, seen[kind]), child))
-            seen[kind] += 1
-    return sorted(edges, key=lambda edge: edge.slot)
+            edges.append(Edge(partition, (kind, number[kind]), child))
+            number[kind] += 1
+    return sorted(edges, key=lambda edge: edge.position)

@@ -1,17 +1,19 @@
 """The input layer: all leaves of all regions as one batched product.
 
-Axes: D columns, B rows, F leaf regions, K units, S slots of a region (the statistics of
-its columns, each column's followed by a count), n incidences (a column in a leaf
+Axes: D columns, B rows, F leaf regions, K units, S statistics of a region (those of its
+columns, each column's followed by a count), R rows of Phi, n incidences (a column in a leaf
 region), t statistics of a family.
 
-With Phi the slots of a block, (slots, B), and theta the packed parameters, (F, S, K), in
-which the slot of a count holds -A(theta), the log densities of all units are
-theta' Phi[slots of region], and the expected statistics of flows are the transposed
-product. A missing cell is a zero in all slots of its column. Where families have a log h
-that cancels against the rest, its sum over the columns of a region is added inside.
+Phi holds the statistics and counts of all columns for a block, (R, B), and theta the packed
+parameters, (F, S, K), in which the row of a count holds -A(theta) (A is the log partition). Then
+the log densities of all units are theta' Phi[rows of the region], and the expected statistics of
+flows are the transposed product. `InputLayer._write` integrates missing cells out: it puts a zero
+in all rows of their column. Where families have a log h that cancels against the rest, its sum
+over the columns of a region is added inside.
 
-The first f regions may be direct: one column each, which products read without a sum. Their
-slots are indicators of all values, and densities are made without logarithms (see `slots`).
+The first f regions may be direct: each is one column, which product layers read without a sum
+between. They read indicators of all values, and their densities take no logarithm (see
+`block_statistics.DirectLeaves`).
 """
 
 from collections.abc import Sequence
@@ -20,9 +22,10 @@ import torch
 from torch import Tensor
 
 from ..leaves import Leaf
-from .block_statistics import Direct, Slots
+from .block_statistics import BlockStatistics, DirectLeaves
+from .cells import Cells
 from .groups import LeafGroup, incidences, members_of, phi_starts
-from .selection import Placed, Places, joined
+from .selection import Selected, Selection, assembled
 from .shortcuts import may_fail
 
 
@@ -34,7 +37,7 @@ class InputLayer:
     scopes : sequence of tuple of int
         Columns of each leaf region, F of them.
     families : sequence of Leaf
-        One a column, D of them; columns share a group where the object is the same.
+        One per column, D of them; columns share a group where the object is the same.
     n_units : int
         K.
     device : torch.device
@@ -56,40 +59,44 @@ class InputLayer:
         self.n_units = n_units
         self.device = device
         widths = [family.n_statistics + 1 for family in families]
-        n_slots = max(sum(widths[v] for v in scope) for scope in scopes)
-        self.shape = (len(scopes), n_slots, n_units)
+        n_statistics = max(sum(widths[v] for v in scope) for scope in scopes)
+        self.shape = (len(scopes), n_statistics, n_units)
         members = members_of(families)
         starts = phi_starts(members, widths)
         self.n_phi = sum(widths)
-        index = self._slot_index(scopes, widths, starts)
+        index = self._phi_index(scopes, widths, starts)
         self.index = torch.tensor(index, device=device).view(self.shape[:2])
         self.in_order = index == list(range(self.n_phi))
-        self.incidences = incidences(scopes, widths, n_slots)
+        self.incidences = incidences(scopes, widths, n_statistics)
         self.groups = [self._group(columns, families, starts) for columns in members]
         columns = [scope[0] for scope in scopes[:n_direct]]
         self.counts_of_direct = torch.tensor([widths[v] - 1 for v in columns], device=device).long()
-        self.missing = Places([self._others(v) + 1 for v in columns], device)
-        self.summed = Places(range(n_direct, len(scopes)), device)
+        self.missing_of_direct = Selection([self._rest(v) + 1 for v in columns], device)
+        self.summed = Selection(range(n_direct, len(scopes)), device)
         self.precise = any(group.family.precise for group in self.groups)
+        self.has_atoms = any(group.family.n_atoms for group in self.groups)
 
-    def _slot_index(
+    def _phi_index(
         self, scopes: Sequence[tuple[int, ...]], widths: list[int], starts: dict[int, int]
     ) -> list[int]:
-        """Row of Phi of every slot of every region; unused slots point at a row of zeros.
+        """Row of Phi of every statistic of every region; unused ones point at a row of zeros.
 
-        In direct regions the value that has no statistic takes the slot of the count.
+        In direct regions the indicator of the value that has no statistic replaces the count.
         """
-        n_slots = self.shape[1]
+        n_statistics = self.shape[1]
         index = []
         for region, scope in enumerate(scopes):
-            slots = [starts[v] + i for v in scope for i in range(widths[v])]
+            rows = [starts[v] + i for v in scope for i in range(widths[v])]
             if region < self.n_direct:
-                slots[-1] = self._others(scope[0])
-            index.extend(slots + [self.n_phi] * (n_slots - len(slots)))
+                rows[-1] = self._rest(scope[0])
+            index.extend(rows + [self.n_phi] * (n_statistics - len(rows)))
         return index
 
-    def _others(self, column: int) -> int:
-        """Row of phi where a column has a value without a statistic; the next: where no cell."""
+    def _rest(self, column: int) -> int:
+        """Row of Phi that indicates a column's value without a statistic.
+
+        The row after it indicates that the cell is missing.
+        """
         return self.n_phi + 1 + 2 * column
 
     def _group(
@@ -98,106 +105,113 @@ class InputLayer:
         family = families[columns[0]]
         width = family.n_statistics + 1
         position = {v: i for i, v in enumerate(columns)}
-        mine = [(v, row) for v, row in self.incidences if v in position]
+        incidences_of_group = [(v, row) for v, row in self.incidences if v in position]
         return LeafGroup(
             family=family,
             columns=torch.tensor(columns, device=self.device),
             phi=slice(starts[columns[0]], starts[columns[0]] + width * len(columns)),
-            packed=Places([row + i for _, row in mine for i in range(width)], self.device),
-            column_of=torch.tensor([position[v] for v, _ in mine], device=self.device),
-            region_of=torch.tensor([row // self.shape[1] for _, row in mine], device=self.device),
+            packed=Selection(
+                [row + i for _, row in incidences_of_group for i in range(width)], self.device
+            ),
+            column_of=torch.tensor(
+                [position[v] for v, _ in incidences_of_group], device=self.device
+            ),
+            region_of=torch.tensor(
+                [row // self.shape[1] for _, row in incidences_of_group], device=self.device
+            ),
         )
 
     @property
     def n_rows_of_phi(self) -> int:
-        """Slots of all columns, a row of zeros, and with direct regions `_others`."""
+        """Rows R: those of all columns, a row of zeros and, with direct regions, `_rest`."""
         return self.n_phi + 1 + (2 * self.n_columns if self.n_direct else 0)
 
-    def phi(self, x: Tensor) -> Tensor:
-        """Slots of a block.
-
-        Parameters
-        ----------
-        x : Tensor (B, D)
-            Codes and standardised numbers, NaN where missing.
-
-        Returns
-        -------
-        Tensor (slots + 1, B)
-            Each column's statistics and count, zero where missing, and a row of zeros.
-        """
-        return self.gather(x).phi[: self.n_phi + 1]
+    def phi(self, cells: Cells) -> Tensor:
+        """Each column's statistics and count, zero where missing, and a row of zeros, (R, B)."""
+        return self.gather(cells).phi[: self.n_phi + 1]
 
     def counts(self, sums: Tensor) -> Tensor:
-        """Observed rows of every column from sums over slots (slots + 1,), (D,)."""
+        """Observed rows of every column from sums over rows of Phi (R,), (D,)."""
         counts = sums.new_zeros(self.n_columns)
         for group in self.groups:
             counts[group.columns] = sums[group.phi].view(-1, group.width)[:, -1]
         return counts
 
-    def gather(self, x: Tensor) -> Slots:
-        """What the regions read of rows x (B, D)."""
-        phi = x.new_zeros((self.n_rows_of_phi, x.shape[0]))
-        log_base, inside, holes = x.new_zeros(x.shape[0]), None, False
+    def gather(self, cells: Cells) -> BlockStatistics:
+        """Statistics of B rows, as the regions read them."""
+        n_rows = len(cells)
+        phi = cells.values.new_zeros((self.n_rows_of_phi, n_rows))
+        log_base, inside = phi.new_zeros(n_rows), None
+        incomplete = may_fail(cells.observed)
         for group in self.groups:
-            values = x.T.index_select(0, group.columns)
-            seen = ~torch.isnan(values)
-            some = may_fail(seen)
-            values = torch.where(seen, values, group.family.fill) if some else values
-            slots = phi[group.phi].view(len(values), group.width, -1)
-            slots[:, :-1] = group.family.statistics(values)
-            slots[:, -1] = 1.0
-            if some:
-                slots *= seen.unsqueeze(1)
-                holes = True
-            if self.n_direct and group.family.closed:
-                more = phi[self.n_phi + 1 :].view(self.n_columns, 2, -1)
-                more[group.columns, 0] = 2 * slots[:, -1] - slots.sum(dim=1)
-                more[group.columns, 1] = 1 - slots[:, -1]
+            values, atoms, observed = group.read(cells, incomplete)
+            self._write(phi, group, group.statistics(values, atoms), observed)
             if group.family.has_base:
-                logs = group.family.log_base(values)
-                logs = logs * seen if some else logs
+                logs = group.log_base(values, atoms)
+                # Integrate out: a missing cell has no log h either.
+                logs = logs if observed is None else logs * observed
                 if group.family.base_inside:
-                    inside = x.new_zeros((self.shape[0], len(x))) if inside is None else inside
+                    inside = phi.new_zeros((self.shape[0], n_rows)) if inside is None else inside
                     inside.index_add_(0, group.region_of, logs[group.column_of])
                 else:
                     log_base += logs.sum(dim=0)
-        missing = self.missing.take(phi).unsqueeze(1) if self.n_direct and holes else None
-        return Slots(phi, self.index, missing, log_base, inside, self.in_order)
+        missing = None
+        if self.n_direct and incomplete:
+            missing = self.missing_of_direct.take(phi).unsqueeze(1)
+        return BlockStatistics(phi, self.index, missing, log_base, inside, self.in_order)
 
-    def forward(self, packed: Tensor, slots: Slots) -> Tensor:
+    def _write(
+        self, phi: Tensor, group: LeafGroup, statistics: Tensor, observed: Tensor | None
+    ) -> None:
+        """Fill the rows of a group in phi, with zeros where a cell is missing."""
+        rows = phi[group.phi].view(len(group.columns), group.width, -1)
+        rows[:, :-1] = statistics
+        rows[:, -1] = 1.0
+        if observed is not None:
+            # Integrate out: rows of zeros add log 1 = 0 to the log density of every unit.
+            rows *= observed.unsqueeze(1)
+        if self.n_direct and group.family.closed:
+            rest = phi[self.n_phi + 1 :].view(self.n_columns, 2, -1)
+            rest[group.columns, 0] = 2 * rows[:, -1] - rows.sum(dim=1)
+            rest[group.columns, 1] = 1 - rows[:, -1]
+
+    def forward(self, packed: Tensor, statistics: BlockStatistics) -> Tensor:
         """Log densities of the regions that are not direct, (F, S, K) to (F - f, K, B).
 
-        With the log h of families that have it inside.
+        They contain the log h of families with `base_inside`.
         """
         packed = packed[self.n_direct :].transpose(1, 2)
-        h = slots.each(self.summed, lambda some, values: torch.bmm(packed[some], values))
-        if slots.inside is None:
+        h = statistics.each(self.summed, lambda block, phi: torch.bmm(packed[block], phi))
+        if statistics.inside is None:
             return h
-        return h.add_(slots.inside[self.n_direct :].unsqueeze(1))
+        return h.add_(statistics.inside[self.n_direct :].unsqueeze(1))
 
-    def direct(self, packed: Tensor, slots: Slots, dtype: torch.dtype) -> Direct:
+    def direct(
+        self, packed: Tensor, statistics: BlockStatistics, dtype: torch.dtype
+    ) -> DirectLeaves:
         """Densities of the direct regions, the first f of packed (F, S, K)."""
         packed = packed[: self.n_direct]
-        # Few rows of columns of many values need fewer exponentials than their probabilities.
-        if self.shape[1] >= slots.phi.shape[1]:
-            return Direct(packed.transpose(1, 2), slots, None, self.counts_of_direct, dtype)
+        # With fewer rows than values, their densities take fewer exponentials than all
+        # probabilities would.
+        if self.shape[1] >= statistics.n_rows:
+            factors = packed.transpose(1, 2)
+            return DirectLeaves(factors, statistics, None, self.counts_of_direct, dtype)
         counts = self.counts_of_direct[:, None, None].expand(-1, 1, packed.shape[2])
         base = packed.gather(1, counts)
         probabilities = (packed + base).scatter_(1, counts, base).exp_().to(dtype)
-        missing = None if slots.missing is None else slots.missing.to(dtype)
-        return Direct(probabilities.transpose(1, 2), slots, missing, None, dtype)
+        missing = None if statistics.missing is None else statistics.missing.to(dtype)
+        return DirectLeaves(probabilities.transpose(1, 2), statistics, missing, None, dtype)
 
-    def expected_statistics(self, parts: Placed, slots: Slots) -> Tensor:
+    def expected_statistics(self, flows: Selected, statistics: BlockStatistics) -> Tensor:
         """Flow-weighted sums of statistics and counts, (F, S, K).
 
         Parameters
         ----------
-        parts : list of (Places, Tensor (n, K, B))
-            Flows into regions, some at a time, all in the end.
-        slots : Slots
+        flows : list of (Selection, Tensor (n, K, B))
+            Flows into selected regions, which together are all regions.
+        statistics : BlockStatistics
         """
-        sums = joined([(places, _weighted(slots, places, flow)) for places, flow in parts])
+        sums = assembled([(chosen, _weighted(statistics, chosen, flow)) for chosen, flow in flows])
         if self.n_direct:
             direct = sums[: self.n_direct]
             counts = self.counts_of_direct[:, None, None].expand(-1, 1, sums.shape[2])
@@ -222,18 +236,18 @@ class InputLayer:
         for group in self.groups:
             values, counts = group.unpack(sums)
             alive = counts > 0
-            some = may_fail(alive)
-            mu = group.family.project(values / (counts.where(alive, 1.0) if some else counts))
+            unused = may_fail(alive)
+            mu = group.family.project(values / (counts.where(alive, 1.0) if unused else counts))
             theta = group.family.natural(mu)
             base = -group.family.log_partition(theta).unsqueeze(1)
-            if some:
+            if unused:
                 kept, kept_base = group.unpack(template)
                 theta, base = theta.where(alive, kept), base.where(alive, kept_base)
             group.pack(packed, theta, base)
         return packed
 
 
-def _weighted(slots: Slots, places: Places, flow: Tensor) -> Tensor:
-    """Slots of some regions summed over rows with weights flow (n, K, B), (n, S, K)."""
-    weights = flow.to(slots.phi.dtype).transpose(1, 2)
-    return slots.each(places, lambda some, values: torch.bmm(values, weights[some]))
+def _weighted(statistics: BlockStatistics, regions: Selection, flow: Tensor) -> Tensor:
+    """Statistics of regions summed over rows with weights flow (n, K, B), (n, S, K)."""
+    weights = flow.to(statistics.phi.dtype).transpose(1, 2)
+    return statistics.each(regions, lambda block, phi: torch.bmm(phi, weights[block]))

@@ -1,4 +1,4 @@
-"""Places on the leading axis: a view where they are adjacent, one index where not."""
+"""Selections along the leading axis: views where positions are adjacent, else one index."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 
-class Places:
-    """A fixed selection of places along tensors' leading axis.
+class Selection:
+    """A fixed selection of positions along tensors' leading axis.
 
     Parameters
     ----------
     index : sequence of int
-        The rows, in order.
+        The positions, in order.
     device : torch.device
         Where the tensors are.
     """
@@ -24,12 +24,12 @@ class Places:
         self.slice = slice(start, start + len(index))
         self.index = torch.tensor(index, dtype=torch.long, device=device)
 
-    def some(self, part: slice) -> slice | Tensor:
-        """Those of a part of the places."""
+    def within(self, block: slice) -> slice | Tensor:
+        """The positions of a block of the selection."""
         if not self.adjacent:
-            return self.index[part]
+            return self.index[block]
         first = self.slice.start
-        return slice(first + part.start, min(first + part.stop, self.slice.stop))
+        return slice(first + block.start, min(first + block.stop, self.slice.stop))
 
     def __len__(self) -> int:
         return len(self.index)
@@ -60,16 +60,17 @@ class Places:
             x.index_add_(0, self.index, value)
 
 
-# Parts of a tensor, and their places in it.
-Placed = list[tuple[Places, Tensor]]
+# Tensors, each with the positions of its rows in one larger tensor.
+Selected = list[tuple[Selection, Tensor]]
 
 
-def joined(parts: Placed) -> Tensor:
-    """Parts that hold every row once as one tensor."""
-    first = parts[0][1]
-    if len(parts) == 1:
+def assembled(selected: Selected) -> Tensor:
+    """The tensor of all rows, of which each is in one selection."""
+    first = selected[0][1]
+    if len(selected) == 1:
         return first
-    whole = first.new_empty((sum(len(places) for places, _ in parts), *first.shape[1:]))
-    for places, part in parts:
-        places.put(whole, part)
+    n_rows = sum(len(selection) for selection, _ in selected)
+    whole = first.new_empty((n_rows, *first.shape[1:]))
+    for selection, rows in selected:
+        selection.put(whole, rows)
     return whole

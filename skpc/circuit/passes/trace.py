@@ -1,34 +1,30 @@
-"""What a pass through a circuit leaves behind for the passes that follow.
+"""Values, flows and choices: what one pass through a circuit keeps for the next.
 
 Axes: F regions, P partitions, Q edges, K units, B rows, per level; n nodes of any kind.
 """
 
 from dataclasses import dataclass, field
-from functools import cache
-from math import prod
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .block_statistics import Direct
-from .selection import Placed
+from .block_statistics import DirectLeaves
+from .memory import Space
+from .selection import Selected
 from .shortcuts import may_fail
 
-# Keeps sums of log densities of cells that are absurdly far off finite in float32.
+# Floor of log densities: their sums stay finite in float32, however far off the cells are.
 LOWEST = -1e30
-# Numbers of the largest tensor in the passes over a block of rows: 32 MB in float32.
-LARGEST = 8_000_000
-# Bytes of the largest block that changes how glibc maps memory, less its own head.
-MAPPED = 2**25 - 2**13
 
 
 class Scaled(NamedTuple):
-    """Values of nodes, with one factor for all units of a node kept apart.
+    """Values of nodes, with a factor for all units of a node taken out.
 
-    Sums and products run on the values alone, and logarithms are taken of one number a node
-    and row instead of one a unit. Weights have a floor (`layers.base.WEIGHT_FLOOR`), so a sum
-    does not fall below it, and what underflows is a unit beyond the digits of its neighbours.
+    Sums and products run on the values alone, and logarithms are taken of one number per node
+    and row instead of one per unit. Weights have a floor (`layers.base.WEIGHT_FLOOR`), so a sum
+    does not fall below it, and a unit that underflows is too small to change the digits of the
+    sum.
 
     Attributes
     ----------
@@ -43,8 +39,8 @@ class Scaled(NamedTuple):
 
 
 def from_logs(h: Tensor, dtype: torch.dtype) -> Scaled:
-    """Nodes of log values h (n, K, B), in another type once the maximum is out; in place."""
-    # What is taken out of values is put into logarithms, so that derivatives need not see it.
+    """Nodes of log values h (n, K, B), in a type `dtype` after the maximum is out; in place."""
+    # The values lose what the logarithms gain, so derivatives need not pass through m.
     m = h.detach().amax(dim=1, keepdim=True)
     if may_fail(m.amin() >= LOWEST):
         h.clamp_min_(LOWEST)
@@ -56,44 +52,6 @@ def rescale(values: Tensor, logs: Tensor) -> Scaled:
     """Take the maximum over units out of values (n, K, B), in place; no maximum may be zero."""
     m = values.amax(dim=1, keepdim=True)
     return Scaled(values.div_(m), logs + m.log())
-
-
-class Space:
-    """Memory of the largest tensors of passes, kept from one block of rows to the next.
-
-    Memory that is given back after a block comes as fresh pages for the next one, which may
-    cost as much as the arithmetic. What was written for a block is gone with the next, so only
-    what is not a view of it may be kept. A space belongs to one circuit and one thread, and
-    serves inside of inference mode or outside, not both.
-    """
-
-    def __init__(self) -> None:
-        _keep_pages()
-        self._kept: dict[str, Tensor] = {}
-
-    def empty(
-        self, name: str, shape: tuple[int, ...], like: Tensor, dtype: torch.dtype | None = None
-    ) -> Tensor:
-        """An uninitialised tensor like another; the last one of the same name is lost."""
-        size, dtype = prod(shape), dtype or like.dtype
-        kept = self._kept.get(name)
-        if kept is None or len(kept) < size or kept.dtype != dtype:
-            # The old one goes first, so that both are never there.
-            self._kept.pop(name, None)
-            self._kept[name] = kept = like.new_empty(size, dtype=dtype)
-        return kept[:size].view(shape)
-
-
-@cache
-def _keep_pages() -> None:
-    """Have the C library keep what smaller tensors give back, up to 64 MiB, for the next ones.
-
-    glibc maps blocks as large as the largest that it has seen come and go, up to 32 MiB, from
-    fresh pages, and returns to the system what is free beyond twice that size. So one comes
-    and goes here, once a process; it is not written to, so it takes no memory. It helps the
-    main thread; other allocators take no notice.
-    """
-    torch.empty(MAPPED, dtype=torch.uint8, device="cpu")
 
 
 @dataclass
@@ -112,10 +70,10 @@ class Trace:
         By layer other than edges: its weighted sums, which divide the flows.
     root : Tensor (B,)
         Log density without log h.
-    direct : Direct or None
+    direct : DirectLeaves or None
         Densities of leaf regions that products read without a sum.
     space : Space
-        Of the edges, and of what layers need for a moment.
+        Memory of the edges, and of tensors that a layer needs only while it runs.
     """
 
     edges: Tensor
@@ -125,7 +83,21 @@ class Trace:
     partitions: dict[int, Scaled] = field(default_factory=dict)
     sums: dict[int, Tensor] = field(default_factory=dict)
     root: Tensor = field(default_factory=lambda: torch.empty(0))
-    direct: Direct | None = None
+    direct: DirectLeaves | None = None
+
+    def for_choices(self, index: Tensor) -> "Trace":
+        """Values of selected rows (b,), which may repeat: those alone that choices read.
+
+        A trace of one row serves for all rows alike and is returned as it is.
+        """
+        if len(self.root) == 1:
+            return self
+        regions, partitions = (
+            {level: Scaled(*(x[..., index] for x in nodes)) for level, nodes in levels.items()}
+            for levels in (self.regions, self.partitions)
+        )
+        none = self.edges[:0]
+        return Trace(none, none, self.space, regions, partitions, root=self.root[index])
 
 
 @dataclass
@@ -136,30 +108,31 @@ class Flow:
     ----------
     root : Tensor (B,)
         Weights of the rows.
-    power : float
-        By which the root shares a row among its partitions, see `layers.root`; 1 is exact.
+    exponent : float
+        Tempering exponent of the partitions' shares of a row at the root, see `layers.root`;
+        with 1 the flows are those of the log density.
     objective : Tensor (B,) or None
-        What flows of another power are the gradient of, in place of the log density.
+        The function of which the flows are the gradient, for exponents other than 1.
     regions, partitions : dict of Tensor (F, K, B) and (P, K, B)
         By level.
     edges : Tensor (Q, K, B)
         Divided by the edge's sums.
-    direct : list of (Places, Tensor (f, K, B))
+    direct : list of (Selection, Tensor (f, K, B))
         Of leaf regions that products read without a sum.
     """
 
     root: Tensor
     edges: Tensor
-    power: float = 1.0
+    exponent: float = 1.0
     objective: Tensor | None = None
     regions: dict[int, Tensor] = field(default_factory=dict)
     partitions: dict[int, Tensor] = field(default_factory=dict)
-    direct: Placed = field(default_factory=list)
+    direct: Selected = field(default_factory=list)
 
 
 @dataclass
 class Choice:
-    """Units chosen from the root down, one sub-circuit a row; -1 where not chosen.
+    """Units chosen from the root down, one sub-circuit per row; -1 where not chosen.
 
     Attributes
     ----------
@@ -177,7 +150,7 @@ class Choice:
 
     @property
     def n_rows(self) -> int:
-        """B."""
+        """Number of rows B."""
         return self.edges.shape[1]
 
     def none_of(self, n: int) -> Tensor:
@@ -186,7 +159,7 @@ class Choice:
 
 
 def pick(weights: Tensor, generator: torch.Generator | None, n_rows: int | None = None) -> Tensor:
-    """One index a row, with probability proportional to weights (n, I) >= 0; (n,).
+    """One index per row, with probability proportional to weights (n, I) >= 0; (n,).
 
     One row of weights may serve for n_rows choices. Without a generator the index of the
     largest weight is taken.

@@ -1,1 +1,24 @@
-"""Questions to one circuit: densities, draws, moments, modes."""
+"""Queries of one circuit: densities, draws, and what it says of rows given their observed cells."""
+
+from .densities import log_density
+from .draws import draw_leaves, sample
+from .modes import likeliest_codes
+from .moments import UnitMoments, centred, expected_moments, unit_moments, with_evidence
+from .piecewise import Pieces, values_of
+from .posterior import Posterior, observe
+
+__all__ = [
+    "Pieces",
+    "Posterior",
+    "UnitMoments",
+    "centred",
+    "draw_leaves",
+    "expected_moments",
+    "likeliest_codes",
+    "log_density",
+    "observe",
+    "sample",
+    "unit_moments",
+    "values_of",
+    "with_evidence",
+]

@@ -1,4 +1,4 @@
-"""Moments of columns whose leaves model a piecewise linear map of the values.
+"""Moments of columns whose leaves model a piecewise-linear transform of the values.
 
 Axes: n incidences, K units, s pieces, m atoms, b rows.
 """
@@ -9,7 +9,7 @@ from math import pi, sqrt
 import torch
 from torch import Tensor
 
-from ..leaves import Gaussian, Leaf, Numeric
+from ..leaves import Leaf, with_atoms
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Pieces:
     Attributes
     ----------
     breaks : Tensor (s - 1,)
-        Where a piece ends, ascending.
+        Ends of the pieces, ascending.
     intercepts, slopes : Tensor (s,)
     atoms : Tensor (m,)
     """
@@ -33,21 +33,22 @@ class Pieces:
 
     def to(self, device: torch.device) -> "Pieces":
         """The same pieces on another device."""
-        return Pieces(*(part.to(device) for part in vars(self).values()))
+        return Pieces(*(value.to(device) for value in vars(self).values()))
 
     def moments(self, family: Leaf, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """E[u] and E[u^2] of every unit, theta (n, t, K) to twice (n, K); exact."""
-        if isinstance(family, Numeric):
-            mean, variance, shares = family.parts(theta)
-        else:
-            assert isinstance(family, Gaussian)
+        """E[u] and E[u^2] of every unit, theta (n, t, K) to twice (n, K); exact.
+
+        The family's numbers are normal, with atoms or without.
+        """
+        of_atoms = with_atoms(family)
+        if of_atoms is None:
             mean, variance = family.moments(theta)
             shares = torch.ones_like(theta[:, :1])
+        else:
+            mean, variance, shares = of_atoms.decompose(theta)
         of_numbers = self.of_normal(mean, variance)
-        of_atoms = (
-            torch.einsum("nmk,m->nk", shares[:, 1:], v) for v in (self.atoms, self.atoms**2)
-        )
-        number, square = (shares[:, 0] * x + y for x, y in zip(of_numbers, of_atoms, strict=True))
+        atoms = (torch.einsum("nmk,m->nk", shares[:, 1:], v) for v in (self.atoms, self.atoms**2))
+        number, square = (shares[:, 0] * x + y for x, y in zip(of_numbers, atoms, strict=True))
         return number, square
 
     def of_normal(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,16 +103,16 @@ def partial_moments(
     mean, spread = mean.unsqueeze(2), variance.sqrt().unsqueeze(2)
     w = (breaks - mean) / spread
     density = torch.exp(-0.5 * w * w) / sqrt(2 * pi)
-    # Tails from the nearer side, so that far pieces keep their digits.
+    # Probabilities are taken from the nearer tail, so that pieces far out keep their digits.
     below = _between(torch.special.ndtr(w), 0.0, 1.0)
     above = _between(torch.special.ndtr(-w), 1.0, 0.0)
     zeroth = torch.where(
         above[..., :-1] < 0.5, above[..., :-1] - above[..., 1:], below[..., 1:] - below[..., :-1]
     )
-    flat = _between(density, 0.0, 0.0)
-    tilted = _between(w * density, 0.0, 0.0)
-    first = flat[..., :-1] - flat[..., 1:]
-    second = zeroth + tilted[..., :-1] - tilted[..., 1:]
+    at_ends = _between(density, 0.0, 0.0)
+    times_w = _between(w * density, 0.0, 0.0)
+    first = at_ends[..., :-1] - at_ends[..., 1:]
+    second = zeroth + times_w[..., :-1] - times_w[..., 1:]
     return (
         zeroth,
         mean * zeroth + spread * first,

@@ -4,7 +4,7 @@ The gradient of the log-likelihood by the logits of weights w is counts - w * (s
 counts); by the free parameters of a leaf it is `Leaf.free_gradient`. No automatic
 differentiation is needed.
 
-Axes: F leaf regions, S slots, K units; sums (F, O, I) a layer.
+Axes: F leaf regions, S statistics of a region, K units; sums (F, O, I) a layer.
 """
 
 from dataclasses import dataclass, replace
@@ -13,9 +13,10 @@ from math import sqrt
 import torch
 from torch import Tensor
 
-from ..passes.circuit import Circuit, Parameters
-from ..passes.layers.base import floored
-from .statistics import Prior, Statistics
+from ..passes import Circuit, Parameters, floored
+from .arrays import Arrays, from_numbers, parameters_from_numbers, parameters_to_numbers, to_numbers
+from .prior import Prior
+from .statistics import Statistics
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -44,7 +45,7 @@ class Momentum:
         return cls(free, zeros, zeros)
 
     def advance(self, gradients: tuple[Tensor, ...], rate: float) -> "Momentum":
-        """One rectified step along gradients of something to be raised.
+        """One rectified step along the gradients of an objective that is maximised.
 
         References
         ----------
@@ -77,11 +78,61 @@ class AdamState:
     momentum: Momentum
 
 
-def start(circuit: Circuit, parameters: Parameters) -> AdamState:
-    """State at given parameters, before any update."""
-    leaves = _free_leaves(circuit, parameters)
-    logits = tuple(torch.log(weights.clamp_min(1e-30)) for weights in parameters.sums)
-    return AdamState(parameters, Momentum.begin((leaves, *logits)))
+class Adam:
+    """Rectified Adam as a `Solver`."""
+
+    name = "adam"
+    closed_form = False
+    learning_rate = 0.1
+
+    def begin(self, circuit: Circuit, parameters: Parameters) -> AdamState:
+        """The state at these parameters, before any update."""
+        leaves = _free_leaves(circuit, parameters)
+        logits = tuple(torch.log(weights.clamp_min(1e-30)) for weights in parameters.sums)
+        return AdamState(parameters, Momentum.begin((leaves, *logits)))
+
+    def update(
+        self,
+        circuit: Circuit,
+        state: AdamState,
+        statistics: Statistics,
+        prior: Prior,
+        rate: float,
+        evidence: float,
+    ) -> AdamState:
+        """One rectified Adam step up the mean penalised log-likelihood of a row."""
+        smoothed = prior.add(circuit, statistics.leaves, statistics.sums, evidence)
+        gradients = _gradients(circuit, state, *smoothed)
+        momentum = state.momentum.advance(gradients, rate)
+        parameters = _parameters(circuit, momentum.free)
+        # Free numbers that went beyond a floor are set back to it: else they would take as many
+        # steps to return.
+        free = (_free_leaves(circuit, parameters), *momentum.free[1:])
+        return AdamState(parameters, replace(momentum, free=free))
+
+    def under_prior(
+        self, circuit: Circuit, state: AdamState, prior: Prior, evidence: float
+    ) -> AdamState:
+        """The same state: Adam has no closed form of the state under another prior."""
+        return state
+
+    def to_arrays(self, state: AdamState) -> Arrays:
+        """Parameters, free numbers and moments."""
+        momentum = state.momentum
+        return {
+            "solver": self.name,
+            "parameters": parameters_to_numbers(state.parameters),
+            "step": momentum.step,
+            **{name: to_numbers(*getattr(momentum, name)) for name in ("free", "first", "second")},
+        }
+
+    def from_arrays(self, arrays: Arrays, device: torch.device) -> AdamState:
+        """The state from the arrays of `to_arrays`."""
+        parameters = parameters_from_numbers(arrays["parameters"], device)
+        lists = {
+            name: tuple(from_numbers(arrays[name], device)) for name in ("free", "first", "second")
+        }
+        return AdamState(parameters, Momentum(step=arrays["step"], **lists))
 
 
 def _free_leaves(circuit: Circuit, parameters: Parameters) -> Tensor:
@@ -93,45 +144,13 @@ def _free_leaves(circuit: Circuit, parameters: Parameters) -> Tensor:
     return leaves
 
 
-def update(
-    circuit: Circuit,
-    state: AdamState,
-    mean: Statistics,
-    prior: Prior,
-    rate: float,
-    evidence: float,
-) -> AdamState:
-    """One rectified Adam step up the mean penalised log-likelihood of a row.
-
-    Parameters
-    ----------
-    circuit : Circuit
-    state : AdamState
-    mean : Statistics
-        Of a mean row, `Statistics.per_row`.
-    prior : Prior
-    rate : float
-        Step size.
-    evidence : float
-        Rows that the prior is weighed against.
-
-    Returns
-    -------
-    AdamState
-    """
-    smoothed = prior.add(circuit, mean.leaves, mean.sums, evidence)
-    gradients = _gradients(circuit, state, *smoothed)
-    momentum = state.momentum.advance(gradients, rate)
-    parameters = _parameters(circuit, momentum.free)
-    # Free numbers beyond a floor come back to it, or they would need as long to return.
-    free = (_free_leaves(circuit, parameters), *momentum.free[1:])
-    return AdamState(parameters, replace(momentum, free=free))
-
-
 def _gradients(
     circuit: Circuit, state: AdamState, leaves: Tensor, sums: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
-    """By the free leaves and by the logits, from statistics (F, S, K) and counts (F, O, I)."""
+    """Gradients by the free leaves (F, S, K) and by the logits (F, O, I) of every layer.
+
+    They are made from expected statistics of the leaves and expected counts of the sums.
+    """
     by_leaves = torch.zeros_like(state.momentum.free[0])
     for group in circuit.inputs.groups:
         expected, counts = group.unpack(leaves)
@@ -148,8 +167,8 @@ def _gradients(
 def _direction(first: Tensor, second: Tensor, step: int) -> Tensor:
     """The rectified step: plain momentum until the second moment can be trusted.
 
-    Plain momentum is cut to what later steps can be, about 1: the gradient of a leaf of large
-    counts, or of a narrow one, is large, and one such step would leave the data behind.
+    Plain momentum is clipped to the size of later steps, about 1: the gradient of a leaf of large
+    counts, or of a narrow one, is large, and one such step would lead far away from the data.
     """
     mean = first / (1 - BETA_1**step)
     longest = 2 / (1 - BETA_2) - 1

@@ -1,6 +1,6 @@
 """Expectation maximisation: statistics to parameters in closed form.
 
-Axes: F leaf regions, S slots, K units; sums (F, O, I) a layer.
+Axes: F leaf regions, S statistics of a region, K units; sums (F, O, I) a layer.
 """
 
 from dataclasses import dataclass, replace
@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..passes.circuit import Circuit, Parameters
-from ..passes.layers.base import floored
-from ..passes.shortcuts import may_fail
-from .statistics import Prior, Statistics
+from ..passes import Circuit, Parameters, floored, may_fail
+from .arrays import Arrays, from_numbers, parameters_from_numbers, parameters_to_numbers, to_numbers
+from .prior import Prior
+from .statistics import Statistics
 
 
 @dataclass(frozen=True)
@@ -31,72 +31,81 @@ class EMState:
     sums: tuple[Tensor, ...] = ()
 
 
-def update(
-    circuit: Circuit,
-    state: EMState,
-    mean: Statistics,
-    prior: Prior,
-    rate: float,
-    evidence: float,
-) -> EMState:
-    """The M-step, damped: running statistics move towards the block's by `rate`.
+class EM:
+    """EM as a `Solver`: full steps, or damped ones of running statistics."""
 
-    With rate 1 and the statistics of all rows it is an EM step and never lowers the
-    penalised objective, `Statistics.objective` + `Prior.log_density`.
+    name = "em"
+    closed_form = True
+    learning_rate = 0.5
 
-    Parameters
-    ----------
-    circuit : Circuit
-    state : EMState
-    mean : Statistics
-        Of a mean row, `Statistics.per_row`.
-    prior : Prior
-    rate : float
-        Step size in (0, 1].
-    evidence : float
-        Rows that the prior is weighed against.
+    def begin(self, circuit: Circuit, parameters: Parameters) -> EMState:
+        """The state before any update."""
+        return EMState(parameters)
 
-    Returns
-    -------
-    EMState
+    def update(
+        self,
+        circuit: Circuit,
+        state: EMState,
+        statistics: Statistics,
+        prior: Prior,
+        rate: float,
+        evidence: float,
+    ) -> EMState:
+        """The M-step, damped: running statistics move towards the block's by `rate` in (0, 1].
 
-    References
-    ----------
-    Cappé and Moulines, "On-line expectation-maximization algorithm for latent data
-    models", JRSS B 2009, equation 12: the statistics are averaged, not the parameters,
-    so a unit that a block hardly uses is hardly moved by it.
-    """
-    if state.leaves is None or rate == 1.0:
-        leaves, sums = mean.leaves, mean.sums
-    else:
-        leaves = torch.lerp(state.leaves, mean.leaves, rate)
+        With rate 1 and the statistics of all rows it is an EM step and never lowers the
+        penalised objective, `Statistics.objective` + `Prior.log_density`.
+
+        References
+        ----------
+        Cappé and Moulines, "On-line expectation-maximization algorithm for latent data
+        models", JRSS B 2009, equation 12: the statistics are averaged, not the parameters,
+        so a unit that a block hardly uses is hardly moved by it.
+        """
+        if state.leaves is None or rate == 1.0:
+            leaves, sums = statistics.leaves, statistics.sums
+        else:
+            leaves = torch.lerp(state.leaves, statistics.leaves, rate)
+            pairs = zip(state.sums, statistics.sums, strict=True)
+            sums = tuple(torch.lerp(old, new, rate) for old, new in pairs)
+        running = EMState(state.parameters, leaves, sums)
+        return self.under_prior(circuit, running, prior, evidence)
+
+    def under_prior(
+        self, circuit: Circuit, state: EMState, prior: Prior, evidence: float
+    ) -> EMState:
+        """The M-step alone: parameters with the running statistics and the prior's.
+
+        Units without expected counts keep their parameters. With another prior than that of the
+        last update, the result is in closed form what the same rows lead to under that prior.
+        """
+        assert state.leaves is not None
+        leaves, counts = prior.add(circuit, state.leaves, state.sums, evidence)
+        old = state.parameters
         sums = tuple(
-            torch.lerp(old, new, rate) for old, new in zip(state.sums, mean.sums, strict=True)
+            normalised(count, weights, layer.mask)
+            for layer, count, weights in zip(circuit.weighted, counts, old.sums, strict=True)
         )
-    return maximise(circuit, EMState(state.parameters, leaves, sums), prior, evidence)
+        parameters = Parameters(circuit.inputs.from_expectation(leaves, old.leaves), sums)
+        return replace(state, parameters=parameters)
+
+    def to_arrays(self, state: EMState) -> Arrays:
+        """Parameters and running statistics."""
+        running = [] if state.leaves is None else to_numbers(state.leaves, *state.sums)
+        parameters = parameters_to_numbers(state.parameters)
+        return {"solver": self.name, "parameters": parameters, "running": running}
+
+    def from_arrays(self, arrays: Arrays, device: torch.device) -> EMState:
+        """The state from the arrays of `to_arrays`."""
+        parameters = parameters_from_numbers(arrays["parameters"], device)
+        running = from_numbers(arrays["running"], device)
+        return EMState(parameters, running[0] if running else None, tuple(running[1:]))
 
 
-def maximise(circuit: Circuit, state: EMState, prior: Prior, evidence: float) -> EMState:
-    """The M-step alone: parameters with the running statistics and the prior's.
-
-    Units without any keep their parameters. Under another prior than that of the last update it
-    gives, in closed form, what the same rows say under that one.
-    """
-    assert state.leaves is not None
-    leaves, counts = prior.add(circuit, state.leaves, state.sums, evidence)
-    old = state.parameters
-    sums = tuple(
-        _normalise(count, weights, layer.mask)
-        for layer, count, weights in zip(circuit.weighted, counts, old.sums, strict=True)
-    )
-    parameters = Parameters(circuit.inputs.from_expectation(leaves, old.leaves), sums)
-    return replace(state, parameters=parameters)
-
-
-def _normalise(counts: Tensor, old: Tensor, mask: Tensor | None) -> Tensor:
+def normalised(counts: Tensor, old: Tensor, mask: Tensor | None) -> Tensor:
     """Counts as shares over the last axis, floored where weights exist; in place."""
     totals = counts.sum(dim=2, keepdim=True)
-    # What is less has no exact reciprocal.
+    # Reciprocals of smaller totals overflow.
     alive = totals > 1e-300
     weights = counts.mul_(totals.clamp_min(1e-300).reciprocal())
     if may_fail(alive):

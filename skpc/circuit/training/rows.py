@@ -1,4 +1,4 @@
-"""Rows of a table as the core sees them, a bounded number at a time.
+"""Rows of a table as training reads them, a bounded number at a time.
 
 Axes: n rows, D columns, B rows of a block.
 """
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..passes.circuit import Circuit, Parameters
-from ..queries import queries
+from ..passes import Cells, Circuit, Parameters, joined
+from ..queries import log_density
 
 
 @dataclass(frozen=True)
@@ -20,17 +20,20 @@ class Rows:
 
     Attributes
     ----------
-    x : Tensor (n, D)
-        Codes and standardised numbers, NaN where missing; on the circuit's device.
+    cells : Cells (n, D)
+        On the circuit's device.
     weights : Tensor (n,)
         float64, positive.
     constant : float
-        Weighted mean of what the change of units adds to a row's log density.
+        Weighted mean of the rows' log Jacobians of the change of units.
     """
 
-    x: Tensor
+    cells: Cells
     weights: Tensor
     constant: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.cells)
 
     @property
     def total(self) -> float:
@@ -48,36 +51,38 @@ class Rows:
 
     @property
     def counts(self) -> Tensor:
-        """Weights that add to the rows of evidence, so that those of any scale mean the same."""
+        """Weights that add to the rows of evidence, so that their scale does not matter."""
         return self.weights * (self.evidence / self.total)
 
-    def some(self, most: int, random: np.random.RandomState) -> "Rows":
-        """All rows, or random ones of a larger table."""
-        if len(self.x) <= most:
+    def sampled(self, most: int, random: np.random.RandomState) -> "Rows":
+        """All rows, or `most` random ones if there are more."""
+        if len(self) <= most:
             return self
-        index = torch.from_numpy(random.choice(len(self.x), most, replace=False))
-        index = index.to(self.x.device)
-        return Rows(self.x[index], self.weights[index], self.constant)
+        index = torch.from_numpy(random.choice(len(self), most, replace=False))
+        index = index.to(self.cells.device)
+        return Rows(self.cells.rows(index), self.weights[index], self.constant)
 
     def joined(self, other: "Rows") -> "Rows":
-        """These rows and others; the constant stays that of these."""
-        x, weights = torch.cat([self.x, other.x]), torch.cat([self.weights, other.weights])
-        return Rows(x, weights, self.constant)
+        """These rows and others; the constant is that of these rows."""
+        weights = torch.cat([self.weights, other.weights])
+        return Rows(joined([self.cells, other.cells]), weights, self.constant)
 
 
-def blocks(circuit: Circuit, rows: Rows, index: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows and weights, a bounded number at a time."""
+def blocks(
+    circuit: Circuit, rows: Rows, index: Tensor | None = None
+) -> Iterator[tuple[Cells, Tensor]]:
+    """Cells and weights of rows (all without an index), a bounded number at a time."""
     size = circuit.block_rows
     if index is None:
-        yield from zip(rows.x.split(size), rows.weights.split(size), strict=True)
+        yield from zip(rows.cells.split(size), rows.weights.split(size), strict=True)
     else:
-        for part in index.split(size):
-            yield rows.x[part], rows.weights[part]
+        for block in index.split(size):
+            yield rows.cells.rows(block), rows.weights[block]
 
 
 def mean_log_density(
     circuit: Circuit, parameters: Parameters, rows: Rows, dtype: torch.dtype
 ) -> float:
     """Weighted mean log density of rows, in the units of the table."""
-    scores = queries.log_density(circuit, parameters, rows.x, dtype).double()
+    scores = log_density(circuit, parameters, rows.cells, dtype).double()
     return float(rows.weights @ scores) / rows.total + rows.constant

@@ -1,20 +1,19 @@
-"""Smoothing that held-out rows choose.
+"""Choice of the smoothing by held-out rows.
 
-Running statistics do not contain the prior, so parameters under another smoothing are one
-M-step away: no training row is read again.
+Running statistics do not contain the prior, so parameters under another smoothing take one
+M-step: no training row is read again.
 """
 
 from dataclasses import replace
 
-import torch
-
-from ..passes.circuit import Circuit
-from . import em
+from ..passes import Circuit
+from .options import Options
+from .prior import Prior
 from .rows import Rows, mean_log_density
-from .statistics import Prior
+from .solver import S
 
-# What a pass may multiply the smoothing by, the rise of the likelihood that it takes, and how
-# far the smoothing may get.
+# Factors of the smoothing that are tried after a pass, the rise of the held-out likelihood that a
+# change must bring, and the bounds of the smoothing.
 FACTORS = (0.5, 2.0)
 RISE = 1e-4
 LEAST, MOST = 1e-3, 1e2
@@ -22,38 +21,38 @@ LEAST, MOST = 1e-3, 1e2
 
 def choose_smoothing(
     circuit: Circuit,
-    state: em.EMState,
+    state: S,
     prior: Prior,
     score: float,
     held: Rows,
     evidence: float,
-    dtype: torch.dtype,
-) -> tuple[em.EMState, Prior, float]:
-    """The state and its prior, or half or twice the smoothing if held-out rows like it better.
+    options: Options,
+) -> tuple[S, Prior, float]:
+    """The state and its prior, or those with half or twice the smoothing if they score higher.
 
     Parameters
     ----------
     circuit : Circuit
-    state : EMState
+    state : State
         After a pass.
     prior : Prior
     score : float
-        Mean log density of the held-out rows in that state; that in the chosen one comes back.
+        Mean log density of the held-out rows in that state. That of the chosen state is returned.
     held : Rows
-        That training did not see.
+        Held-out rows.
     evidence : float
         Training rows that the prior is weighed against.
-    dtype : torch.dtype
-        Of the passes.
+    options : Options
+        With a solver in closed form.
     """
     chosen = state, prior, score
     for factor in FACTORS:
         smoothing = min(max(prior.smoothing * factor, LEAST), MOST)
         if smoothing == prior.smoothing:
             continue
-        tried = replace(prior, smoothing=smoothing)
-        other = em.maximise(circuit, state, tried, evidence)
-        found = mean_log_density(circuit, other.parameters, held, dtype)
-        if found > max(chosen[2], score + RISE):
-            chosen = other, tried, found
+        other_prior = replace(prior, smoothing=smoothing)
+        other = options.solver.under_prior(circuit, state, other_prior, evidence)
+        other_score = mean_log_density(circuit, other.parameters, held, options.dtype)
+        if other_score > max(chosen[2], score + RISE):
+            chosen = other, other_prior, other_score
     return chosen

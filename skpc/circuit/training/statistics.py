@@ -1,33 +1,33 @@
 """Data enters a circuit only here: collect over blocks of rows, merge by addition.
 
-Axes: B rows, D columns, F leaf regions, S slots, K units; sums (F, O, I) a layer.
+Axes: B rows, D columns, F leaf regions, S statistics of a region, K units; sums (F, O, I) a layer.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
 
-from ..passes.circuit import Circuit, Parameters
-from ..passes.layers import Layer
-from ..passes.trace import Space
+from ..passes import Cells, Circuit, Parameters, Space
+from .rows import Rows, blocks
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Expected counts of a block of rows under some parameters; float64, additive.
+    """Expected counts of a block of rows under parameters; float64, additive.
 
     Attributes
     ----------
     leaves : Tensor (F, S, K)
-        Flow-weighted sums of statistics and, in the slots of counts, of observed cells.
+        Flow-weighted sums of statistics and, in the rows of counts, of observed cells.
     sums : tuple of Tensor (F, O, I)
-        Expected uses of every weight.
+        Expected counts of every weight.
     log_likelihood : Tensor ()
         Weighted sum of the rows' log densities, in the units of the circuit's columns.
     objective : Tensor ()
-        Weighted sum of what training raises: the log densities, or their power mean over the
-        root's partitions (see `layers.root`).
+        Weighted sum of what training maximises: the log densities or, with a tempering exponent
+        other than 1, the objective of `layers.root`.
     weight : Tensor ()
         Sum of the rows' weights.
     """
@@ -53,24 +53,23 @@ class Statistics:
 def collect(
     circuit: Circuit,
     parameters: Parameters,
-    x: Tensor,
+    cells: Cells,
     weights: Tensor,
-    power: float = 1.0,
+    exponent: float = 1.0,
     space: Space | None = None,
 ) -> Statistics:
-    """The E-step on one block: state is read, nothing is kept but memory.
+    """The E-step on one block of rows: parameters are read, and only memory is kept.
 
     Parameters
     ----------
     circuit : Circuit
     parameters : Parameters
-        In the types that the passes shall run in.
-    x : Tensor (B, D)
-        NaN where missing.
+        In the types in which the passes run.
+    cells : Cells (B, D)
     weights : Tensor (B,)
         float64.
-    power : float, default=1.0
-        By which the root shares a row among its partitions, see `layers.root`.
+    exponent : float, default=1.0
+        Tempering exponent of the root's partitions, see `layers.root`.
     space : Space, optional
         Memory of the blocks before.
 
@@ -85,15 +84,15 @@ def collect(
     statistic and to no count.
     """
     dtype = parameters.sums[0].dtype
-    slots = circuit.gather(x, dtype)
-    trace = circuit.forward(parameters, slots, dtype, space)
-    # Shares of the heaviest row: weights may be out of float32's range.
+    gathered = circuit.gather(cells, dtype)
+    trace = circuit.forward(parameters, gathered, dtype, space)
+    # Weights are divided by the largest one, as they may be out of the range of float32.
     heaviest = weights.max().clamp_min(torch.finfo(torch.float64).tiny)
     shares = (weights / heaviest).to(dtype)
-    flows, counts, objective = circuit.flows(parameters, trace, shares, power)
-    log_base = slots.log_base.double()
+    flows, counts, objective = circuit.flows(parameters, trace, shares, exponent)
+    log_base = gathered.log_base.double()
     return Statistics(
-        leaves=circuit.inputs.expected_statistics(flows, slots).double().mul_(heaviest),
+        leaves=circuit.inputs.expected_statistics(flows, gathered).double().mul_(heaviest),
         sums=tuple(count.double().mul_(heaviest) for count in counts),
         log_likelihood=(weights * (trace.root + log_base)).sum(),
         objective=(weights * (objective + log_base)).sum(),
@@ -112,58 +111,20 @@ def merge(a: Statistics, b: Statistics) -> Statistics:
     )
 
 
-@dataclass(frozen=True)
-class Prior:
-    """Pseudo-rows that every unit has seen besides its expected rows.
-
-    A unit of a leaf has seen `smoothing` rows of its column's own distribution, a sum
-    has used each of its I weights smoothing / I times. `leaves` are the column's E[T], and
-    1 in the slots of counts.
-
-    Attributes
-    ----------
-    smoothing : float
-        Pseudo-rows a unit.
-    leaves : Tensor (F, S, 1)
-    """
-
-    smoothing: float
-    leaves: Tensor
-
-    def log_density(self, circuit: Circuit, parameters: Parameters) -> Tensor:
-        """Log prior density of the parameters, up to a constant, ().
-
-        The sum over leaf units of smoothing (<theta, E[T]> - A) and over sums of
-        smoothing times the mean log weight: what full-batch EM adds to the
-        log-likelihood that it never lowers.
-        """
-        total: Tensor = (parameters.leaves * self.leaves).sum()
-        for layer, weights in zip(circuit.weighted, parameters.sums, strict=True):
-            logs = torch.log(weights if layer.mask is None else weights.where(layer.mask, 1.0))
-            total += (_uniform(layer) * logs).sum()
-        return self.smoothing * total
-
-    def add(
-        self, circuit: Circuit, leaves: Tensor, sums: tuple[Tensor, ...], evidence: float
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Statistics of a mean row with the prior's share of a row among `evidence` rows.
-
-        Parameters
-        ----------
-        leaves : Tensor (F, S, K)
-        sums : tuple of Tensor (F, O, I)
-        """
-        share = self.smoothing / evidence
-        smoothed = tuple(
-            counts + share * _uniform(layer)
-            for layer, counts in zip(circuit.weighted, sums, strict=True)
-        )
-        return leaves + share * self.leaves, smoothed
-
-
-def _uniform(layer: Layer) -> Tensor | float:
-    """Equal shares of the weights that exist, (F, 1, I), or of all of them."""
-    if layer.mask is None:
-        assert layer.shape is not None
-        return 1 / layer.shape[2]
-    return layer.mask.double() / layer.mask.sum(dim=2, keepdim=True)
+def collect_all(
+    circuit: Circuit,
+    parameters: Parameters,
+    rows: Rows,
+    index: Tensor | None,
+    dtype: torch.dtype,
+    exponent: float,
+    space: Space | None = None,
+) -> Statistics:
+    """Statistics of the rows at positions (all with index None), in blocks of bounded memory."""
+    space = space or Space()
+    typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
+    of_blocks = (
+        collect(circuit, typed, cells, weights, exponent, space)
+        for cells, weights in blocks(circuit, rows, index)
+    )
+    return reduce(merge, of_blocks)

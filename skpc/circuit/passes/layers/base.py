@@ -16,7 +16,7 @@ from torch import Tensor
 from ..shortcuts import may_fail
 from ..trace import Choice, Flow, Trace
 
-# Keeps logarithms of weights finite, and products of some sums within range (see
+# Keeps logarithms of weights finite, and products of several sums within range (see
 # `cp.MOST_FACTORS`); far below any estimate from data with smoothing.
 WEIGHT_FLOOR = 1e-12
 
@@ -43,7 +43,7 @@ def sum_flows(
 
 
 def chosen(units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Node, row and unit of the chosen entries of units (n, B)."""
+    """Nodes, rows and units of all choices among units (n, B), where -1 is no choice."""
     node, row = torch.nonzero(units >= 0, as_tuple=True)
     return node, row, units[node, row]
 
@@ -69,7 +69,7 @@ class Layer:
 
     @property
     def floats_per_row(self) -> int:
-        """Numbers a row in the largest tensor of the layer's passes, where it has weights."""
+        """Numbers per row in the largest tensor of the layer's passes; 0 without weights."""
         return self.shape[0] * max(self.shape[1:]) if self.shape else 0
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
@@ -83,5 +83,5 @@ class Layer:
     def choose(
         self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator | None
     ) -> None:
-        """Choose inputs for the chosen outputs, by their share of the sums."""
+        """Choose inputs of the chosen outputs, with probabilities of their shares of the sums."""
         raise NotImplementedError

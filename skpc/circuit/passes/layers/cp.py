@@ -7,14 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..selection import Places
+from ..selection import Selection
 from ..trace import Choice, Flow, Trace, pick, rescale
 from .base import Layer, at_rows, chosen, sum_flows
 
 # A child's level and number among a partition's children of that level, see `folding`.
-Slot = tuple[int, int]
-# Factors of at least 1e-12 that are multiplied before the maximum is taken out. In float64 half
-# of the range is left to units that are behind: they may win by what follows.
+Position = tuple[int, int]
+# Number of factors of at least 1e-12 that are multiplied before the maximum is taken out. In
+# float64 half of the range is left for units that are small so far, as later factors may make
+# them the largest.
 MOST_FACTORS = {torch.float32: 3, torch.float64: 12}
 
 
@@ -45,13 +46,13 @@ class EdgeSums(Layer):
         device: torch.device,
     ) -> None:
         self.level = level
-        self.children = Places(children, device)
+        self.children = Selection(children, device)
         self.n_regions = n_regions
         self.block = slice(first, first + len(children))
         self.shape = shape
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
-        """W E on every edge."""
+        """The weighted sums W E of every edge."""
         inputs = self.children.take(trace.regions[self.level].values)
         torch.bmm(weights, inputs, out=trace.edges[self.block])
         trace.edge_logs[self.block] = self.children.take(trace.regions[self.level].logs)
@@ -81,7 +82,7 @@ class EdgeSums(Layer):
 
 
 class Factors:
-    """A slot of a level's partitions: one factor of the product of each partition that has it.
+    """One factor of the products of a level: the edges at one position of its partitions.
 
     Parameters
     ----------
@@ -94,8 +95,8 @@ class Factors:
 
     Attributes
     ----------
-    partitions : Places
-    children : Places
+    partitions : Selection
+    children : Selection
         Of edges, or of direct leaf regions.
     direct : bool
     """
@@ -103,11 +104,11 @@ class Factors:
     def __init__(self, pairs: list[tuple[int, int]], n_direct: int, device: torch.device) -> None:
         self.direct = pairs[0][1] < 0
         shift = n_direct if self.direct else 0
-        self.partitions = Places([partition for partition, _ in pairs], device)
-        self.children = Places([edge + shift for _, edge in pairs], device)
+        self.partitions = Selection([partition for partition, _ in pairs], device)
+        self.children = Selection([edge + shift for _, edge in pairs], device)
 
     def take(self, trace: Trace) -> Tensor:
-        """Their values (n, K, B); of direct leaves a new tensor."""
+        """Values of the factor, (n, K, B); for direct leaves a new tensor."""
         if not self.direct:
             return self.children.take(trace.edges)
         assert trace.direct is not None
@@ -123,7 +124,7 @@ class Products(Layer):
     partitions : list of int
         Indices of the level's partitions, in order.
     edges : dict
-        Position among all edges of the edge of (partition, slot), see `Factors`.
+        Number among all edges of the edge of (partition, position), see `Factors`.
     n_direct : int
         Leaf regions that are read without a sum.
     device : torch.device
@@ -133,30 +134,29 @@ class Products(Layer):
         self,
         level: int,
         partitions: tuple[int, ...],
-        edges: dict[tuple[int, Slot], int],
+        edges: dict[tuple[int, Position], int],
         n_direct: int,
         device: torch.device,
     ) -> None:
         self.level = level
-        position = {p: i for i, p in enumerate(partitions)}
-        slots: dict[Slot, list[tuple[int, int]]] = {}
-        for (partition, slot), edge in edges.items():
-            if partition in position:
-                slots.setdefault(slot, []).append((position[partition], edge))
-        # Of a slot all edges have a sum, or none.
-        pairs_of = [sorted(slots[slot]) for slot in sorted(slots)]
-        self.slots = [Factors(pairs, n_direct, device) for pairs in pairs_of]
+        order = {p: i for i, p in enumerate(partitions)}
+        pairs: dict[Position, list[tuple[int, int]]] = {}
+        for (partition, position), edge in edges.items():
+            if partition in order:
+                pairs.setdefault(position, []).append((order[partition], edge))
+        # At one position either all edges have a sum or none has.
+        self.factors = [Factors(sorted(pairs[at]), n_direct, device) for at in sorted(pairs)]
         self.n_partitions = len(partitions)
-        # Up to two slots of all partitions start the product, the rest goes on.
-        self.whole = [s for s in self.slots if len(s.partitions) == self.n_partitions][:2]
-        self.rest = [s for s in self.slots if s not in self.whole]
+        # The product starts with at most two factors that all partitions have.
+        self.whole = [f for f in self.factors if len(f.partitions) == self.n_partitions][:2]
+        self.rest = [f for f in self.factors if f not in self.whole]
         self.full = {dtype: self._full(most) for dtype, most in MOST_FACTORS.items()}
-        summed = sorted(pair for pairs in slots.values() for pair in pairs if pair[1] >= 0)
+        summed = sorted(pair for at in pairs.values() for pair in at if pair[1] >= 0)
         self.parents = torch.tensor([p for p, _ in summed], dtype=torch.long, device=device)
-        self.edges = Places([e for _, e in summed], device)
+        self.edges = Selection([e for _, e in summed], device)
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
-        """Multiply slot after slot.
+        """Multiply factor after factor.
 
         A factor is at least 1e-12, the floor of weights and probabilities: MOST_FACTORS of them
         do not underflow, and the maximum is taken out before the next one.
@@ -164,19 +164,19 @@ class Products(Layer):
         logs = trace.edge_logs.new_zeros((self.n_partitions, 1, trace.edge_logs.shape[2]))
         logs.index_add_(0, self.parents, self.edges.take(trace.edge_logs))
         values = self._first(trace)
-        for slot, full in zip(self.rest, self.full[values.dtype], strict=True):
-            part = slot.partitions.take(values)
+        for factor, full in zip(self.rest, self.full[values.dtype], strict=True):
+            product = factor.partitions.take(values)
             if full:
-                part, log = rescale(part, slot.partitions.take(logs))
-                slot.partitions.put(logs, log)
-            part *= slot.take(trace)
-            # Adjacent partitions are a view, and done.
-            if not slot.partitions.adjacent:
-                slot.partitions.put(values, part)
+                product, log = rescale(product, factor.partitions.take(logs))
+                factor.partitions.put(logs, log)
+            product *= factor.take(trace)
+            # Adjacent partitions are a view of `values`, which the product has changed already.
+            if not factor.partitions.adjacent:
+                factor.partitions.put(values, product)
         trace.partitions[self.level] = rescale(values, logs)
 
     def _first(self, trace: Trace) -> Tensor:
-        """Product of the first two slots that all partitions have, or of fewer; a new tensor."""
+        """Product of the first two factors that all partitions have, or of fewer; a new tensor."""
         if not self.whole:
             shape = (self.n_partitions, trace.edges.shape[1], trace.edges.shape[2])
             return trace.edges.new_ones(shape)
@@ -188,28 +188,31 @@ class Products(Layer):
         return first if self.whole[0].direct else first.clone()
 
     def _full(self, most: int) -> list[bool]:
-        """Of the slots after the first two, whether a partition has so many factors before."""
-        factors = np.full(self.n_partitions, len(self.whole))
+        """For each factor after the first ones: whether the maximum must be taken out before it.
+
+        It must, where a partition has had `most` factors since its maximum was last taken out.
+        """
+        n_factors = np.full(self.n_partitions, len(self.whole))
         full = []
-        for slot in self.rest:
-            index = slot.partitions.index.cpu().numpy()
-            full.append(bool(factors[index].max() >= most))
-            factors[index] = 1 if full[-1] else factors[index] + 1
+        for factor in self.rest:
+            index = factor.partitions.index.cpu().numpy()
+            full.append(bool(n_factors[index].max() >= most))
+            n_factors[index] = 1 if full[-1] else n_factors[index] + 1
         return full
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> None:
         """Every edge receives its partition's flow, divided by the edge's sum if it has one."""
-        for slot in self.slots:
-            found = slot.partitions.take(flow.partitions[self.level])
-            if slot.direct:
-                flow.direct.append((slot.children, found))
+        for factor in self.factors:
+            of_edges = factor.partitions.take(flow.partitions[self.level])
+            if factor.direct:
+                flow.direct.append((factor.children, of_edges))
             else:
-                slot.children.put_ratio(flow.edges, found, trace.edges)
+                factor.children.put_ratio(flow.edges, of_edges, trace.edges)
 
     def choose(
         self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator | None
     ) -> None:
         """Every edge takes its partition's unit."""
-        for slot in self.slots:
-            found = slot.partitions.take(choice.partitions[self.level])
-            slot.children.put(choice.direct if slot.direct else choice.edges, found)
+        for factor in self.factors:
+            units = factor.partitions.take(choice.partitions[self.level])
+            factor.children.put(choice.direct if factor.direct else choice.edges, units)

@@ -45,7 +45,7 @@ class Mixing(Layer):
     ----------
     level : int
     counts : list of int
-        Number of partitions of each region, which stand region by region.
+        Number of partitions of each region; partitions are ordered by their regions.
     n_units : int
         K.
     device : torch.device
@@ -56,14 +56,14 @@ class Mixing(Layer):
         self.n_partitions = sum(counts)
         widest = max(counts)
         self.shape = (len(counts), n_units, widest)
-        slots = torch.arange(widest)
-        number = torch.tensor(counts)
-        present = slots < number[:, None]
-        starts = number.cumsum(0) - number
-        self.index = torch.where(present, starts[:, None] + slots, 0).to(device)
+        numbers = torch.arange(widest)
+        n_of = torch.tensor(counts)
+        present = numbers < n_of[:, None]
+        starts = n_of.cumsum(0) - n_of
+        self.index = torch.where(present, starts[:, None] + numbers, 0).to(device)
         self.present = present.to(device)
         self.mask = self.present.unsqueeze(1)
-        self.places = torch.nonzero(self.present.flatten()).flatten()
+        self.unpadded = torch.nonzero(self.present.flatten()).flatten()
 
     def _inputs(self, trace: Trace) -> tuple[Tensor, Tensor]:
         """Values with one factor a region, (F, P, K, B), and the factor's logarithm (F, 1, B)."""
@@ -77,7 +77,7 @@ class Mixing(Layer):
         return weights.transpose(1, 2).unsqueeze(3)
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
-        """Mix."""
+        """The weighted sums over the partitions of every region."""
         scaled, m = self._inputs(trace)
         sums = (self._weights(weights) * scaled).sum(dim=1)
         sums = sums.clamp_min_(torch.finfo(sums.dtype).tiny)
@@ -89,13 +89,13 @@ class Mixing(Layer):
         scaled, _ = self._inputs(trace)
         ratio = flow.regions[self.level] / trace.sums[id(self)]
         shares = self._weights(weights) * scaled * ratio.unsqueeze(1)
-        flow.partitions[self.level] = shares.flatten(0, 1)[self.places]
+        flow.partitions[self.level] = shares.flatten(0, 1)[self.unpadded]
         return shares.sum(dim=3).transpose(1, 2)
 
     def choose(
         self, weights: Tensor, trace: Trace, choice: Choice, generator: torch.Generator | None
     ) -> None:
-        """One partition for every chosen unit of a region, same unit."""
+        """One partition for every chosen unit of a region, and in it the same unit."""
         region, row, unit = chosen(choice.regions[self.level])
         values, logs = trace.partitions[self.level]
         column = row if values.shape[2] > 1 else torch.zeros_like(row)
@@ -103,7 +103,7 @@ class Mixing(Layer):
         factors = logs[index, 0, column[:, None]].masked_fill(~self.present[region], -torch.inf)
         factors = torch.exp(factors - factors.amax(dim=1, keepdim=True))
         scaled = values[index, unit[:, None], column[:, None]] * factors
-        slot = pick(weights[region, unit] * scaled, generator)
+        number = pick(weights[region, unit] * scaled, generator)
         partitions = choice.none_of(self.n_partitions)
-        partitions[self.index[region, slot], row] = unit
+        partitions[self.index[region, number], row] = unit
         choice.partitions[self.level] = partitions

@@ -2,13 +2,14 @@
 
 With a_p the log of what partition p adds to the density of a row, the density is
 sum over p of exp(a_p), and a row's flow is shared in proportion to exp(a_p). In training the
-shares may be those of exp(power a_p) instead: then every partition learns from more rows
-than those that it explains best, down to all rows alike at power 0, as an ensemble would.
+shares may be in proportion to exp(exponent a_p) instead, with a tempering exponent between 0 and
+1: then every partition learns also from rows that another one explains better. At exponent 0 all
+would learn from all rows alike, as the members of an ensemble do.
 These flows are the gradient of
 
-    (1 / power) log(sum over p of exp(power a_p)),
+    (1 / exponent) log(sum over p of exp(exponent a_p)).
 
-which EM with them never lowers: it is convex in a, so a line through a point is below it.
+EM with them never lowers it: it is convex in a, so that it is nowhere below its tangent.
 
 Axes: P partitions, K units, I = P K input units, B rows.
 """
@@ -48,15 +49,15 @@ class Root(Layer):
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Log density of every row."""
         scaled, m = self._inputs(trace)
-        # Kept above zero: weights of joined circuits have no floor.
+        # Kept above zero: the weights of several product mixtures in one circuit have no floor.
         sums = torch.bmm(weights, scaled).clamp_min_(torch.finfo(scaled.dtype).tiny)
         trace.sums[id(self)] = sums
         trace.root = (torch.log(sums) + m).flatten()
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
         """The rows' weights flow into the partitions."""
-        if flow.power != 1.0 and self.n_nodes > 1:
-            return self._power_flows(weights, trace, flow)
+        if flow.exponent != 1.0 and self.n_nodes > 1:
+            return self._tempered_flows(weights, trace, flow)
         scaled, _ = self._inputs(trace)
         ratio = flow.root.view(1, 1, -1) / trace.sums[id(self)]
         counts, into = sum_flows(weights, scaled, ratio)
@@ -64,15 +65,15 @@ class Root(Layer):
         (flow.partitions if self.level else flow.regions)[self.level] = into
         return counts
 
-    def _power_flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
-        """Flows by another power, and the objective that they raise."""
+    def _tempered_flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
+        """Flows with a tempering exponent other than 1, and the objective that they raise."""
         values, logs = trace.partitions[self.level]
-        parts = values * weights.view(self.n_nodes, self.n_units, 1)
-        sums = parts.sum(dim=1, keepdim=True).clamp_min_(torch.finfo(parts.dtype).tiny)
+        terms = values * weights.view(self.n_nodes, self.n_units, 1)
+        sums = terms.sum(dim=1, keepdim=True).clamp_min_(torch.finfo(terms.dtype).tiny)
         a = sums.log() + logs  # (P, 1, B)
-        shares = torch.softmax(flow.power * a, dim=0)
-        flow.objective = torch.logsumexp(flow.power * a, dim=0).flatten() / flow.power
-        into = parts.mul_(flow.root * shares / sums)
+        shares = torch.softmax(flow.exponent * a, dim=0)
+        flow.objective = torch.logsumexp(flow.exponent * a, dim=0).flatten() / flow.exponent
+        into = terms.mul_(flow.root * shares / sums)
         flow.partitions[self.level] = into
         return into.sum(dim=2).view(1, 1, -1)
 

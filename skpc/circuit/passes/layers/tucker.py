@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..selection import Places
-from ..trace import LARGEST, Choice, Flow, Scaled, Space, Trace, pick, rescale
+from ..memory import LARGEST, Space
+from ..selection import Selection
+from ..trace import Choice, Flow, Scaled, Trace, pick, rescale
 from .base import Layer, at_rows, chosen, sum_flows
 
-# Pairs of units, times rows, that stand in memory at once on the CPU: 4 MiB in float32, which
+# Pairs of units, times rows, that are in memory at once on the CPU: 4 MiB in float32, which the
 # caches hold until they are read again.
 MOST_PAIRS = 2**20
 
@@ -54,9 +55,9 @@ class Tucker(Layer):
     ) -> None:
         self.level = level
         self.n_partitions = n_partitions
-        self.partitions = Places(partitions, device)
+        self.partitions = Selection(partitions, device)
         self.child_levels = (children[0][0], children[1][0])
-        self.children = (Places(children[0][1], device), Places(children[1][1], device))
+        self.children = (Selection(children[0][1], device), Selection(children[1][1], device))
         self.n_regions = n_regions
         self.shape = shape
         self.n_inputs = n_inputs
@@ -64,7 +65,7 @@ class Tucker(Layer):
 
     @property
     def floats_per_row(self) -> int:
-        """All pairs at once, or so many that those of one partition find room in the caches."""
+        """Numbers of all pairs on a GPU; else a bound by which one partition's fit the caches."""
         assert self.shape is not None
         n, n_sums, n_pairs = self.shape
         if self.at_once:
@@ -79,7 +80,7 @@ class Tucker(Layer):
         ]
 
     def _groups(self, trace: Trace) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
-        """Partitions a few at a time: their places, children's values, and pairs of those."""
+        """Groups of partitions: positions, values of both children, and their pairs of units."""
         left, right = self._scaled(trace)
         most = MOST_PAIRS // (left[0].numel() * right.shape[1])
         size = len(left) if self.at_once else max(1, min(len(left), most))
@@ -95,16 +96,16 @@ class Tucker(Layer):
         for group, _, _, pairs in self._groups(trace):
             torch.bmm(weights[group], pairs, out=sums[group])
         trace.sums[id(self)] = sums
-        found = rescale(sums.clone(), logs[0] + logs[1])
+        scaled = rescale(sums.clone(), logs[0] + logs[1])
         if len(self.partitions) == self.n_partitions and self.partitions.adjacent:
-            trace.partitions[self.level] = found
+            trace.partitions[self.level] = scaled
             return
         if self.level not in trace.partitions:
             trace.partitions[self.level] = Scaled(
-                *(part.new_empty((self.n_partitions, *part.shape[1:])) for part in found)
+                *(each.new_empty((self.n_partitions, *each.shape[1:])) for each in scaled)
             )
-        for part, whole in zip(found, trace.partitions[self.level], strict=True):
-            self.partitions.put(whole, part)
+        for each, whole in zip(scaled, trace.partitions[self.level], strict=True):
+            self.partitions.put(whole, each)
 
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
         """Counts of the weights; each child receives the flow of its units over all pairs."""
@@ -119,10 +120,10 @@ class Tucker(Layer):
             torch.sum(flows, dim=2, out=into[0][group])
             torch.sum(flows, dim=1, out=into[1][group])
         ends = zip(self.child_levels, self.children, self.n_regions, into, strict=True)
-        for level, rows, n_regions, found in ends:
+        for level, children, n_regions, values in ends:
             if level not in flow.regions:
-                flow.regions[level] = found.new_zeros((n_regions, *found.shape[1:]))
-            rows.add(flow.regions[level], found)
+                flow.regions[level] = values.new_zeros((n_regions, *values.shape[1:]))
+            children.add(flow.regions[level], values)
         return counts
 
     def choose(

@@ -8,9 +8,9 @@ import torch
 
 from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
-from skpc.circuit.passes import block_statistics as slots
-from skpc.circuit.passes.selection import Places
-from skpc.circuit.training.statistics import collect
+from skpc.circuit.passes import Cells, block_statistics
+from skpc.circuit.passes.selection import Selection
+from skpc.circuit.training import collect
 
 CPU = torch.device("cpu")
 
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("missing", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("n_rows", [1, 4, 5, 40])
-@pytest.mark.parametrize("others", [[], [Gaussian(1e-3)]], ids=["alone", "beside numbers"])
+@pytest.mark.parametrize("others", [[], [Gaussian(1e-3)]], ids=["alone", "with numbers"])
 def test_direct_densities_are_those_of_the_leaves(kit, dtype, missing, n_rows, others):
     """By probabilities where rows are many, by their logarithms where they are few."""
     families = [Bernoulli(), Categorical(3), Bernoulli(), Categorical(2), *others]
@@ -27,34 +27,35 @@ def test_direct_densities_are_those_of_the_leaves(kit, dtype, missing, n_rows, o
     circuit = kit.build(graph, families, "cp", k, k)
     assert circuit.n_direct == 4
     parameters, x = kit.numbers(circuit), kit.table(families, n_rows, missing=missing)
-    gathered = circuit.gather(x, dtype)
+    gathered = circuit.gather(Cells(x), dtype)
     typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
-    found = circuit.inputs.direct(typed.leaves, gathered, dtype).take(Places(range(4), CPU))
-    assert found.dtype == dtype
-    for place, region in enumerate(circuit.levels[0].regions[:4]):
+    direct = circuit.inputs.direct(typed.leaves, gathered, dtype)
+    densities = direct.take(Selection(range(4), CPU))
+    assert densities.dtype == dtype
+    for position, region in enumerate(circuit.levels[0].regions[:4]):
         (column,) = graph.regions[region]
-        family, packed = families[column], parameters.leaves[place]
+        family, packed = families[column], parameters.leaves[position]
         n = family.n_statistics
         value = torch.where(x[:, column].isnan(), 0.0, x[:, column])
         logs = packed[:n].T @ family.statistics(value[None])[0] + packed[n, :, None]
-        wanted = torch.where(x[:, column].isnan(), 1.0, logs.exp())
-        torch.testing.assert_close(found[place].double(), wanted, rtol=1e-5, atol=0)
+        expected = torch.where(x[:, column].isnan(), 1.0, logs.exp())
+        torch.testing.assert_close(densities[position].double(), expected, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("at_once", [1, 40])
 @pytest.mark.parametrize("table", ["codes", "mixed"])
-def test_regions_a_few_at_a_time_change_nothing(kit, plain_case, monkeypatch, table, at_once):
-    """Slots that are gathered for one leaf region at a time, or for some."""
+def test_regions_in_blocks_change_nothing(kit, plain_case, monkeypatch, table, at_once):
+    """Statistics that are gathered for one leaf region at a time, or for several."""
     families = plain_case.families(table)
     circuit = plain_case.circuit(families)
     parameters, x = kit.numbers(circuit), kit.table(families, 9, missing=0.2)
     weights = torch.linspace(0, 2, 9, dtype=torch.float64)
-    whole = collect(circuit, parameters, x, weights)
-    monkeypatch.setattr(slots, "MOST_SLOTS", {"other": at_once})
-    parts = collect(circuit, parameters, x, weights)
-    for a, b in zip((whole.leaves, *whole.sums), (parts.leaves, *parts.sums), strict=True):
+    whole = collect(circuit, parameters, Cells(x), weights)
+    monkeypatch.setattr(block_statistics, "MOST_STATISTICS", {"other": at_once})
+    in_blocks = collect(circuit, parameters, Cells(x), weights)
+    for a, b in zip((whole.leaves, *whole.sums), (in_blocks.leaves, *in_blocks.sums), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(whole.log_likelihood, parts.log_likelihood)
+    torch.testing.assert_close(whole.log_likelihood, in_blocks.log_likelihood)
 
 
 class Ising(Bernoulli):

@@ -1,6 +1,7 @@
-"""Where training starts: column marginals, the prior, and random parameters.
+"""Where training starts: sums of column statistics, the prior, and random parameters.
 
-Axes: D columns, B rows, F leaf regions, S slots, K units, n incidences, t statistics.
+Axes: D columns, B rows, F leaf regions, S statistics of a region, K units, R rows of Phi, n
+incidences, t statistics of a family.
 """
 
 from collections.abc import Iterable
@@ -8,42 +9,40 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ..passes.circuit import Circuit, Parameters
-from ..passes.groups import LeafGroup
-from ..passes.layers.base import floored
-from .statistics import Prior
+from ..passes import Cells, Circuit, LeafGroup, Parameters, floored
+from .prior import Prior
 
 
-def marginals(circuit: Circuit, blocks: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+def column_sums(circuit: Circuit, blocks: Iterable[tuple[Cells, Tensor]]) -> Tensor:
     """Weighted sums of every column's statistics and counts over blocks of rows.
 
     Parameters
     ----------
     circuit : Circuit
-    blocks : iterable of (Tensor (B, D), Tensor (B,))
+    blocks : iterable of (Cells (B, D), Tensor (B,))
         Rows and their weights.
 
     Returns
     -------
-    Tensor (slots,)
+    Tensor (R,)
         In the order of `InputLayer.phi`, float64.
     """
     total = torch.zeros(circuit.inputs.n_phi + 1, dtype=torch.float64, device=circuit.device)
-    for x, weights in blocks:
-        total += circuit.inputs.phi(x.double()) @ weights.double()
+    for cells, weights in blocks:
+        total += circuit.inputs.phi(cells.to(circuit.device, torch.float64)) @ weights.double()
     return total
 
 
 def make_prior(circuit: Circuit, sums: Tensor, smoothing: float) -> Prior:
-    """Pseudo-rows distributed as the columns are, each with one row of a broad reference.
+    """A prior of pseudo-rows distributed as the columns, with one row of a broad reference added.
 
     Parameters
     ----------
     circuit : Circuit
-    sums : Tensor (slots,)
-        From `marginals`.
+    sums : Tensor (R,)
+        From `column_sums`.
     smoothing : float
-        Pseudo-rows a unit.
+        Pseudo-rows per unit.
     """
     packed = torch.zeros((*circuit.inputs.shape[:2], 1), dtype=torch.float64, device=sums.device)
     for group in circuit.inputs.groups:
@@ -55,13 +54,13 @@ def make_prior(circuit: Circuit, sums: Tensor, smoothing: float) -> Prior:
 
 
 def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator) -> Parameters:
-    """Leaves spread around their columns' marginals, weights drawn from Dirichlet(1).
+    """Leaves spread around their columns' distributions, weights drawn from Dirichlet(1).
 
     Parameters
     ----------
     circuit : Circuit
-    sums : Tensor (slots,)
-        From `marginals`.
+    sums : Tensor (R,)
+        From `column_sums`.
     generator : torch.Generator
         On the CPU, so that a seed means the same on every device.
     """
@@ -76,7 +75,7 @@ def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator
     for layer in circuit.weighted:
         assert layer.shape is not None
         # Dirichlet(1): nearly equal weights would start at a saddle, where all units of a
-        # deep circuit are alike and the likelihood hardly rises.
+        # deep circuit are equal and the likelihood hardly rises.
         draw = -torch.log1p(-_uniform(layer.shape, generator).to(sums.device))
         draw = draw if layer.mask is None else draw * layer.mask
         weights.append(floored(draw / draw.sum(dim=2, keepdim=True), layer.mask))
@@ -84,7 +83,7 @@ def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator
 
 
 def column_means(group: LeafGroup, sums: Tensor) -> Tensor:
-    """Allowed mean statistics of a group's columns, (n_columns, t, 1)."""
+    """Mean statistics of a group's columns, projected to allowed ones, (n_columns, t, 1)."""
     values, counts = _of_group(group, sums)
     reference = group.family.reference().to(values)[:, None]
     return group.family.project(

@@ -1,33 +1,33 @@
 """EM for mixtures of Gaussians: collect, merge, update.
 
-Expected numbers behind missing cells and atoms join those in view, with their covariances
+Numbers that missing cells and atoms hide enter with their conditional means and covariances
 (Ghahramani and Jordan, "Supervised learning from incomplete data via an EM approach", NIPS 1993).
-Units have seen some rows before, which are spread around their means as the rows of all units
-are around theirs: the spread is learned with the units (empirical Bayes). At the start it is that
-of all rows, closer together the more units there are, after Fraley and Raftery, "Bayesian
-regularization for normal mixture estimation and model-based clustering", Journal of
-Classification 2007.
+The prior of a unit is pseudo-rows around its mean. Their covariance, the spread, is the pooled
+covariance of all rows around the means of their units, and is learned with the units (empirical
+Bayes). At the start it is the covariance of all rows, divided by a power of the number of units
+(Fraley and Raftery, "Bayesian regularization for normal mixture estimation and model-based
+clustering", Journal of Classification 2007).
 
-Axes: B rows, D columns, K units, d columns that are normal together, b rows of a pattern, S slots.
+Axes: B rows, D columns, K units, d columns that are normal together, b rows of a
+pattern, S statistics of a region.
 """
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import torch
 from torch import Tensor
 
-from ..leaves import Numeric
-from ..passes.circuit import Parameters
-from ..training.rows import Rows
-from ..training.statistics import Prior
-from .correlations import Pattern
-from .gaussians import GaussianPart, Numbers
+from ..passes import Cells, Parameters
+from ..training import Prior, Rows
+from .correlations import Numbers, Pattern
+from .gaussian_component import GaussianComponent
 
-# Uses that every unit has seen of its weight.
+# Pseudo-counts of every unit's weight.
 WEIGHT_ROWS = 0.1
-# By how much correlations are less than 1, so that their matrices can be factored.
-APART = 1e-9
-# Rows that it has seen of the spread of the numbers: so many for each of their columns, at least.
+# By how much correlations are reduced, so that their matrices can be factored.
+SHRINKAGE = 1e-9
+# Pseudo-rows of the spread of a unit's numbers: for each of their columns, and at least.
 SPREAD_ROWS_A_COLUMN, LEAST_SPREAD_ROWS = 0.5, 3.0
 
 
@@ -38,7 +38,7 @@ class GaussianStatistics:
     Attributes
     ----------
     leaves : Tensor (1, S, K)
-        As `Statistics.leaves`, of cells in view.
+        Expected statistics of observed cells, as `Statistics.leaves`.
     counts : Tensor (K,)
         Rows of every unit.
     first : Tensor (K, d)
@@ -57,7 +57,7 @@ class GaussianStatistics:
 
 @dataclass(frozen=True)
 class GaussianPrior:
-    """What the units have seen before.
+    """Pseudo-rows of every unit.
 
     Attributes
     ----------
@@ -75,36 +75,36 @@ class GaussianPrior:
 
     @property
     def spread_rows(self) -> float:
-        """Rows that every unit has seen of the spread."""
+        """Pseudo-rows of the spread of a unit's numbers."""
         return max(LEAST_SPREAD_ROWS, SPREAD_ROWS_A_COLUMN * len(self.floor))
 
 
 @torch.inference_mode()
-def collect(part: GaussianPart, x: Tensor, weights: Tensor) -> GaussianStatistics:
+def collect(component: GaussianComponent, cells: Cells, weights: Tensor) -> GaussianStatistics:
     """The E-step on rows (B, D) of weights (B,)."""
-    numbers = part.numbers(x)
-    joint = part.joint(numbers)
+    numbers = component.numbers(cells)
+    joint = component.joint(numbers)
     total = torch.logsumexp(joint, dim=0)
     shares = torch.exp(joint - total) * weights
-    filled = numbers.z.expand(part.n_units, -1, -1)
-    scatter = shares.new_zeros(part.matrices.shape)
+    filled = numbers.z.expand(component.n_units, -1, -1)
+    scatter = shares.new_zeros(component.matrices.shape)
     if numbers.patterns:
         filled = filled.clone()
     for pattern in numbers.patterns:
-        _fill(part, numbers, pattern, shares, filled, scatter)
+        _fill(component, numbers, pattern, shares, filled, scatter)
     weighted = filled * shares.unsqueeze(2)
-    flows = [(part.circuit.inputs.summed, shares[None])]
+    flows = [(component.circuit.inputs.summed, shares[None])]
     return GaussianStatistics(
-        leaves=part.circuit.inputs.expected_statistics(flows, numbers.slots),
+        leaves=component.circuit.inputs.expected_statistics(flows, numbers.statistics),
         counts=shares.sum(dim=1),
         first=weighted.sum(dim=1),
         second=torch.baddbmm(scatter, weighted.transpose(1, 2), filled),
-        log_likelihood=weights @ (total + numbers.slots.log_base),
+        log_likelihood=weights @ (total + numbers.statistics.log_base),
     )
 
 
 def _fill(
-    part: GaussianPart,
+    component: GaussianComponent,
     numbers: Numbers,
     pattern: Pattern,
     shares: Tensor,
@@ -113,7 +113,7 @@ def _fill(
 ) -> None:
     """Put a pattern's expected numbers into filled (K, B, d), and add their covariances."""
     rows, hidden = pattern.rows, pattern.hidden
-    mean, spread = (values[:, :, hidden] for values in part.scales)
+    mean, spread = (values[:, :, hidden] for values in component.scales)
     filled[:, rows[:, None], hidden] = mean + spread * pattern.expected(numbers.w, numbers.u)
     uses = shares[:, rows].sum(dim=1).view(-1, 1, 1)
     covariance = pattern.covariance() * spread * spread.transpose(1, 2)
@@ -128,41 +128,43 @@ def merge(a: GaussianStatistics, b: GaussianStatistics) -> GaussianStatistics:
 
 
 def scaled(sums: GaussianStatistics, factor: float) -> GaussianStatistics:
-    """Statistics of the same rows, each counted so often."""
+    """Statistics times a factor: every row counts that many times."""
     return GaussianStatistics(*(value * factor for value in vars(sums).values()))
 
 
-def collect_all(part: GaussianPart, rows: Rows) -> GaussianStatistics:
-    """Of all rows, block by block."""
-    found: GaussianStatistics | None = None
-    for places in part.blocks(rows.x):
-        block = collect(part, rows.x[places], rows.weights[places])
-        found = block if found is None else merge(found, block)
-    assert found is not None
-    return found
+def collect_all(component: GaussianComponent, rows: Rows) -> GaussianStatistics:
+    """Statistics of all rows, in blocks of bounded memory."""
+    of_blocks = (
+        collect(component, rows.cells.rows(index), rows.weights[index])
+        for index in component.blocks(rows.cells)
+    )
+    return reduce(merge, of_blocks)
 
 
-def update(part: GaussianPart, sums: GaussianStatistics, prior: GaussianPrior) -> GaussianPart:
+def update(
+    component: GaussianComponent, sums: GaussianStatistics, prior: GaussianPrior
+) -> GaussianComponent:
     """The M-step.
 
     It never lowers log-likelihood + `log_prior` for statistics of the same rows and the same prior.
     """
     alive = sums.counts > 1e-9
     counts = torch.where(alive, sums.counts, 1.0)
-    old, _ = part.scales
+    old, _ = component.scales
     mean = torch.where(alive[:, None], sums.first / counts[:, None], old[:, 0])
     scatter = sums.second - counts.view(-1, 1, 1) * mean[:, :, None] * mean[:, None]
     scatter = torch.where(alive.view(-1, 1, 1), scatter, 0.0)
     total = (torch.where(alive, sums.counts, 0.0) + prior.spread_rows).view(-1, 1, 1)
-    covariance = _above((scatter + prior.spread_rows * prior.spread) / total, prior.floor)
+    covariance = _floored((scatter + prior.spread_rows * prior.spread) / total, prior.floor)
     weights = sums.counts + WEIGHT_ROWS
-    return with_numbers(part, sums.leaves, (weights / weights.sum()), mean, covariance, prior)
+    return with_numbers(component, sums.leaves, (weights / weights.sum()), mean, covariance, prior)
 
 
-def learned(prior: GaussianPrior, sums: GaussianStatistics) -> GaussianPrior:
-    """The prior with the spread of the rows of all units around the units' means.
+def learned_prior(prior: GaussianPrior, sums: GaussianStatistics) -> GaussianPrior:
+    """The prior whose spread is the pooled covariance of all rows around their units' means.
 
-    A mean takes a row of its unit's; a quarter of the rows are left at least.
+    The divisor is the number of rows less one for each unit's mean, and at least a quarter of
+    the rows.
     """
     counts = sums.counts.clamp_min(1e-9)
     mean = sums.first / counts[:, None]
@@ -173,49 +175,54 @@ def learned(prior: GaussianPrior, sums: GaussianStatistics) -> GaussianPrior:
 
 
 def with_numbers(
-    part: GaussianPart,
+    component: GaussianComponent,
     leaves: Tensor,
     weights: Tensor,
     mean: Tensor,
     covariance: Tensor,
     prior: GaussianPrior,
-) -> GaussianPart:
-    """A part with leaves of these statistics (1, S, K), and means and covariances of numbers.
+) -> GaussianComponent:
+    """The component with new leaves, weights, means and covariances.
 
     Parameters
     ----------
     leaves : Tensor (1, S, K)
+        Statistics of the leaves.
     weights : Tensor (K,)
     mean : Tensor (K, d)
+        Of the columns that are normal together.
     covariance : Tensor (K, d, d)
+    prior : GaussianPrior
+        Its pseudo-rows are added to the statistics of the leaves.
     """
-    inputs = part.circuit.inputs
+    inputs = component.circuit.inputs
     sums = leaves + prior.leaves.smoothing * prior.leaves.leaves
     variance = covariance.diagonal(dim1=1, dim2=2)
     moments = torch.stack([mean.T, (mean * mean + variance).T], dim=1)
-    position = {int(column): i for i, column in enumerate(part.columns)}
+    position = {int(column): i for i, column in enumerate(component.columns)}
     for group in inputs.groups:
         columns = group.columns[group.column_of].tolist()
-        mine = [i for i, column in enumerate(columns) if column in position]
-        if not mine:
+        normal = [i for i, column in enumerate(columns) if column in position]
+        if not normal:
             continue
-        values, counts = (found.clone() for found in group.unpack(sums))
-        numbers = values[mine, 2:3] if isinstance(group.family, Numeric) else counts[mine]
-        values[mine, :2] = numbers * moments[[position[columns[i]] for i in mine]]
+        values, counts = (unpacked.clone() for unpacked in group.unpack(sums))
+        numbers = counts[normal] if group.with_atoms is None else values[normal, 2:3]
+        values[normal, :2] = numbers * moments[[position[columns[i]] for i in normal]]
         group.pack(sums, values, counts)
-    packed = inputs.from_expectation(sums, part.parameters.leaves)
+    packed = inputs.from_expectation(sums, component.parameters.leaves)
     spread = variance.sqrt()
-    matrices = (1 - APART) * covariance / (spread[:, :, None] * spread[:, None])
-    matrices += APART * torch.eye(len(part.columns), dtype=matrices.dtype, device=matrices.device)
+    matrices = (1 - SHRINKAGE) * covariance / (spread[:, :, None] * spread[:, None])
+    identity = torch.eye(len(component.columns), dtype=matrices.dtype, device=matrices.device)
+    matrices += SHRINKAGE * identity
     parameters = Parameters(packed, (weights.view(1, 1, -1),))
-    return replace(part, parameters=parameters, matrices=matrices)
+    return replace(component, parameters=parameters, matrices=matrices)
 
 
-def _above(matrices: Tensor, floor: Tensor) -> Tensor:
-    """Covariances (K, d, d) whose eigenvalues, in units of the floor (d,), are at least one.
+def _floored(matrices: Tensor, floor: Tensor) -> Tensor:
+    """The likeliest covariances S >= diag(floor) for covariances A of rows, (K, d, d).
 
-    The likeliest of those: log det S + tr(S^-1 A) is least over S >= diag(floor) where the
-    eigenvalues of A in these units are raised to one.
+    log det S + tr(S^-1 A) is least where, in units of the floor (d,), the eigenvalues of A below
+    one are raised to one.
     """
     unit = floor.sqrt()
     scaled = matrices / (unit[:, None] * unit)
@@ -225,12 +232,15 @@ def _above(matrices: Tensor, floor: Tensor) -> Tensor:
     return torch.where((values[:, :1] < 1).unsqueeze(2), raised, scaled) * (unit[:, None] * unit)
 
 
-def log_prior(part: GaussianPart, prior: GaussianPrior) -> Tensor:
-    """What EM adds to the log-likelihood that it never lowers, (); for columns of numbers only."""
-    _, spread = part.scales
-    covariance = part.matrices * spread * spread.transpose(1, 2)
+def log_prior(component: GaussianComponent, prior: GaussianPrior) -> Tensor:
+    """Log prior density of the numbers' parameters, up to a constant, ().
+
+    If all columns are normal together, EM never lowers the log-likelihood plus this.
+    """
+    _, spread = component.scales
+    covariance = component.matrices * spread * spread.transpose(1, 2)
     solved = torch.linalg.solve(covariance, prior.spread.expand_as(covariance))
     of_numbers = torch.logdet(covariance) + solved.diagonal(dim1=1, dim2=2).sum(dim=1)
     total = -0.5 * prior.spread_rows * of_numbers.sum()
-    total += WEIGHT_ROWS * torch.log(part.parameters.sums[0]).sum()
+    total += WEIGHT_ROWS * torch.log(component.parameters.sums[0]).sum()
     return total

@@ -1,0 +1,61 @@
+"""What mixtures of Gaussians say of rows given their observed cells.
+
+Axes: B rows of a block, b selected rows, D columns, K units.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ..passes import Cells, pick
+from ..queries import Posterior, UnitMoments
+from . import gaussian_draws, gaussian_moments
+from .correlations import Numbers
+from .gaussian_units import GaussianUnits
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianPosterior(Posterior):
+    """The posterior from the rows' numbers, standardised in each unit.
+
+    Attributes
+    ----------
+    component : GaussianUnits
+    numbers : Numbers
+        Of the rows.
+    joint : Tensor (K, B)
+        Log of weight times density of every unit and row, without log h.
+    """
+
+    component: GaussianUnits
+    numbers: Numbers
+    joint: Tensor
+
+    @property
+    def log_density(self) -> Tensor:
+        """Log density of the observed cells of every row, (B,)."""
+        return torch.logsumexp(self.joint, dim=0) + self.numbers.statistics.log_base
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        """Posterior probabilities of the units, (1, K, B)."""
+        return torch.softmax(self.joint, dim=0).unsqueeze(0)
+
+    @property
+    def draw_rows(self) -> int:
+        """Rows that are drawn at once."""
+        return self.component.draw_rows
+
+    def draw(self, index: Tensor, generator: torch.Generator | None) -> Cells:
+        """All cells (b, D) of rows like selected ones (b,), drawn or most probable."""
+        unit = pick(self.probabilities[0].T[index], generator)
+        return gaussian_draws.draw(self.component, self.numbers.rows(index, unit), generator)
+
+    def moments(self, of_units: UnitMoments) -> tuple[Tensor, Tensor]:
+        """Means and variances of all columns given the observed cells, twice (B, D)."""
+        probabilities = self.probabilities[0]
+        return gaussian_moments.moments(
+            self.component, self.rows, self.numbers, probabilities, of_units
+        )

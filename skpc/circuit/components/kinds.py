@@ -1,0 +1,8 @@
+"""The kinds of components that a model can name; a new one adds a line."""
+
+from .gaussians import Gaussians
+from .latent_mixture import LatentMixture
+from .protocol import ComponentKind
+
+_KINDS: tuple[ComponentKind, ...] = (Gaussians(), LatentMixture())
+COMPONENTS: dict[str, ComponentKind] = {kind.name: kind for kind in _KINDS}

@@ -1,0 +1,103 @@
+"""What a mixture says of rows given their observed cells: one upward pass in each component.
+
+Axes: P components, n rows, B rows of a block, b of their draws, D columns.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .. import queries
+from ..passes import Cells, Space
+from ..queries import Posterior, UnitMoments
+from .component import Component
+
+
+@dataclass(frozen=True, eq=False)
+class MixturePosterior:
+    """All components given the observed cells of B rows.
+
+    Attributes
+    ----------
+    index : Tensor (B,)
+        Positions of the rows in the table of the query.
+    rows : Cells (B, D)
+        On the device of the components.
+    posteriors : list of Posterior
+        Of the components, P of them.
+    responsibilities : Tensor (P, B)
+        Posterior probability of every component.
+    """
+
+    index: Tensor
+    rows: Cells
+    posteriors: list[Posterior]
+    responsibilities: Tensor
+
+    def complete(self, times: int, generator: torch.Generator | None) -> Cells:
+        """Rows with their missing cells filled by one component each, (B * times, D).
+
+        Draws of a row are adjacent. Without a generator the likeliest component fills them with a
+        most probable state.
+        """
+        index = torch.arange(len(self.rows), device=self.rows.device).repeat_interleave(times)
+        if len(self.posteriors) == 1:
+            return self.posteriors[0].complete(index, generator)
+        chosen = self._components_of(index, generator)
+        atoms = self.posteriors[0].circuit.inputs.has_atoms
+        whole = Cells.empty(len(index), self.rows.n_columns, self.rows.device, atoms)
+        for i, posterior in enumerate(self.posteriors):
+            mine = torch.nonzero(chosen == i).flatten()
+            if len(mine):
+                whole.put(mine, posterior.complete(index[mine], generator))
+        return whole
+
+    def _components_of(self, index: Tensor, generator: torch.Generator | None) -> Tensor:
+        """A component for each of b rows, by their responsibilities; or the likeliest, (b,)."""
+        if generator is None:
+            return self.responsibilities.argmax(dim=0)[index]
+        shares = self.responsibilities[:, index].T
+        return torch.multinomial(shares, 1, generator=generator).squeeze(1)
+
+    def moments(self, of_units: Sequence[UnitMoments]) -> tuple[Tensor, Tensor]:
+        """Means and variances of all columns, twice (B, D), as `Posterior.moments`."""
+        pairs = zip(self.posteriors, of_units, strict=True)
+        answers = [posterior.moments(of_component) for posterior, of_component in pairs]
+        if len(answers) == 1:
+            return answers[0]
+        shares = self.responsibilities.unsqueeze(2)
+        means, variances = (torch.stack(m) for m in zip(*answers, strict=True))
+        mean = (shares * means).sum(dim=0)
+        # The sum of the variances within and between components cancels no digits.
+        variance = (shares * (variances + (means - mean) ** 2)).sum(dim=0)
+        return queries.with_evidence(self.rows, mean, variance)
+
+    def codes(self, n_codes: Sequence[int]) -> Tensor:
+        """Most probable code of every cell alone, (B, D), as `queries.likeliest_codes`."""
+        return queries.likeliest_codes(self.posteriors, self.responsibilities, n_codes)
+
+
+def observe(components: Sequence[Component], cells: Cells) -> Iterator[MixturePosterior]:
+    """The posteriors of a table's rows (n, D), block by block; each is used before the next."""
+    device = components[0].circuit.device
+    spaces = [Space() for _ in components]
+    for index in _blocks(components, cells):
+        rows = cells.rows(index).to(device)
+        posteriors = [c.observe(rows, space) for c, space in zip(components, spaces, strict=True)]
+        pairs = zip(components, posteriors, strict=True)
+        joint = torch.stack([c.log_weight + posterior.log_density for c, posterior in pairs])
+        responsibilities = torch.softmax(joint, dim=0)
+        yield MixturePosterior(index.to(device), rows, posteriors, responsibilities)
+
+
+def _blocks(components: Sequence[Component], cells: Cells) -> list[Tensor]:
+    """Positions of rows in blocks that every component has memory for; no block without rows."""
+    if not len(cells):
+        return []
+    blocks = [torch.arange(len(cells), device=cells.device)]
+    # A component that sorts rows sorts those of the whole table, before others divide it.
+    for component in sorted(components, key=lambda one: not one.sorts_rows):
+        blocks = [block[i] for block in blocks for i in component.blocks(cells.rows(block))]
+    return blocks

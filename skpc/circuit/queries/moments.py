@@ -1,0 +1,99 @@
+"""Conditional means and variances of all columns.
+
+Axes: B rows, D columns, F leaf regions, K units, m incidences.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..passes import Cells, Circuit, LeafGroup, Parameters
+from .piecewise import Pieces
+
+
+@dataclass(frozen=True)
+class UnitMoments:
+    """Moments of the values of all columns in every unit, the same for all rows.
+
+    Attributes
+    ----------
+    pieces : list of Pieces or None (D,)
+        Values of columns whose leaves model a map of them, on the circuit's device.
+    of_groups : list of (Tensor, Tensor)
+        Mean and mean square of every unit, twice (m, K), for each group of columns.
+    """
+
+    pieces: list[Pieces | None]
+    of_groups: list[tuple[Tensor, Tensor]]
+
+
+def unit_moments(
+    circuit: Circuit, parameters: Parameters, pieces: Sequence[Pieces | None] | None = None
+) -> UnitMoments:
+    """Moments of all columns in every unit; of the values where columns have pieces (D,)."""
+    moved = [p and p.to(circuit.device) for p in pieces or [None] * circuit.inputs.n_columns]
+    return UnitMoments(moved, [_of_group(g, parameters, moved) for g in circuit.inputs.groups])
+
+
+def _of_group(
+    group: LeafGroup, parameters: Parameters, pieces: Sequence[Pieces | None]
+) -> tuple[Tensor, Tensor]:
+    theta, _ = group.unpack(parameters.leaves)
+    mean, variance = group.family.moments(theta)
+    square = variance + mean**2
+    for position, column in enumerate(group.columns.tolist()):
+        of_column = pieces[column]
+        if of_column is not None:
+            incidences = group.column_of == position
+            moments_of_column = of_column.moments(group.family, theta[incidences])
+            mean[incidences], square[incidences] = moments_of_column
+    return mean, square
+
+
+def expected_moments(
+    circuit: Circuit, probabilities: Tensor, of_units: UnitMoments
+) -> tuple[Tensor, Tensor]:
+    """Mean and mean square of every column by the units' probabilities (F, K, B), twice (B, D)."""
+    both = probabilities.new_empty((2, probabilities.shape[2], circuit.inputs.n_columns))
+    for group, (mean, square) in zip(circuit.inputs.groups, of_units.of_groups, strict=True):
+        expected = expected_values(group, torch.stack([mean, square], dim=1), probabilities)
+        both[:, :, group.columns] = expected.permute(1, 2, 0)
+    return both[0], both[1]
+
+
+def expected_values(group: LeafGroup, values: Tensor, probabilities: Tensor) -> Tensor:
+    """Expectations over the units of a group's columns.
+
+    Parameters
+    ----------
+    group : LeafGroup
+        Of c columns.
+    values : Tensor (m, v, K)
+        In every unit of every incidence.
+    probabilities : Tensor (F, K, B)
+        Posterior probabilities of the units; 0 where a region is not a row's.
+
+    Returns
+    -------
+    Tensor (c, v, B)
+    """
+    if len(probabilities) == 1:
+        # A product mixture may have very many units: they are not copied for every column.
+        of_incidences = torch.matmul(values, probabilities[0])
+    else:
+        of_incidences = torch.bmm(values, probabilities[group.region_of])
+    columns = of_incidences.new_zeros((len(group.columns), *of_incidences.shape[1:]))
+    return columns.index_add_(0, group.column_of, of_incidences)
+
+
+def centred(mean: Tensor, square: Tensor) -> Tensor:
+    """Variances from means and mean squares."""
+    return (square - mean * mean).clamp_min(0.0)
+
+
+def with_evidence(rows: Cells, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and variances, twice (B, D), where an observed cell has its number and variance 0."""
+    observed = rows.observed
+    return torch.where(observed, rows.values, mean), torch.where(observed, 0.0, variance)
