@@ -1,12 +1,12 @@
-"""Shapes of columns of numbers: atoms, and an invertible map of all other numbers.
+"""Shapes of columns of numbers: atoms, and a piecewise-linear transform of all other numbers.
 
 Axes: n rows, D columns, d distinct values, m atoms, k knots.
 
 An atom is a value v that stands for its cell, the numbers at most half a width from v. All
-other numbers are mapped to roughly normal ones: the cells are cut out, the rest is moved
-together, and the result goes through a continuous piecewise linear map. Both steps are
+other numbers are mapped to roughly normal ones: the cells are cut out, what is left is moved
+together, and the result goes through a continuous piecewise-linear map. Both steps are
 invertible, so the density of a number is that of its image times the slope of the map, the
-density in a cell is the atom's probability over the width, and the whole integrates to one.
+density in a cell is the atom's probability over the width, and all of it adds to one.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..circuit.leaves.gaussian import FARTHEST
-from ..circuit.leaves.numeric import ATOM
-
 Floats = NDArray[np.float64]
+# Atom codes of cells: 0 where a cell is not an atom, i + 1 at atom i of its column.
+Atoms = NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Shape:
     width : float
         Width of their cells; cells do not overlap.
     knots, levels : tuple of float (k,)
-        Where the map bends, after the cells were cut out, and the normal numbers there; both
-        ascend. Beyond the outer knots the map goes on straight.
+        Bends of the map, after the cells were cut out, and the normal numbers there; both
+        ascend. Beyond the outer knots the map continues in a straight line.
     resolution : float
         Mean distance of neighbouring values after the map where values lie on a grid, else 0.
     """
@@ -51,20 +50,20 @@ class Shape:
 
     def state(self) -> dict[str, Any]:
         """Lists and numbers, for files."""
-        found = asdict(self)
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in found.items()}
+        fields = asdict(self).items()
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in fields}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """The shape that `state` was made of."""
-        found: dict[str, Any] = {
+        """The shape from what `state` returned."""
+        fields: dict[str, Any] = {
             name: tuple(v) if isinstance(v, list) else v for name, v in state.items()
         }
-        return cls(**found)
+        return cls(**fields)
 
     @property
     def edges(self) -> Floats:
-        """Where the cells were cut out, in the numbers that are left (m,)."""
+        """Positions of the cuts among the numbers that are left, (m,)."""
         return np.array(self.atoms) - self.width * (np.arange(len(self.atoms)) + 0.5)
 
     @cached_property
@@ -86,24 +85,23 @@ class Shape:
         with np.errstate(invalid="ignore"):
             return position, np.abs(u - atoms[position]) <= 0.5 * self.width
 
-    def encode(self, u: Floats) -> tuple[Floats, Floats]:
-        """As `Maps.encode`, of one column (n,)."""
-        z, log_slope = self.maps.encode(u[:, None])
-        return z[:, 0], log_slope[:, 0]
+    def encode(self, u: Floats) -> tuple[Floats, Atoms, Floats]:
+        """`Maps.encode` of this column alone, (n,)."""
+        z, atoms, log_slope = self.maps.encode(u[:, None])
+        return z[:, 0], atoms[:, 0], log_slope[:, 0]
 
-    def decode(self, z: Floats) -> tuple[NDArray[np.intp], Floats]:
-        """Which atom every code is, -1 for numbers, and the standardised values, both (n,)."""
-        atom = np.rint(np.nan_to_num(z) / ATOM).astype(np.intp) - 1
-        y = self._uncurve(np.where(atom >= 0, 0.0, z))
+    def decode(self, z: Floats, atoms: Atoms) -> Floats:
+        """Standardised values of normal numbers and atoms, all (n,)."""
+        y = self._uncurve(z)
         u = y + self.width * np.searchsorted(self.edges, y, side="right")
         if self.atoms:
-            u = np.where(atom >= 0, np.array(self.atoms)[np.maximum(atom, 0)], u)
-        return atom, u
+            u = np.where(atoms > 0, np.array(self.atoms)[np.maximum(atoms - 1, 0)], u)
+        return u
 
     def _uncurve(self, z: Floats) -> Floats:
         """The map backwards, with the cells still cut out."""
         knots, levels = np.array(self.knots), np.array(self.levels)
-        # Of the inner levels alone: beyond the outer ones the first and last pieces go on.
+        # The outer levels are left out: beyond them the first and the last piece continue.
         segment = np.searchsorted(levels[1:-1], z)
         return knots[segment] + (z - levels[segment]) / self.slopes[segment]
 
@@ -119,7 +117,7 @@ class Shape:
         knots, levels = np.array(self.knots), np.array(self.levels)
         cuts = self.maps.bend(self.edges[:, None])[0][:, 0]
         breaks = np.sort(np.concatenate([levels[1:-1], cuts]))
-        # A point of each piece tells its segment and how many cells lie below.
+        # The start of each piece determines its segment and how many cells lie below it.
         ends = np.concatenate([[-np.inf], breaks, [np.inf]])
         segment = np.clip(
             np.searchsorted(levels, ends[:-1], side="right") - 1, 0, len(self.slopes) - 1
@@ -130,30 +128,29 @@ class Shape:
 
 
 class Maps:
-    """The maps of several columns, which are asked together: one row takes as few calls as many.
+    """The maps of several columns, applied together: one row takes no more calls than many.
 
     Parameters
     ----------
     shapes : sequence of Shape or None (D,)
-        None: numbers stay as they are.
+        None for a column whose numbers are not mapped.
     """
 
     def __init__(self, shapes: Sequence[Shape | None]) -> None:
-        # From zero on, so that a straight line keeps the digits of numbers near zero.
+        # Knots at 0 and 1, so that a straight line keeps the digits of numbers near zero.
         line = Shape(knots=(0.0, 1.0), levels=(0.0, 1.0))
         bent = [shape or line for shape in shapes]
         self._inner = [np.array(shape.knots[1:-1]) for shape in bent]
         # Pieces of all columns one after the other.
         self._first = np.cumsum([0, *(len(shape.slopes) for shape in bent[:-1])])
-        self._knots = _joined([shape.knots[:-1] for shape in bent])
-        self._levels = _joined([shape.levels[:-1] for shape in bent])
-        self._slopes = _joined([shape.slopes for shape in bent])
+        self._knots = _concatenated([shape.knots[:-1] for shape in bent])
+        self._levels = _concatenated([shape.levels[:-1] for shape in bent])
+        self._slopes = _concatenated([shape.slopes for shape in bent])
         self._log_slopes = np.log(self._slopes)
-        self._farthest = np.array([FARTHEST if shape else np.inf for shape in shapes])
         self._with_atoms = [(j, shape) for j, shape in enumerate(bent) if shape.atoms]
 
-    def encode(self, u: Floats) -> tuple[Floats, Floats]:
-        """Codes of atoms or normal numbers, and the log of the density's factor.
+    def encode(self, u: Floats) -> tuple[Floats, Atoms, Floats]:
+        """Normal numbers or atoms, and the log of the density's factor.
 
         Parameters
         ----------
@@ -162,33 +159,35 @@ class Maps:
 
         Returns
         -------
-        z, log_slope : ndarray (n, D)
+        z : ndarray (n, D)
+            Normal numbers, 0 at atoms; NaN where missing.
+        atoms : ndarray of int16 (n, D)
+            i + 1 at atom i of the column, 0 elsewhere.
+        log_slope : ndarray (n, D)
             NaN where missing.
         """
         y = u.copy() if self._with_atoms else u
         for j, shape in self._with_atoms:
             y[:, j] -= shape.width * np.searchsorted(np.array(shape.atoms), u[:, j])
         z, piece = self.bend(y)
-        z = np.minimum(np.maximum(z, -self._farthest), self._farthest)
-        log_slope = self._log_slopes[piece]
+        log_slope, atoms = self._log_slopes[piece], np.zeros(u.shape, dtype=np.int16)
         for j, shape in self._with_atoms:
             nearest, inside = shape.nearest(u[:, j])
-            z[inside, j] = (nearest[inside] + 1) * ATOM
+            z[inside, j], atoms[inside, j] = 0.0, nearest[inside] + 1
             log_slope[inside, j] = -np.log(shape.width or 1.0)
-        missing = np.isnan(u)
-        z[missing] = log_slope[missing] = np.nan
-        return z, log_slope
+        log_slope[np.isnan(u)] = np.nan
+        return z, atoms, log_slope
 
     def bend(self, y: Floats) -> tuple[Floats, NDArray[np.intp]]:
-        """The piecewise linear maps, and the piece of each number, cells cut out, (n, D)."""
+        """The piecewise-linear maps of numbers with cells cut out, and their pieces, (n, D)."""
         piece = np.empty(y.shape, dtype=np.intp)
         for j, inner in enumerate(self._inner):
-            # Of the inner knots alone: beyond the outer ones the first and last pieces go on.
+            # The outer knots are left out: beyond them the first and the last piece continue.
             piece[:, j] = inner.searchsorted(y[:, j])
         piece += self._first
         return self._levels[piece] + (y - self._knots[piece]) * self._slopes[piece], piece
 
 
-def _joined(parts: Sequence[Any]) -> Floats:
-    """Numbers one after the other, of no parts as well."""
-    return np.concatenate([np.empty(0), *parts])
+def _concatenated(arrays: Sequence[Any]) -> Floats:
+    """One array of floats of any number of arrays, also of none."""
+    return np.concatenate([np.empty(0), *arrays])

@@ -10,45 +10,47 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from .frames import RawColumn
 from .piecewise import Shape
+from .raw import RawColumn
 
 Floats = NDArray[np.float64]
 
-# A value can be an atom if it holds so many rows; those with the most rows come first.
+# Rows that a value needs to be an atom, and the largest number of atoms; those with the most rows
+# come first.
 ATOM_ROWS = 10
 MAX_ATOMS = 64
 
-# It is one where its rows are so many times as dense as those around it, or if the column has
-# so few places.
+# A value is an atom where its rows are this many times as dense as those around it. In a column
+# with at most this many values on its grid, and enough rows for each, all values are atoms.
 ATOM_EXCESS = 8.0
-FEW_PLACES = 16
+ATOM_VALUES = 16
 
-# Numbers of inner knots that are tried; each must have so many rows.
+# Numbers of inner knots that are tried, and the rows that each knot needs.
 KNOTS = (2, 4, 8, 16, 32)
 ROWS_A_KNOT = 10
 
-# What a knot must gain, in log(rows): twice the price of the Bayesian information criterion
-# for its two coordinates, since a bend that is wrong costs much and one too few little.
+# Log-likelihood that a knot must gain, in units of log(rows): twice the penalty of the Bayesian
+# information criterion for its two coordinates, since a wrong bend costs more than a missing one.
 PRICE = 2.0
 
-# Gaps between values that are whole multiples of one step, up to this error, are a grid.
+# Largest error of gaps between values as integer multiples of a grid step.
 GRID_ERROR = 1e-2
 
-# Width of a cell off any grid, as a share of the middle 80 % of rows: an atom is then no denser
-# than a Gaussian leaf at the default floor of its variance. Least distance of knots, likewise.
+# Width of an atom's cell in a column without a grid, as a share of the range of the middle 80 % of
+# rows: the atom is then no denser than a Gaussian leaf at the default floor of its variance. The
+# least distance of knots is a share of that range as well.
 CELL = 0.03
 KNOT_DISTANCE = 1e-4
 
-# Rows that a shape is found from, at most.
+# Most rows from which a shape is chosen.
 MOST_ROWS = 200_000
 
 
 def row_weight(raws: list[RawColumn], weights: Floats) -> float:
     """The weight that counts as one row: the lower quartile of those of different rows.
 
-    Weights count rows, and their unit does not matter: so a table that is given twice, or
-    with weights of 2 or 1/2, must get the shapes of the table itself.
+    The unit of the weights does not matter: a table in which every row is repeated, or has the
+    weight 2 or 1/2, must have the shapes of the table itself.
     """
     key = np.zeros(len(weights), dtype=np.uint64)
     for raw in raws:
@@ -60,7 +62,7 @@ def row_weight(raws: list[RawColumn], weights: Floats) -> float:
             # Adding 0 makes -0 and 0 alike.
             cells = (raw.values + 0.0).view(np.int64)
         bits = np.where(raw.missing, 1, cells).view(np.uint64)
-        # Wraps around: a hash, in which different rows hardly ever meet.
+        # A hash of the row, by products that overflow; different rows hardly ever share one.
         key = (key ^ bits) * np.uint64(0x9E3779B97F4A7C15)
         key ^= key >> np.uint64(29)
     _, index = np.unique(key, return_inverse=True)
@@ -80,13 +82,13 @@ def find_shape(u: Floats, x: Floats, weights: Floats) -> Shape:
     Returns
     -------
     Shape
-        That of a Gaussian, if nothing speaks for another one.
+        Without atoms and bends, as for a Gaussian, unless the likelihood is in favour of them.
     """
     if len(u) < 2:
         return Shape()
     if len(u) > MOST_ROWS:
-        some = _some_rows(u)
-        u, x, weights = u[some], x[some], weights[some]
+        sampled = _sampled_rows(u)
+        u, x, weights = u[sampled], x[sampled], weights[sampled]
     u, first, index = np.unique(u, return_index=True, return_inverse=True)
     rows = np.bincount(index, weights).astype(np.float64)
     step = grid_step(u)
@@ -99,12 +101,12 @@ def find_shape(u: Floats, x: Floats, weights: Floats) -> Shape:
     y = u[free] - width * np.searchsorted(atoms, u[free])
     knots, levels = find_knots(y, rows[free])
     values = tuple(x[first][chosen].tolist())
-    found = Shape(values, cells.atoms, width, tuple(knots.tolist()), tuple(levels.tolist()))
-    return replace(found, resolution=_resolution(found, u[free], rows[free], step))
+    shape = Shape(values, cells.atoms, width, tuple(knots.tolist()), tuple(levels.tolist()))
+    return replace(shape, resolution=_resolution(shape, u[free], rows[free], step))
 
 
-def _some_rows(u: Floats) -> NDArray[np.intp]:
-    """Random rows of a large column, the same every time, and its least and largest value."""
+def _sampled_rows(u: Floats) -> NDArray[np.intp]:
+    """Random rows of a large column (always the same), and its least and largest value."""
     random = np.random.default_rng(0)
     chosen = random.choice(len(u), MOST_ROWS, replace=False, shuffle=False)
     return np.concatenate([chosen, [u.argmin(), u.argmax()]])
@@ -112,34 +114,34 @@ def _some_rows(u: Floats) -> NDArray[np.intp]:
 
 def _stand_out(u: Floats, rows: Floats, step: float, width: float) -> NDArray[np.bool_]:
     """Which distinct values are atoms, (d,)."""
-    if step and u[-1] - u[0] < (FEW_PLACES - 0.5) * step and rows.sum() >= ATOM_ROWS * len(u):
+    if step and u[-1] - u[0] < (ATOM_VALUES - 0.5) * step and rows.sum() >= ATOM_ROWS * len(u):
         return np.ones(len(u), dtype=bool)
-    often = np.flatnonzero(rows >= ATOM_ROWS)
-    often = often[np.argsort(-rows[often], kind="stable")][: 4 * MAX_ATOMS]
-    found = [i for i in often if _excess(u, rows, i, width) >= ATOM_EXCESS]
+    frequent = np.flatnonzero(rows >= ATOM_ROWS)
+    frequent = frequent[np.argsort(-rows[frequent], kind="stable")][: 4 * MAX_ATOMS]
+    dense = [i for i in frequent if _excess(u, rows, i, width) >= ATOM_EXCESS]
     chosen = np.zeros(len(u), dtype=bool)
-    chosen[found[:MAX_ATOMS]] = True
+    chosen[dense[:MAX_ATOMS]] = True
     return chosen
 
 
 def _excess(u: Floats, rows: Floats, i: Any, width: float) -> float:
-    """How many times as dense the rows of value i are as the next so many other rows."""
+    """Density of the rows of value i over the density of as many rows of the nearest values."""
     order = np.argsort(np.abs(u - u[i]), kind="stable")[1:]
     if not len(order):
         return np.inf
     others = np.cumsum(rows[order])
     last = min(int(np.searchsorted(others, rows[i])), len(order) - 1)
     reach = np.abs(u[order[last]] - u[i])
-    # A window that leaves the column's range is as long as its part inside.
+    # Only that length of the window counts which lies inside the column's range.
     length = min(u[-1], u[i] + reach) - max(u[0], u[i] - reach)
     return float(rows[i] / others[last] * length / width)
 
 
 def _resolution(shape: Shape, u: Floats, rows: Floats, step: float) -> float:
-    """Width of a step of the column's grid after the map: its mean over the rows."""
+    """Mean width, over the rows, of a step of the column's grid after the map."""
     if not step or not len(u):
         return 0.0
-    return float(np.average(step * np.exp(shape.encode(u)[1]), weights=rows))
+    return float(np.average(step * np.exp(shape.encode(u)[2]), weights=rows))
 
 
 def grid_step(u: Floats) -> float:
@@ -150,8 +152,8 @@ def grid_step(u: Floats) -> float:
     gaps = np.diff(u)
     if not len(gaps) or gaps.min() < 1e-9 * (u[-1] - u[0]):
         return 0.0
-    for parts in (1, 2, 3, 5):
-        multiples = gaps * (parts / gaps.min())
+    for divisor in (1, 2, 3, 5):
+        multiples = gaps * (divisor / gaps.min())
         if (np.abs(multiples - np.rint(multiples)) <= GRID_ERROR).all():
             # The mean over the whole range has less rounding than one gap.
             return float((u[-1] - u[0]) / np.rint(multiples).sum())
@@ -164,13 +166,13 @@ def _quantiles(u: Floats, rows: Floats, shares: Floats) -> Floats:
 
 
 def _spread(u: Floats, rows: Floats) -> float:
-    """The middle 80 % of the rows; of all of them if these are one value."""
+    """Range of the middle 80 % of the rows; of all rows if these have one value."""
     low, high = _quantiles(u, rows, np.array([0.1, 0.9]))
     return float(high - low) or float(u[-1] - u[0])
 
 
 def find_knots(y: Floats, rows: Floats) -> tuple[Floats, Floats]:
-    """Knots of a map to normal numbers, as many as the likelihood of the column asks for.
+    """Knots of a map to normal numbers; their number is chosen by penalised likelihood.
 
     Parameters
     ----------
@@ -191,18 +193,18 @@ def find_knots(y: Floats, rows: Floats) -> tuple[Floats, Floats]:
     for count in KNOTS:
         if n < ROWS_A_KNOT * count or len(y) < 2 * count:
             break
-        found = _bent(y, rows, count)
-        if len(found[0]) < 3:
+        bent = _bent(y, rows, count)
+        if len(bent[0]) < 3:
             continue
-        gain = log_likelihood(y, rows, *found) - PRICE * count * np.log(n)
+        gain = log_likelihood(y, rows, *bent) - PRICE * count * np.log(n)
         if gain > highest:
-            best, highest = found, gain
+            best, highest = bent, gain
     return best
 
 
 def log_likelihood(y: Floats, rows: Floats, knots: Floats, levels: Floats) -> float:
-    """Of rows that are standard normal after the map, up to a constant."""
-    z, log_slope = Shape(knots=tuple(knots), levels=tuple(levels)).encode(y)
+    """Log-likelihood of rows that are standard normal after the map, up to a constant."""
+    z, _, log_slope = Shape(knots=tuple(knots), levels=tuple(levels)).encode(y)
     return float(rows @ (log_slope - 0.5 * z * z))
 
 
@@ -217,7 +219,7 @@ def _line(y: Floats, rows: Floats) -> tuple[Floats, Floats]:
 
 
 def _bent(y: Floats, rows: Floats, count: int) -> tuple[Floats, Floats]:
-    """Extremes and `count` quantiles between them, at their normal scores."""
+    """Knots at the extremes and at `count` quantiles between them; levels are normal scores."""
     n = rows.sum()
     outer, inner = -ndtri(0.5 / n), -ndtri(min(0.4, ROWS_A_KNOT / n))
     levels = np.linspace(-inner, inner, count)

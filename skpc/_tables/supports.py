@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .frames import RawColumn
+from .raw import RawColumn
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Counts beyond are not told apart by floats.
+# Larger integers are not all distinct as floats.
 LARGEST_COUNT = 2.0**53
 
 
@@ -26,16 +26,13 @@ class Support:
     Attributes
     ----------
     accepts : callable
-        Numbers (n,) to a mask (n,); NaN to anything.
+        Numbers (n,) to the mask of those in the set (n,); any value for NaN.
     words : str
         The set, as a message names it.
-    has_mean_one : bool
-        Whether a column is divided by its mean.
     """
 
     accepts: Callable[[Floats], Mask]
     words: str
-    has_mean_one: bool = False
 
 
 def _is_count(x: Floats) -> Mask:
@@ -45,8 +42,8 @@ def _is_count(x: Floats) -> Mask:
 SUPPORTS: dict[str, Support] = {
     "counts": Support(_is_count, "the whole numbers 0, 1, 2, ..."),
     "trials": Support(_is_count, "whole numbers from 0"),
-    "nonnegative": Support(lambda x: x >= 0, "zero and positive numbers", True),
-    "positive": Support(lambda x: x > 0, "positive numbers", True),
+    "nonnegative": Support(lambda x: x >= 0, "zero and positive numbers"),
+    "positive": Support(lambda x: x > 0, "positive numbers"),
     "unit": Support(lambda x: (x > 0) & (x < 1), "numbers above 0 and below 1"),
 }
 
@@ -92,10 +89,10 @@ def scales(
     Returns
     -------
     dict
-        "largest" of trials; "scale", the mean, of positive columns; and "variance", what
-        the floor of a leaf's variance is a share of: that of the scaled column, between 0
-        and 1 as a share of m (1 - m). As a power of ten, so that columns share leaves, at
-        most 1; 1 for constant columns.
+        "largest" of trials; "scale", the mean, of positive columns; and "variance", of which
+        the floor of a leaf's variance is a share: the variance of the scaled column, or for
+        numbers between 0 and 1 its ratio to m (1 - m), m the mean. It is rounded down to a power
+        of ten, so that columns share leaves, and is at most 1; it is 1 for constant columns.
     """
     if support == "trials":
         return {"largest": int(values.max(initial=1)) if n_trials is None else int(n_trials)}
@@ -114,7 +111,7 @@ def scales(
 
 
 def _power_of_ten(variance: float) -> float:
-    """The power of ten below, between 1e-16 and 1; a variance of rounding is that of a constant."""
+    """The power of ten below, between 1e-16 and 1; 1 for a variance at the level of rounding."""
     if variance <= 1e-28:
         return 1.0
     return float(10.0 ** np.floor(np.log10(np.clip(variance, 1e-16, 1.0))))

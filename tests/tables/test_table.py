@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skpc._tables.columns import describe
-from skpc._tables.frames import read_columns
-from skpc._tables.table import Encoded, Table
+from skpc._tables import Encoded, Table, describe, read_table
 
 ROUNDS = settings(max_examples=100, deadline=None, derandomize=True)
 SUPPORTS = {"gaussian": "real", "numeric": "real", "bernoulli": "binary", "categorical": "codes"}
@@ -18,12 +16,12 @@ SUPPORTS = {"gaussian": "real", "numeric": "real", "bernoulli": "binary", "categ
 def table_of(X, families, weights=None):
     """A table described by all rows of X."""
     weights = np.ones(len(X)) if weights is None else weights
-    raws = read_columns(X)
+    raw = read_table(X)
     columns = [
-        describe(raw, family, SUPPORTS[family], weights, found=False)
-        for raw, family in zip(raws, families, strict=True)
+        describe(column, family, SUPPORTS[family], weights)
+        for column, family in zip(raw.columns, families, strict=True)
     ]
-    return Table(columns, "array", None), raws
+    return Table(columns, "array", None), raw
 
 
 @st.composite
@@ -42,14 +40,13 @@ def mixed(draw):
 @ROUNDS
 @given(mixed())
 def test_encoding_round_trip(X):
-    table, raws = table_of(X, ["gaussian", "bernoulli", "categorical"])
-    encoded = table.encode(raws)
-    assert_array_equal(encoded.missing, np.isnan(X))
+    table, raw = table_of(X, ["gaussian", "bernoulli", "categorical"])
+    encoded = table.encode(raw)
     assert_array_equal(np.isnan(encoded.z), np.isnan(X))
     assert not encoded.unseen.any()
     for j in range(3):
         seen = ~np.isnan(X[:, j])
-        back = table.decode_column(j, encoded.z[seen, j]).astype(float)
+        back = table.decode_column(j, encoded.z[seen, j], None).astype(float)
         size = np.abs(X[seen, j]).max()
         assert_allclose(back, X[seen, j], rtol=1e-12, atol=1e-12 * size)
     codes = encoded.z[~np.isnan(X[:, 2]), 2]
@@ -59,8 +56,8 @@ def test_encoding_round_trip(X):
 @ROUNDS
 @given(mixed())
 def test_standardised_numbers(X):
-    table, raws = table_of(X[:, :1], ["gaussian"])
-    z = table.encode(raws).z
+    table, raw = table_of(X[:, :1], ["gaussian"])
+    z = table.encode(raw).z
     column = table.columns[0]
     assert column.scale > 0
     assert np.isfinite([column.shift, column.scale]).all()
@@ -69,22 +66,22 @@ def test_standardised_numbers(X):
         assert_allclose(np.nanmean(z), 0.0, atol=1e-9)
         assert_allclose(np.nanstd(z), 1.0, rtol=1e-9)
     assert_allclose(
-        table.log_jacobian(table.encode(raws)), -np.log(column.scale) * ~np.isnan(X[:, 0])
+        table.log_jacobian(table.encode(raw)), -np.log(column.scale) * ~np.isnan(X[:, 0])
     )
 
 
 @ROUNDS
 @given(mixed(), st.integers(0, 2**31 - 1))
 def test_fill_touches_missing_cells_only(X, seed):
-    table, raws = table_of(X, ["gaussian", "bernoulli", "categorical"])
+    table, raw = table_of(X, ["gaussian", "bernoulli", "categorical"])
     rng = np.random.RandomState(seed)
     n_codes = len(table.columns[2].categories)
     n = len(X)
     z = np.column_stack([rng.normal(size=n), rng.randint(2, size=n), rng.randint(n_codes, size=n)])
-    filled = table.fill(X, raws, z)
+    filled = table.fill(X, raw, z, None)
     seen = ~np.isnan(X)
     assert_array_equal(filled[seen], X[seen])
-    expected = table.rows(z)
+    expected = table.rows(z, None)
     assert_array_equal(filled[~seen], expected[~seen])
 
 
@@ -93,19 +90,20 @@ def test_blocks_of_a_long_table_are_encoded_alike():
     X = np.column_stack([random.normal(size=9000), random.randint(2, size=9000)])
     X = np.column_stack([X, random.gamma(2.0, size=9000)])
     X[random.random_sample(X.shape) < 0.1] = np.nan
-    table, raws = table_of(X, ["numeric", "bernoulli", "gaussian"])
-    whole = table.encode(raws)
+    table, raw = table_of(X, ["numeric", "bernoulli", "gaussian"])
+    whole = table.encode(raw)
     for rows in (slice(0, 10), slice(4090, 4100), slice(8999, 9000)):
-        part = table.encode([raw.rows(rows) for raw in raws])
-        for found, expected in zip(vars(part).values(), vars(whole).values(), strict=True):
-            assert_array_equal(found, expected[rows])
+        block = table.encode(raw.rows(rows))
+        assert_array_equal(block.z, whole.z[rows])
+        assert_array_equal(block.log_slope, whole.log_slope[rows])
+        assert_array_equal(block.unseen, whole.unseen[rows])
     z, column = whole.z[:, 2], table.columns[2]
     assert_allclose(column.shift + column.scale * z, X[:, 2], rtol=1e-12)
 
 
 def test_infinity_is_refused_by_its_column():
     table, _ = table_of(np.zeros((4, 3)), ["gaussian", "bernoulli", "numeric"])
-    rows = read_columns(np.array([[0.0, 1.0, 2.0], [0.0, 1.0, -np.inf]]))
+    rows = read_table(np.array([[0.0, 1.0, 2.0], [0.0, 1.0, -np.inf]]))
     with pytest.raises(ValueError, match=r"Column 2 contains infinity \(row 1\)"):
         table.encode(rows)
 
@@ -113,10 +111,10 @@ def test_infinity_is_refused_by_its_column():
 @pytest.mark.parametrize("scale", [1e-300, 1e-12, 1.0, 1e12, 1e200])
 def test_scales_neither_overflow_nor_vanish(scale):
     values = scale * np.array([[1.0], [2.0], [4.0]])
-    table, raws = table_of(values, ["gaussian"])
+    table, raw = table_of(values, ["gaussian"])
     assert_allclose(table.columns[0].shift, scale * 7 / 3)
     assert_allclose(table.columns[0].scale, scale * np.std([1, 2, 4]))
-    assert_allclose(table.encode(raws).z.mean(), 0.0, atol=1e-12)
+    assert_allclose(table.encode(raw).z.mean(), 0.0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("value", "scale"), [(5.0, 5.0), (-2.0, 2.0), (0.0, 1.0), (1e-9, 1e-9)])
@@ -144,19 +142,18 @@ def test_category_never_seen():
     (column,) = table.columns
     assert column.categories == (1.0, 2.0)
     assert column.unseen == 2 * 3 / (3 * 3 + 3 + 2 * 2)
-    encoded = table.encode(read_columns(np.array([[2.0], [9.0], [np.nan]])))
+    encoded = table.encode(read_table(np.array([[2.0], [9.0], [np.nan]])))
     assert_array_equal(encoded.z, [[1.0], [np.nan], [np.nan]])
     assert_array_equal(encoded.unseen, [[False], [True], [False]])
-    assert_array_equal(encoded.missing, [[False], [False], [True]])
     assert_allclose(table.log_jacobian(encoded), np.log([10 / 16, 6 / 16, 1.0]))
 
 
 def test_categories_are_sorted_and_may_be_of_several_types():
     X = np.array([["b"], [3], ["a"], [None], [1.5]], dtype=object)
-    table, raws = table_of(X, ["categorical"])
+    table, raw = table_of(X, ["categorical"])
     assert set(table.columns[0].categories) == {"a", "b", 3, 1.5}
-    encoded = table.encode(raws)
-    back = table.decode_column(0, encoded.z[[0, 1, 2, 4], 0])
+    encoded = table.encode(raw)
+    back = table.decode_column(0, encoded.z[[0, 1, 2, 4], 0], None)
     assert back.tolist() == ["b", 3, "a", 1.5]
     words, _ = table_of(np.array([["b"], ["c"], ["a"]], dtype=object), ["categorical"])
     assert words.columns[0].categories == ("a", "b", "c")
@@ -164,22 +161,41 @@ def test_categories_are_sorted_and_may_be_of_several_types():
 
 def test_only_keeps_columns():
     encoded = Encoded(
-        np.array([[1.0, np.nan], [3.0, 4.0]]),
-        np.zeros((2, 2), dtype=bool),
+        np.array([[1.0, np.nan], [0.0, 4.0]]),
+        np.array([[0, 0], [2, 0]], dtype=np.int16),
         np.array([[False, True], [False, False]]),
         np.array([[0.5, 0.0], [0.5, 1.0]]),
     )
     one = encoded.only(np.array([True, False]))
-    assert_array_equal(one.z, [[1.0, np.nan], [3.0, np.nan]])
-    assert_array_equal(one.missing, [[False, True], [False, True]])
+    assert_array_equal(one.z, [[1.0, np.nan], [0.0, np.nan]])
+    assert_array_equal(one.atoms, encoded.atoms)
     assert not one.unseen.any()
     assert_array_equal(one.log_slope, [[0.5, 0.0], [0.5, 0.0]])
+    other = encoded.only(np.array([False, True]))
+    assert_array_equal(other.z, [[np.nan, np.nan], [np.nan, 4.0]])
+    assert not other.atoms.any()
+
+
+def test_atoms_stand_beside_the_numbers():
+    random = np.random.RandomState(0)
+    X = np.where(random.uniform(size=(400, 1)) < 0.5, 3.0, random.normal(size=(400, 1)))
+    X[7] = np.nan
+    table, raw = table_of(X, ["numeric"])
+    encoded = table.encode(raw)
+    assert_array_equal(encoded.atoms, X == 3.0)
+    assert_array_equal(np.isnan(encoded.z), np.isnan(X))
+    assert_array_equal(encoded.z[encoded.atoms > 0], 0.0)
+    seen = ~np.isnan(X[:, 0])
+    back = table.decode_column(0, encoded.z[seen, 0], encoded.atoms[seen, 0])
+    assert_allclose(back, X[seen, 0], rtol=1e-12, atol=1e-12)
+    assert_array_equal(back[X[seen, 0] == 3.0], 3.0)
+    assert_array_equal(np.argsort(table.ordered(encoded)[seen, 0]), np.argsort(X[seen, 0]))
 
 
 def test_integers_of_a_filled_column_are_whole():
     X = np.array([[1], [2], [6]])
     table, _ = table_of(X, ["gaussian"])
     holes = np.array([[1.0], [np.nan], [6.0]])
-    filled = table.fill(holes, read_columns(holes), np.array([[0.0], [0.37], [0.0]]))
+    filled = table.fill(holes, read_table(holes), np.array([[0.0], [0.37], [0.0]]), None)
     assert filled[1, 0] == np.rint(3.0 + 0.37 * np.std([1, 2, 6]))
     assert filled.dtype == np.float64

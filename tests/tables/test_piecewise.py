@@ -6,12 +6,11 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from skpc._tables.frames import read_columns
+from skpc._tables import read_table, row_weight
 from skpc._tables.piecewise import Maps, Shape
-from skpc._tables.shapes import find_knots, find_shape, grid_step, row_weight
+from skpc._tables.shapes import find_knots, find_shape, grid_step
 from skpc.circuit.leaves import Gaussian, Numeric
-from skpc.circuit.leaves.numeric import ATOM
-from skpc.circuit.queries.piecewise import Pieces
+from skpc.circuit.queries import Pieces
 
 SHAPES = {
     "line": Shape(knots=(-0.5, 2.0), levels=(-1.0, 1.0)),
@@ -34,10 +33,9 @@ def density(shape, x, mean=0.2, spread=0.7):
     shares = np.full(1 + len(shape.atoms), 1.0)
     shares[0] = 2.0
     shares /= shares.sum()
-    z, log_slope = shape.encode(x)
-    atom = np.rint(z / ATOM).astype(int)
-    number = shares[0] * stats.norm.pdf(np.where(atom > 0, 0.0, z), mean, spread)
-    return np.where(atom > 0, shares[atom], number) * np.exp(log_slope)
+    z, atoms, log_slope = shape.encode(x)
+    number = shares[0] * stats.norm.pdf(z, mean, spread)
+    return np.where(atoms > 0, shares[atoms], number) * np.exp(log_slope)
 
 
 def test_density_integrates_to_one(shape):
@@ -48,26 +46,29 @@ def test_slope_equals_finite_differences(shape):
     x = np.random.RandomState(0).uniform(-3, 6, 2000)
     step = 1e-6
     before, middle, after = (shape.encode(x + s * step) for s in (-1, 0, 1))
-    smooth = (before[1] == after[1]) & (middle[0] < 1e6)
+    smooth = (before[2] == after[2]) & (middle[1] == 0)
     difference = (after[0] - before[0])[smooth] / (2 * step)
-    assert_allclose(np.exp(middle[1][smooth]), difference, rtol=1e-6)
+    assert_allclose(np.exp(middle[2][smooth]), difference, rtol=1e-6)
     assert smooth.sum() > 500
 
 
 def test_round_trip(shape):
     x = np.random.RandomState(1).uniform(-8, 8, 3000)
-    atom, back = shape.decode(shape.encode(x)[0])
-    assert_allclose(back[atom < 0], x[atom < 0], atol=1e-12)
+    z, atoms, _ = shape.encode(x)
+    back, free = shape.decode(z, atoms), atoms == 0
+    assert_allclose(back[free], x[free], atol=1e-12)
     if shape.atoms:
-        atoms = np.array(shape.atoms)
-        assert_array_equal(back[atom >= 0], atoms[atom[atom >= 0]])
-        assert (np.abs(x[atom >= 0] - back[atom >= 0]) <= shape.width / 2).all()
-        assert (np.abs(x[atom < 0, None] - atoms).min(axis=1) > shape.width / 2 - 1e-12).all()
+        values = np.array(shape.atoms)
+        assert_array_equal(z[~free], 0.0)
+        assert_array_equal(back[~free], values[atoms[~free] - 1])
+        assert (np.abs(x[~free] - back[~free]) <= shape.width / 2).all()
+        assert (np.abs(x[free, None] - values).min(axis=1) > shape.width / 2 - 1e-12).all()
 
 
 def test_missing_cells_stay_missing(shape):
-    z, log_slope = shape.encode(np.array([np.nan, 1e300, -1e300]))
+    z, atoms, log_slope = shape.encode(np.array([np.nan, 1e300, -1e300]))
     assert np.isnan(z[0])
+    assert not atoms.any()
     assert np.isnan(log_slope[0])
     assert np.isfinite(z[1:]).all()
 
@@ -77,11 +78,12 @@ def test_columns_together_are_mapped_as_each_alone():
     u = np.random.RandomState(2).uniform(-8, 8, (500, len(SHAPES) + 1))
     u[::7, 1] = np.nan
     u[:2] = [[1e9], [1e-30]]
-    z, log_slope = Maps([*SHAPES.values(), None]).encode(u)
+    z, atoms, log_slope = Maps([*SHAPES.values(), None]).encode(u)
     for j, shape in enumerate(SHAPES.values()):
         alone = shape.encode(u[:, j])
         assert_array_equal(z[:, j], alone[0])
-        assert_array_equal(log_slope[:, j], alone[1])
+        assert_array_equal(atoms[:, j], alone[1])
+        assert_array_equal(log_slope[:, j], alone[2])
     assert_array_equal(z[:, -1], u[:, -1])
     assert_array_equal(log_slope[:, -1], 0.0)
 
@@ -105,7 +107,7 @@ def test_moments_equal_quadrature(shape):
     for k, (centre, spread) in enumerate([(0.2, 0.7), (-1.0, np.sqrt(2.0))]):
         levels = np.linspace(-12, 12, 2_400_001) + 1e-7
         weights = stats.norm.pdf(levels, centre, spread) * (levels[1] - levels[0])
-        _, u = shape.decode(levels)
+        u = shape.decode(levels, np.zeros(len(levels), dtype=np.int16))
         for power, found in ((1, first), (2, second)):
             wanted = share * weights @ u**power
             wanted += (1 - share) * np.mean(np.array(shape.atoms) ** power) if m else 0.0
@@ -148,7 +150,7 @@ def test_normal_columns_are_mapped_straight():
 def test_skewed_columns_are_bent():
     x = np.random.RandomState(0).lognormal(sigma=1.5, size=3000)
     found = shape_of(x)
-    z, _ = found.encode(standard(x))
+    z, _, _ = found.encode(standard(x))
     assert abs(stats.skew(z)) < 0.2
     assert abs(stats.kurtosis(z)) < 0.5
 
@@ -170,7 +172,7 @@ def test_columns_of_few_integers_are_atoms():
 def test_tiny_columns_have_a_shape(x):
     x = np.array(x)
     found = find_shape(x - x.mean() if len(x) else x, x, np.ones(len(x)))
-    z, log_slope = found.encode(np.linspace(-2, 2, 5))
+    z, _, log_slope = found.encode(np.linspace(-2, 2, 5))
     assert np.isfinite(z).all()
     assert np.isfinite(log_slope).all()
 
@@ -180,7 +182,7 @@ def test_repeated_rows_equal_weights():
     for weights in (np.full(200, 3.0), 1.0 + np.arange(200) % 3):
         repeated = np.repeat(x, weights.astype(int))
         units = [
-            row_weight(read_columns(column[:, None]), w)
+            row_weight(read_table(column[:, None]).columns, w)
             for column, w in ((x, weights), (repeated, np.ones(len(repeated))))
         ]
         assert units[0] == units[1]
@@ -206,6 +208,6 @@ def test_shapes_of_large_columns_do_not_depend_on_the_order_of_rows():
     x[::2], x[1::2] = random.normal(-0.8, 0.05, 200_000), random.exponential(1.0, 200_000)
     ones = np.ones(len(x))
     mixed = random.permutation(x)
-    scores = [find_shape(z, z, ones).encode(x)[1].mean() for z in (x, mixed)]
+    scores = [find_shape(z, z, ones).encode(x)[2].mean() for z in (x, mixed)]
     assert abs(scores[0] - scores[1]) < 0.02
     assert min(find_shape(x, x, ones).knots) < -0.9

@@ -8,15 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from skpc._tables.frames import (
-    build,
-    column_like,
-    container,
-    fit_dtype,
-    read_columns,
-    take_rows,
-    with_cells,
-)
+from skpc._tables import container, read_table, take_rows
+from skpc._tables.writing import build, column_like, fit_dtype, with_cells
 
 ROUNDS = settings(max_examples=60, deadline=None, derandomize=True)
 WORDS = st.one_of(st.none(), st.sampled_from(["", "a", "b", "äö", "nan"]))
@@ -46,7 +39,7 @@ def test_columns_come_back_as_they_were(library, kind):
     @given(st.lists(TYPES[kind][0], min_size=1, max_size=12))
     def check(cells):
         frame = frame_of(library, kind, cells)
-        (raw,) = read_columns(frame)
+        (raw,) = read_table(frame).columns
         assert raw.kind == kind
         assert raw.name == "column 'x'"
         assert raw.missing.tolist() == [cell is None for cell in cells]
@@ -63,7 +56,7 @@ def test_columns_come_back_as_they_were(library, kind):
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int8", "uint8", "int64", "bool"])
 def test_arrays_come_back_as_they_were(dtype):
     X = np.array([[0, 1], [1, 0], [1, 1]]).astype(dtype)
-    raws = read_columns(X)
+    raws = read_table(X).columns
     columns = [column_like(raw, raw.values, "array") for raw in raws]
     back = build("array", None, columns)
     assert back.dtype == X.dtype
@@ -84,7 +77,7 @@ def test_kinds_of_pandas_types():
             "number class": pd.Categorical([3, 1]),
         }
     )
-    raws = read_columns(frame)
+    raws = read_table(frame).columns
     kinds = ["number", "integer", "bool", "bool", "category", "category", "category", "category"]
     assert [raw.kind for raw in raws] == kinds
     assert [raw.missing.tolist()[1] for raw in raws] == [1, 1, 0, 1, 1, 0, 1, 0]
@@ -104,7 +97,7 @@ def test_kinds_of_polars_types():
             "enum": pl.Series(["b", None], dtype=pl.Enum(["b", "a"])),
         }
     )
-    raws = read_columns(frame)
+    raws = read_table(frame).columns
     kinds = ["number", "integer", "bool", "category", "category", "category"]
     assert [raw.kind for raw in raws] == kinds
     assert all(raw.missing.tolist() == [False, True] for raw in raws)
@@ -112,7 +105,7 @@ def test_kinds_of_polars_types():
 
 
 def test_nan_counts_as_missing_in_polars_numbers():
-    (raw,) = read_columns(pl.DataFrame({"x": [1.0, float("nan"), None]}))
+    (raw,) = read_table(pl.DataFrame({"x": [1.0, float("nan"), None]})).columns
     assert raw.missing.tolist() == [False, True, True]
 
 
@@ -158,9 +151,9 @@ def test_dates_are_refused(values, dtype):
     values = [1] if dtype.startswith("time") else values
     frame = pd.DataFrame({"when": pd.Series(values).astype(dtype)})
     with pytest.raises(ValueError, match=r"Column 'when' has the type .*Turn dates"):
-        read_columns(frame)
+        read_table(frame)
 
 
 def test_complex_numbers_of_a_frame_are_refused():
     with pytest.raises(ValueError, match=r"Column 'z' has the type complex128"):
-        read_columns(pd.DataFrame({"z": [1j]}))
+        read_table(pd.DataFrame({"z": [1j]}))

@@ -1,0 +1,108 @@
+"""A table as a circuit reads it: numbers and atoms, and the log Jacobian of the change of units.
+
+Axes: n rows, b rows of a block, D columns, d columns of numbers.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cells import numbers
+from .columns import Column, standardise
+from .piecewise import Atoms, Maps
+from .raw import RawColumn
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Cells of a table as a circuit models them.
+
+    Attributes
+    ----------
+    z : ndarray (n, D)
+        Digits, codes and standardised numbers, 0 at atoms; NaN where the circuit has no
+        evidence, because the cell is missing or its value was never seen.
+    atoms : ndarray of int16 (n, D) or None
+        i + 1 at atom i of the column, else 0; None where no column has atoms.
+    unseen : ndarray (n, D) of bool
+        Whether the cell has a value that training did not show.
+    log_slope : ndarray (n, D)
+        Log of the slope of z along a real column's values: its term in log |det J|.
+    """
+
+    z: Floats
+    atoms: Atoms | None
+    unseen: Mask
+    log_slope: Floats
+
+    def only(self, keep: Mask) -> "Encoded":
+        """The same table with evidence in the columns of a mask (D,) alone.
+
+        The circuit integrates out all other columns: their cells are missing here.
+        """
+        atoms = None if self.atoms is None else np.where(keep, self.atoms, np.int16(0))
+        # Integrate out: a cell of NaN is missing, and its change of units adds nothing.
+        z, log_slope = np.where(keep, self.z, np.nan), np.where(keep, self.log_slope, 0.0)
+        return Encoded(z, atoms, self.unseen & keep, log_slope)
+
+    def rows(self, index: NDArray[np.intp]) -> "Encoded":
+        """The rows at these positions."""
+        atoms = None if self.atoms is None else self.atoms[index]
+        return Encoded(self.z[index], atoms, self.unseen[index], self.log_slope[index])
+
+
+class Reals:
+    """Columns of numbers: their scales and piecewise-linear transforms, all of them together.
+
+    Parameters
+    ----------
+    columns : list of Column
+        Of the whole table.
+    """
+
+    def __init__(self, columns: list[Column]) -> None:
+        self.index = [j for j, c in enumerate(columns) if c.support not in ("codes", "binary")]
+        reals = [columns[j] for j in self.index]
+        # Without a choice of columns a block is not copied.
+        every = len(reals) == len(columns)
+        self._chosen = slice(None) if every else np.array(self.index, dtype=np.intp)
+        self._shift = np.array([column.shift for column in reals])
+        self._scale = np.array([column.scale for column in reals])
+        self._log_scale = np.log(self._scale)
+        self._maps = Maps([column.shape for column in reals])
+        self.has_atoms = any(column.shape and column.shape.atoms for column in reals)
+
+    def encode(
+        self, raws: list[RawColumn], z: Floats, atoms: Atoms | None, log_slope: Floats
+    ) -> None:
+        """Standardise and map the numbers of a block of rows, in place.
+
+        Parameters
+        ----------
+        raws : list of RawColumn
+            Of all rows, for messages.
+        z : ndarray (b, D)
+            As they are in the table, NaN where there is no evidence.
+        atoms : ndarray of int16 (b, D) or None
+            Is written to.
+        log_slope : ndarray (b, D)
+            Is written to; 0 where there is no evidence.
+
+        Raises
+        ------
+        ValueError
+            For infinities; the message names the column.
+        """
+        values = z[:, self._chosen]
+        if np.isinf(values).any():
+            for j in self.index:
+                numbers(raws[j])
+        standardised = standardise(values, self._shift, self._scale)
+        z[:, self._chosen], atoms_of_reals, slope = self._maps.encode(standardised)
+        log_slope[:, self._chosen] = np.where(np.isnan(values), 0.0, slope - self._log_scale)
+        if atoms is not None:
+            atoms[:, self._chosen] = atoms_of_reals

@@ -1,0 +1,101 @@
+"""A table before any change: its columns with their names and types.
+
+A missing cell is NaN among numbers and None among objects; there is no other mark.
+
+Axes: n rows, D columns.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """One column of a user's table.
+
+    Attributes
+    ----------
+    name : str
+        For messages: "column 'age'", or "column 3" of an array.
+    kind : {"number", "integer", "bool", "category"}
+    values : ndarray (n,)
+        float64 for numbers, integers and bools, NaN where missing; else object, None where
+        missing.
+    dtype : str
+        Name of the type, by which `column_like` makes a column of the same type.
+    categories : tuple or None
+        Categories that the type declares, in its order.
+    ordered : bool
+        Whether the type says that they are ordered.
+    """
+
+    name: str
+    kind: str
+    values: NDArray[Any]
+    dtype: str
+    categories: tuple[Any, ...] | None = None
+    ordered: bool = False
+
+    @cached_property
+    def missing(self) -> NDArray[np.bool_]:
+        """Mask of the missing cells, (n,)."""
+        if self.values.dtype != object:
+            return np.isnan(self.values)
+        cells = (value is None for value in self.values)
+        return np.fromiter(cells, dtype=bool, count=len(self.values))
+
+    @property
+    def title(self) -> str:
+        """The name with a capital, to begin a sentence."""
+        return self.name[0].upper() + self.name[1:]
+
+    def state(self) -> dict[str, Any]:
+        """Name and type of the column, for files."""
+        declared = None if self.categories is None else list(self.categories)
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "dtype": self.dtype,
+            "categories": declared,
+            "ordered": self.ordered,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """A column without rows from what `state` returned."""
+        declared = None if state["categories"] is None else tuple(state["categories"])
+        no_values = np.empty(0, dtype=object if state["kind"] == "category" else np.float64)
+        return cls(**{**state, "categories": declared, "values": no_values})
+
+    def rows(self, index: NDArray[Any]) -> "RawColumn":
+        """The rows of a mask or of positions."""
+        return replace(self, values=self.values[index])
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A user's table.
+
+    Attributes
+    ----------
+    columns : list of RawColumn (D,)
+    library : {"array", "pandas", "polars"}
+        What the table was.
+    names : list or None
+        Of a frame's columns.
+    """
+
+    columns: list[RawColumn]
+    library: str
+    names: list[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.columns[0].values)
+
+    def rows(self, index: NDArray[Any]) -> "RawTable":
+        """The rows of a mask or of positions."""
+        return replace(self, columns=[column.rows(index) for column in self.columns])
