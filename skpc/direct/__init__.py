@@ -3,8 +3,8 @@
 Everything here is a free function of arrays; nothing knows an estimator or scikit-learn.
 """
 
-from .deploy.packed import PackedEnsemble
-from .model.elbo import Problem
-from .moments.statistics import Moments, collect, merge
+from .deploy import PackedEnsemble
+from .model import Problem
+from .moments import Moments, collect, merge
 
 __all__ = ["Moments", "PackedEnsemble", "Problem", "collect", "merge"]

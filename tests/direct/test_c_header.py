@@ -98,13 +98,13 @@ def test_c_equals_python_to_the_last_bit(tmp_path, case, optimise):
     traps = TRAPS if optimise == "-O0" else []
     program = compile_c(tmp_path, PROGRAM, optimise, *traps)
     rows = rows_with_extremes(packed, 4000)
-    found = run_c(program, packed, rows)
+    printed = run_c(program, packed, rows)
     inputs = packed.quantise(rows)
     mean, std = packed.predict_quantised(inputs, return_std=True)
-    assert np.array_equal(found["inputs"].reshape(inputs.shape), inputs)
-    assert np.array_equal(found["sums"].reshape(len(rows), -1), packed.sums(inputs))
-    assert np.array_equal(found["out"][:, 0], mean)
-    assert np.array_equal(found["out"][:, 1], std)
+    assert np.array_equal(printed["inputs"].reshape(inputs.shape), inputs)
+    assert np.array_equal(printed["sums"].reshape(len(rows), -1), packed.sums(inputs))
+    assert np.array_equal(printed["out"][:, 0], mean)
+    assert np.array_equal(printed["out"][:, 1], std)
     assert len(np.unique(mean)) > 100 or packed.n_features == 1 or not packed.codes().any()
 
 
@@ -134,9 +134,9 @@ def test_two_models_in_two_files_of_one_program(tmp_path):
 
 def body_of(text, function):
     """Text of a C function."""
-    found = re.search(rf"static inline [^;]* {function}\(.*?\n}}\n", text, flags=re.DOTALL)
-    assert found
-    return found[0]
+    match = re.search(rf"static inline [^;]* {function}\(.*?\n}}\n", text, flags=re.DOTALL)
+    assert match
+    return match[0]
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

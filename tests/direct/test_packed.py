@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from skpc.direct import PackedEnsemble
-from skpc.direct.deploy import bits
-from skpc.direct.deploy.packing import pack
+from skpc.direct.deploy import bits, pack
 
 KINDS = ("one", "powers", "any", "wide")
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 20))
@@ -63,8 +62,8 @@ def test_bytes_are_those_of_codes_masks_exponents_and_three_numbers(n_bits):
     # Exponents of 0 to 8 take 4 bits a feature, whatever the number of draws.
     assert ensemble(n_bits, codes=codes, steps="powers").nbytes == 500 * n_bits + 250 + 24
     codes[:, 50:] = 0
-    kept = 8 * 50 * n_bits // 8
-    assert ensemble(n_bits, codes=codes).nbytes == 8 * 500 // 8 + kept + 24
+    stored = 8 * 50 * n_bits // 8
+    assert ensemble(n_bits, codes=codes).nbytes == 8 * 500 // 8 + stored + 24
 
 
 def test_four_bits_take_a_fourteenth_of_float64():
@@ -224,12 +223,12 @@ def test_bad_tables_are_named():
 def test_inputs_are_left_alone_and_no_rows_give_no_predictions():
     packed = ensemble(steps="any")
     rows = features(packed, 10)
-    kept = rows.copy()
+    before = rows.copy()
     packed.predict(rows, return_std=True)
     inputs = packed.quantise(rows)
     kept_inputs = inputs.copy()
     packed.predict_quantised(inputs, return_std=True)
-    assert (rows == kept).all()
+    assert (rows == before).all()
     assert (inputs == kept_inputs).all()
     assert packed.predict(rows[:0]).shape == (0,)
     assert packed.predict_quantised(inputs[:0], return_std=True)[1].shape == (0,)

@@ -4,11 +4,10 @@ from scipy.linalg import cholesky
 from scipy.stats import multivariate_normal
 
 from skpc.direct import collect
-from skpc.direct.model.elbo import evaluate
-from skpc.direct.moments.statistics import standardise
-from skpc.direct.solve.mean_field import solve
-from skpc.direct.solve.ridge import PENALTIES, best_ridge, feed_back, round_ridge
-from skpc.direct.solve.search import Options, fit
+from skpc.direct.model import evaluate
+from skpc.direct.moments import standardise
+from skpc.direct.solve import Options, best_ridge, solve_mean_field, solve_regression
+from skpc.direct.solve.ridge import PENALTIES, feed_back, round_ridge
 
 
 def rows(seed, n_rows=60, n_features=12, noise=0.05):
@@ -69,17 +68,17 @@ def test_without_correlation_weights_are_rounded_each_by_itself():
 def test_the_solve_is_no_worse_than_the_rounded_weights(n_bits):
     data = standard(*rows(0, n_rows=200, n_features=40))
     options = Options(n_bits, "uniform", None, 15, None, "auto", 1000, 1e-6, near_ridge=True)
-    fitted = fit(data, options, np.random.RandomState(0))
-    problem = fitted.problem
+    solved = solve_regression(data, options, np.random.RandomState(0))
+    problem = solved.problem
     rounded = round_ridge(data, problem.codes.max())
     assert (problem.step == rounded.step).all()
     assert problem.noise[0] < rounded.noise < problem.noise[-1]
     theta = (problem.moment - rounded.weights @ problem.off_diagonal) / rounded.noise
     start = evaluate(problem, theta[None], np.array([1 / rounded.noise]))
-    path = np.array(solve(problem, start=start, heat=False).path)
+    path = np.array(solve_mean_field(problem, start=start, temper=False).path)
     assert path[0] == start.elbo[0]
     assert (np.diff(path) >= -1e-12 * np.abs(path[1:])).all()
-    assert fitted.solution.path[-1] >= path[-1] - 1e-9 * abs(path[-1])
+    assert solved.elbo >= path[-1] - 1e-9 * abs(path[-1])
 
 
 def test_more_bits_are_nearer_to_the_ridge():

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skpc.direct import collect, merge
-from skpc.direct.moments.features import collect_blocks, row_blocks
-from skpc.direct.moments.statistics import standardise
+from skpc.direct.moments import collect_blocks, standardise
+from skpc.direct.moments.features import row_blocks
 
 
 def rows(n=50, d=4, seed=0, offset=0.0):
@@ -22,10 +22,10 @@ def test_any_chunks_merge_to_the_same_moments(cuts, offset):
     x, y, w = rows(offset=offset)
     whole = collect(x, y, w)
     edges = [0, *sorted(set(cuts)), 50]
-    parts = [collect(x[a:b], y[a:b], w[a:b]) for a, b in pairwise(edges)]
-    total = parts[0]
-    for part in parts[1:]:
-        total = merge(total, part)
+    chunks = [collect(x[a:b], y[a:b], w[a:b]) for a, b in pairwise(edges)]
+    total = chunks[0]
+    for chunk in chunks[1:]:
+        total = merge(total, chunk)
     assert total.n_rows == 50
     assert total.weight == pytest.approx(whole.weight, rel=1e-14)
     # What float64 can know of a column at 1e8 with a spread of 0.01.

@@ -6,7 +6,7 @@ Axes: M vectors of codes, R components, B features, K codes, L noise levels.
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
-from skpc.direct.model.mixture import Mixture
+from skpc.direct.model import Mixture
 
 
 def random_mixture(seed, n_components, problem, spread=1.0) -> Mixture:
@@ -18,23 +18,23 @@ def random_mixture(seed, n_components, problem, spread=1.0) -> Mixture:
     )
 
 
-def joint(mixture: Mixture, places) -> np.ndarray:
+def joint(mixture: Mixture, indices) -> np.ndarray:
     """log(a_i q_i(w)) of all vectors of codes, (R, M)."""
-    columns = np.arange(places.shape[1])
-    log_q = mixture.log_q[:, columns, places].sum(axis=-1)
+    columns = np.arange(indices.shape[1])
+    log_q = mixture.log_q[:, columns, indices].sum(axis=-1)
     return mixture.log_weights[:, None] + log_q
 
 
-def information_by_enumeration(mixture: Mixture, places) -> float:
+def information_by_enumeration(mixture: Mixture, indices) -> float:
     """I = E[log q_i(w) - log q(w)]."""
-    parts = joint(mixture, places)
-    log_q = logsumexp(parts, axis=0)
-    return float((np.exp(parts) * (parts - mixture.log_weights[:, None] - log_q)).sum())
+    log_joint = joint(mixture, indices)
+    log_q = logsumexp(log_joint, axis=0)
+    return float((np.exp(log_joint) * (log_joint - mixture.log_weights[:, None] - log_q)).sum())
 
 
 def elbo_by_enumeration(every, mixture: Mixture, noise) -> float:
     """E_q[log joint - log q], q over weights (M,) times noise probabilities (L,)."""
-    log_q = logsumexp(joint(mixture, every.places), axis=0)
+    log_q = logsumexp(joint(mixture, every.indices), axis=0)
     q = np.exp(log_q)[:, None] * noise
     with np.errstate(divide="ignore"):
         rest = every.log_joint - log_q[:, None] - np.log(noise)

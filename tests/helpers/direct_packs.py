@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skpc.direct.deploy.packing import pack
+from skpc.direct.deploy import pack
 
 
 def random_codes(n_bits, n_samples, n_features, zeros=0.0, seed=0):

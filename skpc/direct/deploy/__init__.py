@@ -1,1 +1,6 @@
-"""Draws of weights in few bits, for small devices."""
+"""Draws of integer weights in a few bits each, for prediction by integers on small devices."""
+
+from .packed import PackedEnsemble
+from .packing import pack
+
+__all__ = ["PackedEnsemble", "pack"]

@@ -16,7 +16,7 @@ Codes = NDArray[np.int8]
 
 
 def pack_fields(fields: NDArray[Any], width: int) -> Bytes:
-    """Fields of so many bits one after another, without gaps, (M,) with M = ceil(N W / 8).
+    """Fields of W bits one after another, without gaps, (M,) with M = ceil(N W / 8).
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def largest_code(n_bits: int) -> int:
 
 
 def dense(codes: Codes, n_bits: int) -> tuple[Bytes, Bytes]:
-    """Stream of all codes, those of one feature side by side, and an empty mask.
+    """Stream of all codes, feature by feature, and an empty mask.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ def sparse(codes: Codes, n_bits: int) -> tuple[Bytes, Bytes]:
     codes : ndarray of int8 (S, B)
     n_bits : int
     """
-    flat = codes.T.ravel()
-    kept, _ = dense(flat[flat != 0][None], n_bits)
-    return kept, pack_fields(flat != 0, 1)
+    ordered = codes.T.ravel()
+    stream, _ = dense(ordered[ordered != 0][None], n_bits)
+    return stream, pack_fields(ordered != 0, 1)
 
 
 def smaller(codes: Codes, n_bits: int) -> tuple[Bytes, Bytes]:
-    """Stream and mask of the layout that takes fewer bytes; dense if they are alike."""
+    """Stream and mask of the layout that takes fewer bytes; dense if both take the same."""
     layouts = (dense(codes, n_bits), sparse(codes, n_bits))
     return min(layouts, key=lambda streams: sum(map(len, streams)))
 
@@ -104,8 +104,8 @@ def unpack_codes(stream: Bytes, mask: Bytes, n_bits: int, n_samples: int, n_feat
         W, S, B.
     """
     count = n_features * n_samples
-    kept = unpack_fields(mask, 1, count) != 0 if len(mask) else np.ones(count, dtype=bool)
-    fields = unpack_fields(stream, n_bits, int(kept.sum()))
+    stored = unpack_fields(mask, 1, count) != 0 if len(mask) else np.ones(count, dtype=bool)
+    fields = unpack_fields(stream, n_bits, int(stored.sum()))
     codes = np.zeros(count, dtype=np.int8)
-    codes[kept] = fields.astype(np.int16) - largest_code(n_bits)
+    codes[stored] = fields.astype(np.int16) - largest_code(n_bits)
     return codes.reshape(n_features, n_samples).T

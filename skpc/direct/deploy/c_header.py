@@ -153,7 +153,7 @@ def header(packed: "PackedEnsemble", prefix: str) -> str:
 
 
 def _numbers(packed: "PackedEnsemble", prefix: str) -> dict[str, Any]:
-    """What the top of the header says and defines."""
+    """Values for the top of the header."""
     largest = packed.largest_sum
     return {
         "p": prefix,
@@ -172,20 +172,24 @@ def _numbers(packed: "PackedEnsemble", prefix: str) -> dict[str, Any]:
 
 def _data(packed: "PackedEnsemble", prefix: str) -> str:
     """Constant arrays, so that they can stay in flash, and functions that read their fields."""
-    parts = [_stream(prefix, "code", packed.code_stream, packed.n_bits)]
+    declarations = [_stream(prefix, "code", packed.code_stream, packed.n_bits)]
     if len(packed.mask_stream):
-        parts.append(_stream(prefix, "kept", packed.mask_stream, 1))
+        declarations.append(_stream(prefix, "kept", packed.mask_stream, 1))
     if packed.exponent_bits:
-        parts.append(_stream(prefix, "exponent", packed.exponent_stream, packed.exponent_bits))
+        declarations.append(
+            _stream(prefix, "exponent", packed.exponent_stream, packed.exponent_bits)
+        )
     for name in ("offset", "scale"):
-        parts.append(_array(f"double {prefix}_{name}", map(repr, getattr(packed, name).tolist())))
-    return "".join(parts)
+        declarations.append(
+            _array(f"double {prefix}_{name}", map(repr, getattr(packed, name).tolist()))
+        )
+    return "".join(declarations)
 
 
 def _stream(prefix: str, name: str, stream: Bytes, width: int) -> str:
     """A stream, and the function that reads its field k."""
     one_byte = 8 % width == 0
-    # A field that may reach into the next byte reads it; and an array of nothing is no C.
+    # A field may reach into the next byte, so one follows the last; C has no empty arrays.
     padding = [] if one_byte and len(stream) else [0]
     read = FIELD.substitute(
         p=prefix,

@@ -19,15 +19,13 @@ from zipfile import is_zipfile
 import numpy as np
 from numpy.typing import NDArray
 
-from . import bits
+from ..arrays import Floats
+from . import arithmetic, bits
 from .bits import Bytes, Codes
 from .c_header import header
-
-Floats = NDArray[np.float64]
+from .checks import check_features, check_inputs
 
 FORMAT = "skpc packed ensemble 1"
-# Largest input that `quantise` gives, and largest absolute value that int8 has.
-TOP_LEVEL, TOP_INT8 = 127, 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +90,8 @@ class PackedEnsemble:
         """Bytes that predictions from int8 inputs need.
 
         These are codes, mask and exponents, and 24 bytes of intercept, unit and noise variance.
-        Offsets and scales, 16 bytes a feature, are not counted: they belong to the inputs, and
-        only who quantises them needs them.
+        Offsets and scales, 16 bytes per feature, are not counted: they are needed only where
+        features are quantised.
         """
         streams = (self.code_stream, self.mask_stream, self.exponent_stream)
         return sum(stream.nbytes for stream in streams) + 24
@@ -101,7 +99,7 @@ class PackedEnsemble:
     @property
     def largest_sum(self) -> int:
         """What no partial sum exceeds in absolute value, whatever the int8 inputs are."""
-        return int(largest_sum(self.codes(), self.exponents()))
+        return int(arithmetic.largest_sum(self.codes(), self.exponents()))
 
     @property
     def mean_unit(self) -> float:
@@ -149,7 +147,7 @@ class PackedEnsemble:
         ValueError
             For NaN, infinity, and another number of columns.
         """
-        linear = (self._features(X) - self.offset) @ self.weights().T
+        linear = (check_features(X, self.n_features) - self.offset) @ self.weights().T
         mean = linear.mean(axis=1) + self.intercept
         if return_std:
             return mean, np.sqrt(linear.var(axis=1) + self.noise_variance)
@@ -158,8 +156,8 @@ class PackedEnsemble:
     def quantise(self, X: Any) -> Codes:
         """Features as int8 inputs, (N, B): (x - offset) / scale, rounded, ties to even.
 
-        Features that lie further from their mean than the `input_range` that `pack` was given
-        become -127 or 127.
+        Features that lie further from their mean than the `input_range` of `pack` become -127 or
+        127.
 
         Parameters
         ----------
@@ -171,8 +169,8 @@ class PackedEnsemble:
         ValueError
             As in `predict`.
         """
-        levels = np.rint((self._features(X) - self.offset) / self.scale)
-        return np.clip(levels, -TOP_LEVEL, TOP_LEVEL).astype(np.int8)
+        features = check_features(X, self.n_features)
+        return arithmetic.quantise(features, self.offset, self.scale)
 
     def sums(self, inputs: Any) -> NDArray[np.int64]:
         """Integer sums of every draw, (N, S).
@@ -189,11 +187,8 @@ class PackedEnsemble:
         ValueError
             For another number of columns.
         """
-        inputs = np.asarray(inputs)
-        if inputs.dtype != np.int8:
-            raise TypeError(f"inputs have dtype {inputs.dtype}; int8 from quantise is accepted.")
-        self._check_columns(inputs)
-        return (inputs * 2 ** self.exponents()) @ self.codes().T.astype(np.int64)
+        inputs = check_inputs(inputs, self.n_features)
+        return arithmetic.integer_sums(inputs, self.codes(), self.exponents())
 
     def predict_quantised(self, inputs: Any, return_std: bool = False) -> Any:
         """`predict` from int8 inputs: integers, until each row's sums are scaled.
@@ -225,14 +220,11 @@ class PackedEnsemble:
         where the squares are added in the order of the draws.
         """
         sums = self.sums(inputs)
-        total = sums.sum(axis=1)
-        mean = total * self.mean_unit + self.intercept
+        mean = sums.sum(axis=1) * self.mean_unit + self.intercept
         if not return_std:
             return mean
-        squares = np.zeros(len(sums))
-        for draw in sums.T:
-            squares += (self.n_samples * draw - total).astype(np.float64) ** 2
-        return mean, np.sqrt(squares * self.variance_unit + self.noise_variance)
+        variance = arithmetic.squared_deviations(sums) * self.variance_unit
+        return mean, np.sqrt(variance + self.noise_variance)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write an npz file of plain arrays, without pickle."""
@@ -270,34 +262,3 @@ class PackedEnsemble:
             For any other prefix.
         """
         Path(path).write_text(header(self, prefix), encoding="ascii")
-
-    def _features(self, X: Any) -> Floats:
-        """X as finite float64, (N, B)."""
-        features = np.asarray(X, dtype=np.float64)
-        self._check_columns(features)
-        bad = np.argwhere(~np.isfinite(features))
-        if len(bad):
-            i, j = bad[0]
-            kind = "NaN" if np.isnan(features[i, j]) else "infinity"
-            raise ValueError(f"X contains {kind} in column {j}, row {i}; finite numbers only.")
-        return features
-
-    def _check_columns(self, table: NDArray[Any]) -> None:
-        """Refuse anything but (N, B)."""
-        if table.ndim != 2 or table.shape[1] != self.n_features:
-            raise ValueError(
-                f"A table of shape {table.shape} was given; (n_rows, {self.n_features}) is "
-                "accepted: the features of training, after the feature map if there was one."
-            )
-
-
-def largest_sum(codes: Codes, exponents: NDArray[Any]) -> float:
-    """Bound of absolute partial sums, and of a shifted input even where all its codes are 0.
-
-    Parameters
-    ----------
-    codes : ndarray of int8 (S, B)
-    exponents : ndarray of integers (B,)
-    """
-    at_least_one = np.maximum(np.abs(codes), 1)
-    return float((at_least_one @ 2.0**exponents).max()) * TOP_INT8

@@ -5,12 +5,11 @@ Axes: B features, S draws.
 
 import numpy as np
 
+from ..arrays import Floats
 from . import bits
+from .arithmetic import EXACT, TOP_LEVEL, largest_sum
 from .bits import Codes
-from .packed import TOP_LEVEL, Floats, PackedEnsemble, largest_sum
-
-# Integers up to here are float64 exactly, so that a sum is rounded only when it is scaled.
-EXACT = 2.0**53
+from .packed import PackedEnsemble
 
 
 def pack(
@@ -56,7 +55,7 @@ def pack(
     share, exponents = np.frexp(step / base)
     exponents[share == 0.5] -= 1
     share[share == 0.5] = 1.0
-    # Twice, for the deviations from the total.
+    # S times a sum less the total of all draws is at most twice S times the largest sum.
     if 2 * len(codes) * largest_sum(codes, exponents) >= EXACT:
         raise ValueError(_too_wide(step))
     exponent_bits = int(exponents.max()).bit_length()
@@ -76,6 +75,7 @@ def pack(
 
 
 def _too_wide(step: Floats) -> str:
+    """Message of the error about steps that differ by too much."""
     return (
         f"weight_step_ reaches from {step.min():.3g} to {step.max():.3g}, too far apart for exact "
         "integer sums: they could pass 2**53."

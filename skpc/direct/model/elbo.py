@@ -6,17 +6,16 @@ A weight is step_j * c with an integer code c. At any stationary point the facto
 
 so that K probabilities are one free number theta_j; tau = E[1 / sigma^2] and D = diag(X'X).
 
-Axes: S starts side by side, B features, K codes, L levels of the noise variance.
+Axes: S starts, computed together, B features, K codes, L levels of the noise variance.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.blas import dsymv
 
-Floats = NDArray[np.float64]
+from ..arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Problem:
         """
         if len(mean) != 1 or not mean.size:
             return mean @ self.off_diagonal
-        # It reads one triangle only: half the bytes, which is what a lone vector waits for.
+        # dsymv reads one triangle only; for a single vector, reading takes most of the time.
         return dsymv(1.0, self.off_diagonal.T, mean[0])[None]
 
 
@@ -126,13 +125,13 @@ def expected_error(problem: Problem, mean: Floats, variance: Floats, cross: Floa
     """E||y - Xw||^2 = y'y - 2 s'b + s'Gs + sum_j D_j v_j, (S,), where `cross` is G_off s."""
     error = problem.square - 2 * mean @ problem.moment
     error += ((cross + problem.diagonal * mean) * mean).sum(axis=-1) + variance @ problem.diagonal
-    # Rounding may leave a residual of nothing a hair below zero.
+    # Rounding may leave a residual of zero slightly below zero.
     return np.maximum(error, 0.0)
 
 
 @dataclass(frozen=True)
 class Noise:
-    """The posterior of the noise variance and what it brings to the ELBO.
+    """The posterior of the noise variance, and its term of the ELBO.
 
     Attributes
     ----------
@@ -190,7 +189,7 @@ def elbo(problem: Problem, theta: Floats, tau: Floats, posterior: Factors, noise
 
 @dataclass(frozen=True)
 class State:
-    """A point of the search: natural parameters with all that follows from them.
+    """Natural parameters, with the factors, noise and ELBO that follow from them.
 
     Attributes
     ----------
@@ -212,23 +211,14 @@ class State:
         return self.take([int(np.argmax(self.elbo))])
 
     def take(self, starts: list[int]) -> "State":
-        """Some of the starts."""
-        p, z = self.posterior, self.noise
+        """The chosen starts alone, in their order."""
+        posterior = {name: values[starts] for name, values in vars(self.posterior).items()}
+        noise = {name: values[starts] for name, values in vars(self.noise).items()}
         return State(
             self.theta[starts],
             self.tau[starts],
-            Factors(
-                p.probabilities[starts],
-                p.mean[starts],
-                p.variance[starts],
-                p.log_normaliser[starts],
-            ),
-            Noise(
-                z.probabilities[starts],
-                z.precision[starts],
-                z.variance[starts],
-                z.evidence[starts],
-            ),
+            Factors(**posterior),
+            Noise(**noise),
             self.elbo[starts],
         )
 

@@ -3,18 +3,16 @@
 Axes: K codes, L levels of the noise variance.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from ..arrays import Floats
 
 PRIORS = ("uniform", "normal", "laplace", "spike")
 
-# Shapes that the ELBO may choose between; the first one holds where it may not. For "normal"
-# and "laplace" a shape is the width as a share of the largest code, for "spike" the mass at 0.
-SHAPES: dict[str, tuple[float, ...]] = {
+# Shapes that the ELBO may choose between; the first one is taken where it does not choose. For
+# "normal" and "laplace" a shape is the width as a share of the largest code, for "spike" the mass
+# at 0.
+PRIOR_SHAPES: dict[str, tuple[float, ...]] = {
     "uniform": (0.0,),
     "normal": (1 / 3, 1 / 2, 1 / 5),
     "laplace": (1 / 4, 1 / 2, 1 / 8),
@@ -23,7 +21,7 @@ SHAPES: dict[str, tuple[float, ...]] = {
 
 
 def integer_codes(n_bits: int) -> Floats:
-    """Symmetric signed integers of so many bits, (K,) with K = 2**n_bits - 1.
+    """Symmetric signed integers of `n_bits` bits, (K,) with K = 2**n_bits - 1.
 
     Parameters
     ----------
@@ -39,7 +37,7 @@ def integer_codes(n_bits: int) -> Floats:
     return np.arange(-largest, largest + 1, dtype=np.float64)
 
 
-def log_prior(name: str, codes: Floats, shape: float) -> Floats:
+def named_log_prior(name: str, codes: Floats, shape: float) -> Floats:
     """Log probabilities of the codes under a named prior.
 
     Parameters
@@ -57,7 +55,7 @@ def log_prior(name: str, codes: Floats, shape: float) -> Floats:
 
     Examples
     --------
-    >>> np.exp(log_prior("spike", integer_codes(2), 0.8)).round(3)
+    >>> np.exp(named_log_prior("spike", integer_codes(2), 0.8)).round(3)
     array([0.1, 0.8, 0.1])
     """
     if name == "spike":
@@ -74,25 +72,6 @@ def log_prior(name: str, codes: Floats, shape: float) -> Floats:
     return energy - np.log(np.exp(energy).sum())
 
 
-def given_prior(probabilities: Any, n_codes: int) -> Floats:
-    """Log of probabilities that the user gives, (K,).
-
-    Raises
-    ------
-    ValueError
-        If there is not one positive, finite number for every code.
-    """
-    given = np.asarray(probabilities, dtype=np.float64)
-    if given.shape != (n_codes,):
-        raise ValueError(
-            f"prior has shape {given.shape}; with these n_bits it needs one probability for "
-            f"each of {n_codes} codes."
-        )
-    if not (np.isfinite(given).all() and (given > 0).all()):
-        raise ValueError("prior must hold positive, finite probabilities only.")
-    return np.log(given / given.sum())
-
-
 def noise_levels(low: float, high: float, n_levels: int) -> Floats:
     """Noise variances, equally spaced in their logarithm, (L,).
 
@@ -107,7 +86,7 @@ def noise_levels(low: float, high: float, n_levels: int) -> Floats:
 
 
 def edge_of(probabilities: Floats, mass: float = 1e-3) -> int:
-    """On which edge of its grid the noise posterior sits: -1 low, 1 high, 0 none.
+    """The edge of its grid at which the posterior of the noise lies: -1 low, 1 high, 0 neither.
 
     Parameters
     ----------

@@ -5,8 +5,8 @@
 Components share one factor of the noise, so that its best posterior stays in closed form. An
 expectation under the mixture is the weighted sum of those under its components: the expected
 log-likelihood is exact and takes one product with G a component, no pairs of components. Only the
-entropy mixes (see `information`). Factors are free: here the best ones do not have the form of
-`elbo`.
+entropy needs them together (see `information`). Each factor has a free logit for every code: the
+best factors of a mixture do not have the form in `elbo`.
 
 Axes: R components (i, k), B features, K codes, L noise levels.
 """
@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .elbo import Floats, Noise, Problem, State, expected_error, noise_posterior
+from ..arrays import Floats
+from .elbo import Noise, Problem, State, expected_error, noise_posterior
 from .information import Information
 
 # I of log weights (R,) and log factors (R, B, K).
@@ -59,7 +60,7 @@ class Posterior:
 
 
 @dataclass(frozen=True)
-class Ascent:
+class MixtureElbo:
     """The ELBO of a mixture and its gradient.
 
     Attributes
@@ -94,7 +95,7 @@ def mixture_of(problem: Problem, state: State) -> Mixture:
     return Mixture(state.elbo - np.logaddexp.reduce(state.elbo), log_q)
 
 
-def ascend(problem: Problem, mixture: Mixture, mixing: Mixing) -> Ascent:
+def mixture_elbo(problem: Problem, mixture: Mixture, mixing: Mixing) -> MixtureElbo:
     """The ELBO and its gradient.
 
     Parameters
@@ -128,7 +129,7 @@ def ascend(problem: Problem, mixture: Mixture, mixing: Mixing) -> Ascent:
     ] * weights**2
     by_factors = a[:, None, None] * q * (tau * pull + shortfall) + information.by_factors
     by_weights = a * (-0.5 * tau * error - divergence) + information.by_weights
-    return Ascent(
+    return MixtureElbo(
         posterior=Posterior(a, q, mean, variance, noise),
         elbo=float(noise.evidence[0] - a @ divergence) + information.value,
         by_weights=by_weights - a * by_weights.sum(),

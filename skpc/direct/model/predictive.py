@@ -1,31 +1,114 @@
-"""What the posterior says about weights and new targets.
+"""A posterior in the units of X and y, and its predictions of new targets.
 
 Axes: N rows, R components, B features, K codes, L noise levels, S draws.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .elbo import Floats
+from ..arrays import Floats
+from .draws import draw_mixture
 
 
-def linear_moments(
-    features: Floats, centre: Floats, coef: Floats, coef_variance: Floats, intercept: float
-) -> tuple[Floats, Floats]:
-    """Mean and variance of the linear predictor under each component, both (N, R) and exact.
+@dataclass(frozen=True)
+class Predictive:
+    """What predictions and draws need of a fitted model; mean-field is R = 1.
 
-    Parameters
+    Attributes
     ----------
-    features : ndarray (N, B)
-    centre : ndarray (B,)
-        Means that the features were centred on in training.
-    coef, coef_variance : ndarray (R, B)
-        In the units of the features.
+    centre, spread : ndarray (B,)
+        Means that the features were centred on in training, and their standard deviations.
     intercept : float
         Prediction at `centre`.
+    step : ndarray (B,)
+        Weights of code 1, in units of y per standard deviation of a feature.
+    weights : ndarray (R,)
+        Of the components.
+    probabilities : ndarray (R, B, K)
+        Of the codes, under each component.
+    coef, coef_variance : ndarray (R, B)
+        Means and variances of the weights under each component, in units of y per unit of a
+        feature (squared).
+    noise_levels, noise_probabilities : ndarray (L,)
+        Levels of the noise variance and their posterior probabilities.
+    noise_variance : float
+        Posterior mean of the noise variance.
     """
-    centred = features - centre
-    return centred @ coef.T + intercept, centred**2 @ coef_variance.T
+
+    centre: Floats
+    spread: Floats
+    intercept: float
+    step: Floats
+    weights: Floats
+    probabilities: Floats
+    coef: Floats
+    coef_variance: Floats
+    noise_levels: Floats
+    noise_probabilities: Floats
+    noise_variance: float
+
+    @property
+    def n_features(self) -> int:
+        """Features B, after the feature map if there is one."""
+        return len(self.centre)
+
+    @property
+    def n_bits(self) -> int:
+        """Bits of a code."""
+        return self.probabilities.shape[-1].bit_length()
+
+    def linear_moments(self, features: Floats) -> Floats:
+        """Mean and variance of the linear predictor under each component, exact, (N, R, 2).
+
+        Parameters
+        ----------
+        features : ndarray (N, B)
+        """
+        centred = features - self.centre
+        mean = centred @ self.coef.T + self.intercept
+        return np.stack([mean, centred**2 @ self.coef_variance.T], axis=-1)
+
+    def draw_codes(self, n_draws: int, random: np.random.RandomState) -> NDArray[np.int8]:
+        """Codes of every weight, (S, B): each draw chooses a component first."""
+        return draw_mixture(self.weights, self.probabilities, n_draws, random)
+
+    def weights_of(self, codes: NDArray[np.int8]) -> Floats:
+        """Weights of codes (S, B), in units of y per unit of a feature."""
+        return codes * self.step / self.spread
+
+    def draw_noise(self, n_draws: int, random: np.random.RandomState) -> Floats:
+        """Noise variances, (S,)."""
+        return random.choice(self.noise_levels, size=n_draws, p=self.noise_probabilities)
+
+    def log_density(self, y: Floats, linear: Floats) -> Floats:
+        """Log density of targets, (N,).
+
+        The mixture over components and noise levels is exact; the linear predictor, a sum of B
+        independent discrete terms, enters each component as a normal variable of its exact mean
+        and variance.
+
+        Parameters
+        ----------
+        y : ndarray (N,)
+        linear : ndarray (N, R, 2)
+            From `linear_moments`.
+        """
+        by_component = [
+            np.log(weight) + self._log_normal(y, linear[:, i, 0], linear[:, i, 1])
+            for i, weight in enumerate(self.weights)
+            if weight > 0
+        ]
+        return np.logaddexp.reduce(by_component, axis=0)
+
+    def _log_normal(self, y: Floats, mean: Floats, variance: Floats) -> Floats:
+        """Log density of targets (N,) under one component."""
+        possible = self.noise_probabilities > 0
+        total = variance[:, None] + self.noise_levels[possible]
+        logs = np.log(self.noise_probabilities[possible]) - 0.5 * np.log(2 * np.pi * total)
+        logs -= 0.5 * (y - mean)[:, None] ** 2 / total
+        return np.logaddexp.reduce(logs, axis=1)
 
 
 def pool(weights: Floats, mean: Floats, variance: Floats, axis: int) -> tuple[Floats, Floats]:
@@ -46,90 +129,3 @@ def pool(weights: Floats, mean: Floats, variance: Floats, axis: int) -> tuple[Fl
     mean, variance = np.moveaxis(mean, axis, -1), np.moveaxis(variance, axis, -1)
     pooled = mean @ weights
     return pooled, (variance + (mean - pooled[..., None]) ** 2) @ weights
-
-
-def log_density(
-    y: Floats,
-    weights: Floats,
-    mean: Floats,
-    variance: Floats,
-    levels: Floats,
-    probabilities: Floats,
-) -> Floats:
-    """Log density of targets, (N,): a mixture over components and noise levels of normal ones.
-
-    The mixture is exact; the linear predictor, a sum of B independent discrete terms, enters each
-    of its parts as a normal variable of its exact mean and variance.
-
-    Parameters
-    ----------
-    y : ndarray (N,)
-        Targets.
-    weights : ndarray (R,)
-        Of the components.
-    mean, variance : ndarray (N, R)
-        Of the linear predictor.
-    levels, probabilities : ndarray (L,)
-        Of the noise variance.
-    """
-    parts = [
-        np.log(weight) + _log_normal(y, mean[:, i], variance[:, i], levels, probabilities)
-        for i, weight in enumerate(weights)
-        if weight > 0
-    ]
-    return np.logaddexp.reduce(parts, axis=0)
-
-
-def _log_normal(
-    y: Floats, mean: Floats, variance: Floats, levels: Floats, probabilities: Floats
-) -> Floats:
-    """Log density of targets (N,) under one component."""
-    kept = probabilities > 0
-    total = variance[:, None] + levels[kept]
-    logs = np.log(probabilities[kept]) - 0.5 * np.log(2 * np.pi * total)
-    logs -= 0.5 * (y - mean)[:, None] ** 2 / total
-    return np.logaddexp.reduce(logs, axis=1)
-
-
-def draw_codes(
-    probabilities: Floats, n_draws: int, random: np.random.RandomState
-) -> NDArray[np.int8]:
-    """Codes of every weight, drawn from its factor, (S, B).
-
-    Parameters
-    ----------
-    probabilities : ndarray (B, K)
-    n_draws : int
-    random : RandomState
-    """
-    return _codes_at(random.random_sample((n_draws, len(probabilities))), probabilities)
-
-
-def draw_mixture(
-    weights: Floats, probabilities: Floats, n_draws: int, random: np.random.RandomState
-) -> NDArray[np.int8]:
-    """Codes of every weight from a component that each draw chooses, (S, B).
-
-    Parameters
-    ----------
-    weights : ndarray (R,)
-    probabilities : ndarray (R, B, K)
-    n_draws : int
-    random : RandomState
-    """
-    uniform = random.random_sample((n_draws, probabilities.shape[1]))
-    component = random.choice(len(weights), size=n_draws, p=weights)
-    codes = np.empty(uniform.shape, dtype=np.int8)
-    for i, factors in enumerate(probabilities):
-        codes[component == i] = _codes_at(uniform[component == i], factors)
-    return codes
-
-
-def _codes_at(uniform: Floats, probabilities: Floats) -> NDArray[np.int8]:
-    """Codes at which cumulative probabilities (B, K) pass uniform numbers (S, B)."""
-    n_codes = probabilities.shape[1]
-    steps = np.cumsum(probabilities, axis=1)[:, :-1]
-    place = np.zeros(uniform.shape, dtype=np.int16)
-    for k in range(n_codes - 1):
-        place += uniform > steps[:, k]
-    return (place - n_codes // 2).astype(np.int8)

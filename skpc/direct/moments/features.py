@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..model.elbo import Floats
+from ..arrays import Floats
 from .statistics import Moments, collect, merge
 
 FeatureMap = Callable[[Any], Any] | None
 
-# Cells of a block of features: 4 million float64 are 32 MB, of which a few copies live at a time.
+# Cells of a block of features: 4 million float64 are 32 MB, and several copies exist at a time.
 BLOCK_CELLS = 4_000_000
 # Rows of the block that a feature map is fitted on.
 FIRST_BLOCK = 20_000
@@ -67,14 +67,17 @@ def collect_blocks(
     """
     total = None
     for rows in row_blocks(len(y), n_features):
-        keep = weights[rows] > 0
-        if not keep.any():
+        counted = weights[rows] > 0
+        if not counted.any():
             continue
         block = collect(
-            features_of(x[rows][keep], feature_map), y[rows][keep], weights[rows][keep], device
+            features_of(x[rows][counted], feature_map),
+            y[rows][counted],
+            weights[rows][counted],
+            device,
         )
         total = block if total is None else merge(total, block)
-    assert total is not None  # the caller has seen a positive weight
+    assert total is not None  # the caller has checked that a weight is positive
     return total
 
 

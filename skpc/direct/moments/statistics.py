@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Floats = NDArray[np.float64]
+from ..arrays import Floats
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Sum of weights, means and scatter of some rows; all float64.
+    """Sum of weights, means and scatter of rows; all float64.
 
     The scatter is about the rows' own mean, so that columns far from zero lose no digits.
 
@@ -55,20 +55,20 @@ def collect(x: Floats, y: Floats, weights: Floats, device: str = "cpu") -> Momen
     total = w.sum()
     mean = (w @ z) / total
     z -= mean
-    # The mean is rounded; what is left of it would stand in the scatter with its square.
-    rest = (w @ z) / total
-    z -= rest
+    # The mean is rounded, and the square of its error would enter the scatter.
+    correction = (w @ z) / total
+    z -= correction
     z *= w.sqrt()[:, None]
     return Moments(
         n_rows=len(x),
         weight=float(total),
-        mean=(mean + rest).cpu().numpy(),
+        mean=(mean + correction).cpu().numpy(),
         scatter=_gram(z),
     )
 
 
 def _gram(z: Tensor) -> Floats:
-    """Z'Z, (C, C). NumPy sees the symmetry and does half of the work, so it has the CPU."""
+    """Z'Z, (C, C). On a CPU by NumPy, which uses the symmetry and does half of the work."""
     if z.device.type == "cpu":
         array = z.numpy()
         with np.errstate(over="ignore", invalid="ignore"):  # `standardise` refuses what overflows
@@ -94,7 +94,7 @@ def merge(a: Moments, b: Moments) -> Moments:
     weight = a.weight + b.weight
     shift = b.mean - a.mean
     scatter = a.scatter + b.scatter
-    # In one column after the other, and not as an outer product: no third matrix in memory.
+    # Row by row, since an outer product would be a third matrix in memory.
     with np.errstate(over="ignore", invalid="ignore"):
         for row, d in zip(scatter, (a.weight * b.weight / weight) * shift, strict=True):
             row += d * shift
@@ -150,30 +150,34 @@ def standardise(moments: Moments, fit_intercept: bool) -> Standardised:
     if not np.isfinite(moments.scatter).all():
         raise ValueError("The squares of X or y overflow float64; rescale them.")
     mean, scatter = moments.mean, moments.scatter
-    about = np.zeros_like(mean)
-    if fit_intercept:
-        about = mean
-    else:
+    centre = mean if fit_intercept else np.zeros_like(mean)
+    if not fit_intercept:
         scatter = scatter + moments.weight * np.outer(mean, mean)
-    spread = np.sqrt(np.diag(scatter) / moments.weight)
-    rounding = 8 * np.finfo(float).eps * np.abs(mean)
-    constant = spread <= rounding
-    scale = np.where(constant, 1.0, spread)
-    if constant[-1]:
-        scale[-1] = max(rounding[-1], np.finfo(float).eps)
+    scale, constant = _scales(moments, scatter)
     products = scatter / scale
     products /= scale[:, None]
     products[constant] = 0.0
     products[:, constant] = 0.0
-    # Dividing by two roundings of a square root leaves the diagonal a digit short.
+    # Two divisions by a rounded square root cost the diagonal its last digit.
     np.fill_diagonal(products, np.where(constant, 0.0, moments.weight))
     return Standardised(
         gram=np.ascontiguousarray(products[:-1, :-1]),
         moment=products[:-1, -1].copy(),
         square=float(products[-1, -1]),
         weight=moments.weight,
-        x_mean=about[:-1],
+        x_mean=centre[:-1],
         x_scale=scale[:-1],
-        y_mean=float(about[-1]),
+        y_mean=float(centre[-1]),
         y_scale=float(scale[-1]),
     )
+
+
+def _scales(moments: Moments, scatter: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Scales of the columns, and which of them are constant, from their scatter (C, C), (C,)."""
+    spread = np.sqrt(np.diag(scatter) / moments.weight)
+    rounding = 8 * np.finfo(float).eps * np.abs(moments.mean)
+    constant = spread <= rounding
+    scale = np.where(constant, 1.0, spread)
+    if constant[-1]:
+        scale[-1] = max(rounding[-1], np.finfo(float).eps)
+    return scale, constant

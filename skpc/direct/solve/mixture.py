@@ -3,17 +3,28 @@
 Axes: R components, B features, K codes, P = R B K + R logits.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from ..model.elbo import Floats, Problem, State, evaluate
-from ..model.information import bound, estimate, estimate_value
-from ..model.mixture import Ascent, Mixture, Posterior, ascend, mixture_of, posterior_of
-from .mixture_start import begin, coarse_logarithm, on_lattice
+from ..arrays import Floats
+from ..model import (
+    Mixture,
+    MixtureElbo,
+    Posterior,
+    Problem,
+    evaluate,
+    information_bound,
+    mixture_elbo,
+    mixture_of,
+    sampled_information,
+    sampled_information_value,
+)
+from .mixture_start import coarse_logarithm, on_lattice, starting_mixture
+from .solution import Solution
 
 # Quasi-Newton steps of a round, and the largest number of Adam's.
 ROUND, ADAM_STEPS = 100, 300
@@ -24,47 +35,21 @@ STEP_DRAWS, REPORT_DRAWS = 1, 1000
 RATE, DECAY_MEAN, DECAY_SQUARE = 0.02, 0.9, 0.99
 
 
-@dataclass(frozen=True)
-class Mixed:
-    """What the search found.
-
-    Attributes
-    ----------
-    mixture : Mixture
-    posterior : Posterior
-        Of the mixture.
-    path : list of float
-        ELBO of the mean-field start and after every round; it never falls.
-    n_iter : int
-        Gradients.
-    converged : bool
-        Whether the last round raised the bound by less than the tolerance.
-    """
-
-    mixture: Mixture
-    posterior: Posterior
-    path: list[float]
-    n_iter: int
-    converged: bool
-
-
 def solve_mixture(
-    problem: Problem,
-    state: State,
+    solution: Solution,
     n_components: int,
     *,
     sampling: bool,
     max_iter: int,
     tol: float,
     random: np.random.RandomState,
-) -> Mixed:
-    """The best mixture that the search finds, or the mean-field posterior if that is best.
+) -> Solution:
+    """The best mixture that the search reaches, or the mean-field posterior if that is best.
 
     Parameters
     ----------
-    problem : Problem
-    state : State
-        A mean-field optimum, S = 1.
+    solution : Solution
+        A mean-field optimum. Its path and its iterations go on.
     n_components : int
         Largest number of components.
     sampling : bool
@@ -76,29 +61,34 @@ def solve_mixture(
     random : RandomState
         Source of starts and draws.
     """
-    calm = on_lattice(problem)
-    theta = np.round(state.theta * problem.step * 2.0**20) / 2.0**20 / calm.step
-    start = begin(calm, evaluate(calm, theta, coarse_logarithm(state.tau)), n_components, random)
-    plain = Mixed(mixture_of(problem, state), posterior_of(state), [float(state.elbo[0])], 0, True)
-    mixed = _maximise_bound(problem, calm, start, plain, max_iter, tol)
-    if sampling and len(mixed.mixture.log_weights) > 1:
-        return _maximise_sampled(problem, calm, mixed, min(max_iter, ADAM_STEPS), random)
-    return mixed
+    problem, state = solution.problem, solution.state
+    coarse = on_lattice(problem)
+    theta = np.round(state.theta * problem.step * 2.0**20) / 2.0**20 / coarse.step
+    optimum = evaluate(coarse, theta, coarse_logarithm(state.tau))
+    start = starting_mixture(coarse, optimum, n_components, random)
+    mixture, solution = _maximise_bound(solution, coarse, start, max_iter, tol)
+    if sampling and len(mixture.log_weights) > 1:
+        return _maximise_sampled(solution, coarse, mixture, min(max_iter, ADAM_STEPS), random)
+    return solution
 
 
 def _maximise_bound(
-    problem: Problem, calm: Problem, mixture: Mixture, best: Mixed, max_iter: int, tol: float
-) -> Mixed:
+    best: Solution, coarse: Problem, mixture: Mixture, max_iter: int, tol: float
+) -> tuple[Mixture, Solution]:
     """Rounds of quasi-Newton steps, each kept if the bound is above the best so far."""
+    best_mixture = mixture_of(best.problem, best.state)
     n_iter, converged = 0, len(mixture.log_weights) == 1
     while not converged and n_iter < max_iter:
-        mixture, n = climb_bound(calm, mixture, min(ROUND, max_iter - n_iter))
+        mixture, n = climb_bound(coarse, mixture, min(ROUND, max_iter - n_iter))
         n_iter += n
-        found = ascend(problem, mixture, bound)
-        converged = not found.elbo > best.path[-1] + tol
+        now = mixture_elbo(best.problem, mixture, information_bound)
+        converged = not now.elbo > best.elbo + tol
         if not converged:
-            best = Mixed(mixture, found.posterior, [*best.path, found.elbo], n_iter, False)
-    return replace(best, n_iter=n_iter, converged=converged)
+            best_mixture = mixture
+            best = replace(best, posterior=now.posterior, path=[*best.path, now.elbo])
+    return best_mixture, replace(
+        best, n_iter=best.n_iter + n_iter, converged=best.converged and converged
+    )
 
 
 def climb_bound(problem: Problem, mixture: Mixture, max_iter: int) -> tuple[Mixture, int]:
@@ -107,35 +97,41 @@ def climb_bound(problem: Problem, mixture: Mixture, max_iter: int) -> tuple[Mixt
 
     def negative(logits: Floats) -> tuple[float, Floats]:
         """Minus the bound and its gradient (P,)."""
-        now = ascend(problem, _unpack(logits, shape), bound)
+        now = mixture_elbo(problem, _unpack(logits, shape), information_bound)
         return -now.elbo, -_gradient(now)
 
     options = {"maxiter": max_iter, "maxfun": 10 * max_iter, "ftol": 1e-13, "gtol": 1e-9}
-    found = minimize(negative, _pack(mixture), jac=True, method="L-BFGS-B", options=options)
-    return _unpack(found.x, shape), int(found.nfev)
+    result = minimize(negative, _pack(mixture), jac=True, method="L-BFGS-B", options=options)
+    return _unpack(result.x, shape), int(result.nfev)
 
 
 def _maximise_sampled(
-    problem: Problem, calm: Problem, mixed: Mixed, n_steps: int, random: np.random.RandomState
-) -> Mixed:
+    solution: Solution,
+    coarse: Problem,
+    mixture: Mixture,
+    n_steps: int,
+    random: np.random.RandomState,
+) -> Solution:
     """Adam from the optimum of the bound; the better of both by their estimated ELBO."""
-    moved = climb_sampled(calm, mixed.mixture, n_steps, random)
-    found = [(*_estimated(problem, mixture, random), mixture) for mixture in (mixed.mixture, moved)]
-    elbo, posterior, mixture = max(found, key=lambda each: each[0])
-    path = [*mixed.path, max(elbo, mixed.path[-1])]
+    moved = climb_sampled(coarse, mixture, n_steps, random)
+    both = [_estimated(solution.problem, each, random) for each in (mixture, moved)]
+    elbo, posterior = max(both, key=lambda estimate: estimate[0])
     return replace(
-        mixed, mixture=mixture, posterior=posterior, path=path, n_iter=mixed.n_iter + n_steps
+        solution,
+        posterior=posterior,
+        path=[*solution.path, max(elbo, solution.elbo)],
+        n_iter=solution.n_iter + n_steps,
     )
 
 
 def _estimated(
     problem: Problem, mixture: Mixture, random: np.random.RandomState
 ) -> tuple[float, Posterior]:
-    """ELBO and posterior; where draws say less than the bound, which holds, the bound."""
-    now = ascend(problem, mixture, bound)
+    """ELBO and posterior; the estimate from draws is used where it is above the bound."""
+    now = mixture_elbo(problem, mixture, information_bound)
     a, log_q = mixture.log_weights, mixture.log_q
-    sampled = estimate_value(a, log_q, REPORT_DRAWS, random)
-    return now.elbo + max(sampled - bound(a, log_q).value, 0.0), now.posterior
+    sampled = sampled_information_value(a, log_q, REPORT_DRAWS, random)
+    return now.elbo + max(sampled - information_bound(a, log_q).value, 0.0), now.posterior
 
 
 def climb_sampled(
@@ -143,11 +139,11 @@ def climb_sampled(
 ) -> Mixture:
     """Adam (Kingma and Ba 2015) over all logits, with steps that shrink linearly to nothing."""
     shape = mixture.log_q.shape
-    mixing = partial(estimate, n_draws=STEP_DRAWS, random=random)
+    mixing = partial(sampled_information, n_draws=STEP_DRAWS, random=random)
     logits = _pack(mixture)
     mean, square = np.zeros_like(logits), np.zeros_like(logits)
     for t in range(1, n_steps + 1):
-        slope = _gradient(ascend(problem, _unpack(logits, shape), mixing))
+        slope = _gradient(mixture_elbo(problem, _unpack(logits, shape), mixing))
         mean += (1 - DECAY_MEAN) * (slope - mean)
         square += (1 - DECAY_SQUARE) * (slope**2 - square)
         size = RATE * (1 - (t - 1) / n_steps) / (1 - DECAY_MEAN**t)
@@ -168,6 +164,6 @@ def _unpack(logits: Floats, shape: tuple[int, ...]) -> Mixture:
     )
 
 
-def _gradient(now: Ascent) -> Floats:
-    """By all logits, (P,)."""
+def _gradient(now: MixtureElbo) -> Floats:
+    """Gradient by all logits, (P,), in the order of `_pack`."""
     return np.concatenate([now.by_factors.ravel(), now.by_weights])

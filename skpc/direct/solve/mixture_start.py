@@ -2,29 +2,31 @@
 
 A mixture gains by different modes, and by the dependence of weights within one. For the first,
 components are optima of mean-field posteriors. For the second, a component is cut in two at the
-median of one weight: the halves are the same posterior still, do not overlap, and are then free to
-have other weights follow the one that was cut.
+median of one weight. The halves together are the same posterior as before, and do not overlap;
+ascent may then let the other weights depend on the one that was cut.
 
 Axes: R components, S starts, B features, K codes.
 """
 
 import numpy as np
 
-from ..model.elbo import Floats, Problem, State, evaluate
-from ..model.mixture import Mixture, mixture_of, weight_moments
-from .mean_field import join, scattered, sweep
+from ..arrays import Floats
+from ..model import Mixture, Problem, State, evaluate, mixture_of, weight_moments
+from .ascent import sweep
+from .starts import join, random_starts
 
 # A mode this many nats below the best has a twentieth of its weight.
 REACH = 3.0
 # Modes that overlap (Bhattacharyya coefficient) by more than this are one.
 SAME = 0.7
-# What is left of a factor's other half, in nats: enough to have a slope.
+# Log factor of the masses beyond the cut: small, but large enough to have a gradient.
 CUT = -20.0
-# The resolution on which data that differ by rounding are equal: 2**-32 of a correlation.
+# Resolution of the lattice on which data that differ by rounding become equal: 2**-32 of a
+# correlation.
 LATTICE = 2.0**32
 
 
-def begin(
+def starting_mixture(
     problem: Problem, state: State, n_components: int, random: np.random.RandomState
 ) -> Mixture:
     """At most `n_components` components around a mean-field optimum, S = 1.
@@ -41,7 +43,7 @@ def begin(
 
 
 def on_lattice(problem: Problem) -> Problem:
-    """The problem, rounded: the same rows in other chunks give the same one to the last bit.
+    """The problem on a lattice, which is equal to the last bit for the same rows in other chunks.
 
     The search for a mixture is long, has many optima and no Newton's method at its end, so that
     rounding in its input would show in its result.
@@ -63,18 +65,18 @@ def on_lattice(problem: Problem) -> Problem:
 
 
 def coarse_logarithm(values: Floats) -> Floats:
-    """Positive values, rounded to 2**-28 of themselves."""
+    """Positive values, rounded to a lattice of their logarithms to base 2 with steps of 2**-28."""
     return np.exp2(np.round(np.log2(values) * 2.0**28) / 2.0**28)
 
 
 def _modes(problem: Problem, state: State, n_modes: int, random: np.random.RandomState) -> Mixture:
     """The state and other optima nearly as good, from sweeps of random codes."""
-    # With many features random codes lead nowhere near the best, and sweeps are long.
+    # With many features random codes do not lead near the best optimum, and sweeps take long.
     n_starts = min(1000 // max(len(problem.moment), 1), 128) if n_modes > 1 else 0
     if n_starts == 0:
         return mixture_of(problem, state)
     tau = np.full(n_starts, state.tau[0])
-    many = evaluate(problem, scattered(problem, tau, random), tau)
+    many = evaluate(problem, random_starts(problem, tau, random), tau)
     for _ in range(30):
         many = sweep(problem, many)
     return mixture_of(problem, _distinct(join(problem, state, many), n_modes))
@@ -84,12 +86,12 @@ def _distinct(states: State, n_modes: int) -> State:
     """At most `n_modes` starts that are nearly as good as the best and not the same."""
     root = np.sqrt(states.posterior.probabilities)
     order = np.argsort(-states.elbo, kind="stable")
-    kept = [int(order[0])]
+    modes = [int(order[0])]
     for s in order[states.elbo[order] > states.elbo.max() - REACH]:
-        overlap = (root[kept] * root[s]).sum(axis=-1).prod(axis=-1)
-        if overlap.max() < SAME and len(kept) < n_modes:
-            kept.append(int(s))
-    return states.take(kept)
+        overlap = (root[modes] * root[s]).sum(axis=-1).prod(axis=-1)
+        if overlap.max() < SAME and len(modes) < n_modes:
+            modes.append(int(s))
+    return states.take(modes)
 
 
 def _halve(problem: Problem, mixture: Mixture, tau: float) -> Mixture | None:
@@ -121,15 +123,16 @@ def _cut(log_factor: Floats) -> tuple[Floats, Floats]:
 
 
 def _constraint(problem: Problem, log_q: Floats, tau: float) -> Floats:
-    """By how much other weights hold each one, (B,): marginal over conditional variance.
+    """How much each weight depends on the others, (B,).
 
-    In the normal approximation that is the diagonal of the inverse of I + tau V^1/2 G_off V^1/2
-    with V the variances (see `polish`). Weights without a second code have 0.
+    It is the variance of a weight over its variance if all others were known. In the normal
+    approximation that is the diagonal of the inverse of I + tau V^1/2 G_off V^1/2 with V the
+    variances (see `newton`). Weights without a second code have 0.
     """
     variance = weight_moments(problem, np.exp(log_q))[1]
     root = np.sqrt(variance)
     values, vectors = np.linalg.eigh(
         np.eye(len(root)) + tau * root[:, None] * problem.off_diagonal * root
     )
-    held = (vectors**2 / np.maximum(values, 1e-6)).sum(axis=1)
-    return np.where(variance > 1e-6 * problem.step**2, held, 0.0)
+    ratio = (vectors**2 / np.maximum(values, 1e-6)).sum(axis=1)
+    return np.where(variance > 1e-6 * problem.step**2, ratio, 0.0)

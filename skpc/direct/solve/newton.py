@@ -4,7 +4,7 @@ The optimum is a fixed point in theta and tau together,
 
     theta = tau (b - G_off s)    and    tau = E[1 / sigma^2],
 
-and is found to rounding, so that the same data in other chunks, or with weights in place of
+and is solved to rounding, so that the same data in other chunks, or with weights in place of
 repeated rows, give the same model.
 
 Axes: B features. All states have S = 1.
@@ -15,19 +15,20 @@ from typing import Any
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from ..model.elbo import Floats, Problem, State, evaluate
+from ..arrays import Floats
+from ..model import Problem, State, evaluate
 
 
-def polish(problem: Problem, state: State, max_iter: int = 20) -> State:
+def newton(problem: Problem, state: State, max_iter: int = 20) -> State:
     """Both equations solved from a state near the optimum: Newton in theta, secant in log tau.
 
-    Where the state is not near a maximum, what comes back may be worse: compare.
+    Far from a maximum the state that is returned may be worse: the caller compares both.
     """
     theta, log_tau = state.theta[0], float(np.log(state.noise.precision[0]))
     factor: Any = None
     last: tuple[float, float] | None = None
     for _ in range(max_iter):
-        now, factor = _newton(problem, theta, np.exp(log_tau), factor)
+        now, factor = _solve_theta(problem, theta, np.exp(log_tau), factor)
         theta = now.theta[0]
         gap = float(np.log(now.noise.precision[0])) - log_tau
         if factor is None or abs(gap) < 1e-12:
@@ -36,18 +37,18 @@ def polish(problem: Problem, state: State, max_iter: int = 20) -> State:
         if last is not None and last[0] != log_tau:
             slope = (gap - last[1]) / (log_tau - last[0])
         last = (log_tau, gap)
-        # Where the secant points away from the fixed point, the plain iteration goes on.
+        # Where the secant points away from the fixed point, a plain iteration is made instead.
         log_tau += np.clip(-gap / slope if slope < 0 else gap, -1.0, 1.0)
     return now
 
 
-def _newton(
+def _solve_theta(
     problem: Problem, theta: Floats, tau: float, factor: Any, max_iter: int = 60
 ) -> tuple[State, Any]:
     """Solve theta - tau (b - G_off s) = 0 for theta (B,) at one tau.
 
-    One factorisation serves until steps shrink slowly. No factor comes back where there is none:
-    then the state is no maximum.
+    A factorisation is kept for as long as it makes the steps shrink fast. The factor is None where
+    there is none: then the state is no maximum.
     """
     last, fresh = np.inf, False
     now = evaluate(problem, theta[None], np.array([tau]))

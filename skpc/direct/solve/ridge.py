@@ -1,8 +1,8 @@
-"""A grid near ridge regression: one step a feature, and the codes nearest to the ridge weights.
+"""A grid near ridge regression: one step per feature, and the codes nearest to the ridge weights.
 
 With many correlated features and little noise the errors of rounded weights must cancel. So the
 weights of a ridge regression, whose penalty maximises the evidence, are rounded one after
-another, and those that are left make up for the errors so far.
+another, and those that are still to be rounded compensate the errors so far.
 
 Axes: B features, P penalties.
 """
@@ -13,20 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, cholesky
 
-from ..model.elbo import Floats
-from ..moments.statistics import Standardised
+from ..arrays import Floats
+from ..moments import Standardised
 
 # Penalties to choose from, as shares of the sum of weights: a lattice, so that the same rows in
 # other chunks have the same penalty to the last bit.
 PENALTIES = 2.0 ** np.arange(-30.0, 7.25, 0.25)
-# Penalties of the weights to be rounded, as multiples of the ridge's own: larger ones leave less
-# for the rounding to cancel.
+# Penalties of the weights that are rounded, as multiples of the ridge's own: with larger ones the
+# errors of rounding need to cancel less.
 EASINGS = 2.0 ** np.arange(0.0, 3.5, 0.5)
-# Shares of the weights' root mean square that even the smallest step shall reach: a small one
-# cancels finer, and takes more different steps.
+# Shares of the weights' root mean square that the grid of every weight reaches at least: with a
+# small share errors cancel better, and there are more different steps.
 FLOORS = (0.04, 0.08, 0.16)
 # Posterior standard deviations that a step reaches beyond its weight, so that the grid's edge
-# does not cut the posterior off: on held-out training rows 1/2 and 1 were alike, and better
+# does not cut the posterior off: on held-out training rows 1/2 and 1 were equally good, and better
 # than 0 and 2 (benchmarks/results/direct_reach.md).
 REACH = 1.0
 
@@ -58,7 +58,7 @@ class Rounded:
     weights : ndarray (B,)
         Codes times steps.
     noise : float
-        Noise variance: that of the ridge, or what the weights leave where it is more.
+        Noise variance: that of the ridge or, if larger, the mean squared residual of the weights.
     """
 
     step: Floats
@@ -80,7 +80,7 @@ def best_ridge(data: Standardised) -> Ridge:
     penalties = data.weight * PENALTIES
     total = np.maximum(values, 0.0) + penalties[:, None]  # (P, B)
     explained = ((vectors.T @ data.moment) ** 2 / total).sum(axis=1)
-    # Where y is explained to its rounding, no penalty is better for explaining more.
+    # Where y is explained up to rounding, a better explanation is no merit of a penalty.
     noise = np.maximum((data.square - explained) / data.weight, 1e-12)
     evidence = -0.5 * data.weight * np.log(noise)
     evidence += 0.5 * (np.log(penalties)[:, None] - np.log(total)).sum(axis=1)
@@ -93,9 +93,9 @@ def feed_back(
 ) -> tuple[Floats, Floats]:
     """Integer codes (B,) and steps (B,) with weights near a target in the metric of root'root.
 
-    From the last feature to the first, each takes the weight that is best if those before it
-    were free to make up for it (Babai's nearest plane), rounded to a code of the smallest power
-    of two that reaches so far.
+    From the last feature to the first, each takes the weight that would be best if those before
+    it could compensate freely (Babai's nearest plane). It is rounded to a code, whose step is the
+    smallest power of two with which the largest code reaches the weight.
 
     Parameters
     ----------
@@ -105,9 +105,9 @@ def feed_back(
     largest : float
         Largest code.
     smallest : float
-        Weight that the smallest step reaches at least.
+        Weight that the grid of every feature reaches at least.
     deviation : float
-        What a step reaches beyond the wanted weight, so that its posterior is not cut off.
+        Distance beyond the weight that its grid reaches, so that its posterior is not cut off.
 
     Examples
     --------
@@ -117,13 +117,13 @@ def feed_back(
     """
     codes, step = np.zeros_like(target), np.zeros_like(target)
     columns = np.ascontiguousarray(root.T)
-    rest = root @ target
+    residual = root @ target
     for j in range(len(target) - 1, -1, -1):
-        wanted = rest[j] / root[j, j]
-        reach = max(abs(wanted) + deviation, smallest)
+        weight = residual[j] / root[j, j]
+        reach = max(abs(weight) + deviation, smallest)
         step[j] = 2.0 ** np.ceil(np.log2(reach / largest))
-        codes[j] = np.round(wanted / step[j])
-        rest[: j + 1] -= columns[j, : j + 1] * (codes[j] * step[j])
+        codes[j] = np.round(weight / step[j])
+        residual[: j + 1] -= columns[j, : j + 1] * (codes[j] * step[j])
     return codes, step
 
 
@@ -137,16 +137,16 @@ def round_ridge(data: Standardised, largest: float) -> Rounded:
         Largest code.
     """
     ridge = best_ridge(data)
-    found = [
+    roundings = [
         rounded for easing in EASINGS for rounded in _roundings(data, ridge, float(easing), largest)
     ]
-    errors = [_squared_error(data, weights) for weights, _ in found]
+    errors = [_squared_error(data, weights) for weights, _ in roundings]
     losses = [
         error + ridge.penalty * float(weights @ weights)
-        for error, (weights, _) in zip(errors, found, strict=True)
+        for error, (weights, _) in zip(errors, roundings, strict=True)
     ]
     best = int(np.argmin(losses))
-    weights, step = found[best]
+    weights, step = roundings[best]
     return Rounded(step, weights, max(ridge.noise, errors[best] / data.weight))
 
 
@@ -156,12 +156,12 @@ def _roundings(
     """Weights (B,) and steps (B,), for each floor, near the ridge regression of one penalty."""
     penalty = easing * ridge.penalty
     deviation = REACH * np.sqrt(ridge.noise / (data.weight + ridge.penalty))
-    # On a lattice, lest rounding in the last bit decides on a step.
+    # Rounded to a lattice, so that no step depends on the last bit of the data.
     deviation = 2.0 ** (round(8 * np.log2(max(deviation, 1e-12))) / 8)
     penalised = data.gram.copy()
     penalised[np.diag_indices_from(penalised)] += penalty
     target = cho_solve(cho_factor(penalised), data.moment)
-    # Large weights first: many small ones, with fine steps, are left to make up for them.
+    # Large weights are rounded first: many small ones, with fine steps, compensate their errors.
     order = np.argsort(np.abs(target), kind="stable")
     root = cholesky(penalised[np.ix_(order, order)])
     typical = max(float(np.sqrt(np.mean(target**2))), 1e-8)
