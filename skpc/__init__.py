@@ -1,8 +1,14 @@
 """Exact, tractable probabilistic models for tables, as scikit-learn estimators."""
 
+from ._memory import keep_freed_memory
 from .density import EinetDensityEstimator
 from .regression import DirectBayesianRegressor
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["DirectBayesianRegressor", "EinetDensityEstimator", "__version__"]
+__all__ = [
+    "DirectBayesianRegressor",
+    "EinetDensityEstimator",
+    "__version__",
+    "keep_freed_memory",
+]
