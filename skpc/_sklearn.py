@@ -1,13 +1,21 @@
-"""Every private or young scikit-learn name that skpc uses, and nothing else.
+"""Every private or recent scikit-learn name that skpc uses, and nothing else.
 
-scikit-learn moves private names between releases; a release that does costs one file.
+scikit-learn moves private names between releases; then only this file must change.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from numpy.typing import NDArray
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import validate_data
 
@@ -26,66 +34,163 @@ except ImportError:  # pragma: no cover
         return method
 
 
+@dataclass(frozen=True)
+class Features:
+    """Columns of a table as scikit-learn knows them.
+
+    Attributes
+    ----------
+    n : int
+        D.
+    names : ndarray of str (D,) or None
+        Of a frame's columns.
+    """
+
+    n: int
+    names: NDArray[Any] | None
+
+    def attributes(self) -> dict[str, Any]:
+        """`n_features_in_`, and `feature_names_in_` if there are names."""
+        named = {} if self.names is None else {"feature_names_in_": self.names}
+        return {"n_features_in_": self.n, **named}
+
+
+class _StandIn:
+    """Has an estimator's name and tags, and columns of its own for `validate_data` to write on."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = estimator
+
+    def __sklearn_tags__(self) -> Any:
+        return self._estimator.__sklearn_tags__()
+
+
+@cache
+def _stand_in_class(name: str) -> Any:
+    """A class of that name, which messages of scikit-learn show."""
+    return type(name, (_StandIn,), {})
+
+
+def validated(
+    estimator: Any,
+    X: Any,
+    y: Any = "no_validation",
+    *,
+    features: Features | None,
+    **options: Any,
+) -> tuple[Any, Features]:
+    """What `validate_data` gives, and the columns of X; nothing is written on the estimator.
+
+    scikit-learn writes `n_features_in_` while it checks, so that a table that is refused later
+    would leave a fitted model with a wrong number of columns.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its name is for messages, its tags decide the checks.
+    X, y
+        As `validate_data` takes them.
+    features : Features or None
+        Columns that X must have; None: X is the first table.
+    **options
+        Of `validate_data`.
+    """
+    stand_in = _stand_in_class(type(estimator).__name__)(estimator)
+    if features is not None:
+        vars(stand_in).update(features.attributes())
+    checked = validate_data(stand_in, X, y, reset=features is None, **options)
+    if features is None:
+        names = getattr(stand_in, "feature_names_in_", None)
+        features = Features(stand_in.n_features_in_, names)
+    return checked, features
+
+
+def store(estimator: Any, attributes: dict[str, Any], absent: tuple[str, ...] = ()) -> None:
+    """Set all fitted attributes at once, so that those of two fits are never mixed.
+
+    Parameters
+    ----------
+    estimator : estimator
+    attributes : dict
+    absent : tuple of str
+        Attributes of an earlier fit that this one does not have.
+    """
+    kept = {name: value for name, value in vars(estimator).items() if name not in absent}
+    # One assignment: an interruption comes before or after it, and so does another thread.
+    object.__setattr__(estimator, "__dict__", {**kept, **attributes})
+
+
 class PassReporter:
-    """Tells scikit-learn's callbacks about the passes of a fit; silent where it has none.
+    """Reports the passes of a fit to scikit-learn's callbacks, if there are any.
 
     Parameters
     ----------
     estimator : CallbackSupportMixin
         Its method `fit` must be decorated with `with_callbacks`.
-    max_passes : int
     X : array-like
         Training table, for callbacks that score on it.
+    attributes : callable
+        From a result of the fit to the fitted attributes of the estimator.
     """
 
-    def __init__(self, estimator: Any, max_passes: int, X: Any) -> None:
-        self.estimator = estimator
-        self.X = X
+    def __init__(self, estimator: Any, X: Any, attributes: Callable[[Any], dict[str, Any]]) -> None:
+        self._estimator = estimator
+        self._X = X
+        self._attributes = attributes
         self.stopped = False
-        # Callbacks cost nothing unless somebody has set some or a search passes them on.
-        self.active = HAS_CALLBACKS and (
+        # Without callbacks, set by the user or passed on by a search, reports cost nothing.
+        self._active = HAS_CALLBACKS and (
             hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
         )
-        if self.active:
-            self.root = estimator._init_callback_context(max_subtasks=max_passes)
-            self.root.call_on_fit_task_begin(estimator=estimator, X=X)
+
+    def open(self, max_passes: int) -> None:
+        """A fit begins, of at most `max_passes` passes."""
+        if self._active:
+            self._root = self._estimator._init_callback_context(max_subtasks=max_passes)
+            self._root.call_on_fit_task_begin(estimator=self._estimator, X=self._X)
 
     def begin(self) -> None:
         """A pass begins."""
-        if self.active:
-            self.task = self.root.subcontext(task_name="pass")
-            self.task.call_on_fit_task_begin(estimator=self.estimator, X=self.X)
+        if self._active:
+            self._task = self._root.subcontext(task_name="pass")
+            self._task.call_on_fit_task_begin(estimator=self._estimator, X=self._X)
 
-    def end(self, attributes: Callable[[], dict[str, Any]]) -> bool:
+    def end(self, result: Callable[[], Any]) -> bool:
         """A pass ended; whether a callback wants training to stop.
 
         Parameters
         ----------
-        attributes : callable
-            Returns the fitted attributes of the estimator as of now.
+        result : callable
+            Makes the result as of now, from which callbacks get a fitted estimator.
         """
-        if self.active:
-            self.stopped = self.task.call_on_fit_task_end(
-                estimator=self.estimator, X=self.X, reconstruction_attributes=attributes
-            )
+        if self._active:
+            self.stopped = self._end(self._task, result)
         return self.stopped
 
-    def close(self, attributes: Callable[[], dict[str, Any]]) -> None:
+    def close(self, result: Callable[[], Any]) -> None:
         """The fit ended."""
-        if self.active:
-            self.root.call_on_fit_task_end(
-                estimator=self.estimator, X=self.X, reconstruction_attributes=attributes
-            )
+        if self._active:
+            self._end(self._root, result)
+
+    def _end(self, task: Any, result: Callable[[], Any]) -> bool:
+        return task.call_on_fit_task_end(
+            estimator=self._estimator,
+            X=self._X,
+            reconstruction_attributes=lambda: self._attributes(result()),
+        )
 
 
 __all__ = [
     "CallbackSupportMixin",
+    "Features",
     "HasMethods",
     "Interval",
     "PassReporter",
     "StrOptions",
     "check_sample_weight",
     "fit_context",
-    "validate_data",
+    "store",
+    "validate_parameter_constraints",
+    "validated",
     "with_callbacks",
 ]

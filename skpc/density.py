@@ -1,94 +1,104 @@
-"""EinetDensityEstimator: validates, converts and stores; the mathematics is in `circuit`.
+"""EinetDensityEstimator: parameters, checks and one store; the mathematics is in `circuit`.
+
+A fit is one transaction: `_fitting.fit` makes a frozen `FittedDensity` out of a frozen spec, and
+one assignment stores it, last of all. A query reads `_fitted_density` once, so that another thread
+may fit at the same time.
 
 Axes: n rows, D columns.
 """
 
+import warnings
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from ._fitting import fit as fitting
-from ._fitting.setup import column_mask
-from ._queries.impute import impute
+from . import _fitting as fitting
+from ._density_queries import DensityQueries, features_of
+from ._fitting import FitSpec, FittedDensity, TrainingRows
 from ._sklearn import (
     CallbackSupportMixin,
+    HasMethods,
     Interval,
+    PassReporter,
     StrOptions,
     check_sample_weight,
     fit_context,
+    store,
     with_callbacks,
 )
-from ._tables.frames import RawColumn, read_columns, take_rows
-from ._tables.table import Encoded, Table
-from ._validation import check_count, check_table
+from ._tables import read_table
+from ._validation import check_table
 from .circuit import RegionGraph
-from .circuit.components import mixture
-from .circuit.components.component import Part
+from .circuit.training import SOLVERS
+from .components import kinds_of
 
 Floats = NDArray[Any]
+# Attributes of the trees, which a density without trees lacks.
+OF_TREES = ("smoothing_", "n_iter_", "converged_")
 
 
-class EinetDensityEstimator(CallbackSupportMixin, DensityMixin, BaseEstimator):
+class EinetDensityEstimator(CallbackSupportMixin, DensityQueries, DensityMixin, BaseEstimator):
     """Density of a table by an Einsum Network, a probabilistic circuit.
 
     Columns may be numbers, zeros and ones, or categories, and cells may be missing. The
-    fitted model gives exact log densities of whole rows, of any columns alone and of any
-    columns given others, and exact draws.
+    fitted model gives exact log densities of whole rows, exact marginal and conditional densities
+    of any columns, and exact draws.
 
     Parameters
     ----------
-    structure : {"auto", "random_trees", "chow_liu", "poon_domingos"} or RegionGraph, \
+    structure : {"auto", "random_trees", "chow_liu", "poon_domingos"}, RegionGraph or callable, \
 default="auto"
-        How columns are split. "chow_liu": by trees of the largest pairwise mutual information,
-        learned from the table, all but the first after random perturbations of it. "auto":
+        How the trees split the columns; it decides nothing else. "chow_liu": by trees of the
+        largest pairwise mutual information, learned from the table, all but the first after
+        random perturbations of it. "auto":
         "chow_liu", which gave higher test likelihoods on most tables that we tried, but
-        "random_trees" where `depth` is given or the layer is "tucker" (then at most three
-        deep). Several learned trees first all learn from all rows and specialise as training
-        goes on (see Notes).
+        "random_trees" where `depth` is set or the layer is "tucker" (without `depth`, of three
+        halvings). Of several learned trees each learns from all rows first, and specialises in
+        the course of training (see Notes). A callable gets codes and numbers of training rows, a
+        mask of the columns of numbers, weights, a `skpc.circuit.structures.StructureSpec` and a
+        RandomState, and returns a `RegionGraph`.
     depth : int or None, default=None
         Number of halvings D of a random tree; for "poon_domingos" each axis is cut into
         2**depth pieces. None, or more than the columns allow: as deep as they allow.
-    n_replicas : int or None, default=None
-        Number of trees R. None: 24 learned ones (8 of up to 1,000
-        rows) or 10 random ones.
-    n_gaussians : int or "auto", default="auto"
-        Number of Gaussians with full covariances beside the trees, over all columns of numbers
-        at once (see Notes). They model numbers that are nearly functions of each other. "auto":
-        3 to 191, as many as held-out rows speak for, where `structure` is "auto", its trees are
-        learned and the table has 100 rows or more and 2 to 200 columns of numbers; else none.
-    n_decoders : int or "auto", default="auto"
-        Number of continuous mixtures beside the trees: each is a mixture of 1,024 products of
-        leaves, which a small network decodes from points of a latent space of 32 dimensions
-        (see Notes). They model what moves all columns at once, such as the topic of a text,
-        and trees what binds a few. "auto": one where `structure` is "auto", its trees are
-        learned and the table has more than 1,000 rows and at most 3,000 categories and columns;
-        else none.
-    n_sums : int, default=12
-        Number of units K of a sum region.
-    n_leaves : int or None, default=None
-        Number of units of a leaf region; None: `n_sums`.
+    n_replicas : int or "auto", default="auto"
+        Number of trees R. "auto": 24 learned ones (8 for tables of up to 1,000 rows) or 10 random
+        ones.
+    n_sums : int or "auto", default="auto"
+        Number of units K of a sum region. "auto": 12.
+    n_leaves : int or "auto", default="auto"
+        Number of units of a leaf region. "auto": as many as `n_sums`.
     layer : {"cp", "tucker"}, default="cp"
-        How two children are combined: unit by unit after a sum each (CP), or by all pairs
-        of units (Tucker, the Einsum layer of the paper; needs partitions in two).
+        How the children of a partition are combined: unit by unit, after a sum for each child
+        (CP), or by all pairs of units (Tucker, the Einsum layer of the paper, which needs
+        partitions of two children).
+    components : "auto", str, object or list of these, default="auto"
+        What the density is a mixture of: "trees" (the circuit that `structure` describes),
+        "gaussians" (full covariances over all columns of numbers at once, for numbers that are
+        nearly functions of each other), "latent_mixture" (products of leaves that a small network
+        decodes from points of a latent space, for what changes all columns at once, such as the
+        topic of a text), or objects of `skpc.components`, which have parameters of their own.
+        "auto": all three compete on held-out rows, the Gaussians on tables of 100 rows or more
+        with 2 to 200 columns of numbers, the latent mixture on tables of more than 1,000 rows and
+        at most 3,000 categories and columns (see Notes). Name "trees" to have the circuit alone,
+        as in the papers; it is the quickest to fit.
     leaf : {"auto", "bernoulli", "beta", "binomial", "categorical", "exponential", "gamma", \
 "gaussian", "lognormal", "numeric", "poisson"}, subclass of Leaf, or one per column, default="auto"
         Leaf families: one for all columns, a list, or a dict by name or position of columns,
         in which the others are "auto". "auto": categorical for the columns of
         `categorical_features`, bernoulli for booleans and for columns that hold zeros and
-        ones, else numeric: values that stand out, such as zeros of an amount or few integers,
-        have probabilities of their own, and all other numbers are normal after an increasing
-        piecewise linear map that is chosen by the likelihood of the column. Values that a
-        named family does not model are refused: "poisson" takes counts, "binomial" counts up
-        to the largest in training, or up to the `n_trials` of a subclass of it, "exponential"
-        zero and positive numbers, "gamma" and "lognormal" positive numbers, "beta" numbers
-        above 0 and below 1. A family of your own is a subclass of
-        `skpc.circuit.leaves.Leaf`.
+        ones, else numeric: atoms, such as zeros of an amount or the values of a small range of
+        integers, have probabilities of their own, and all other numbers are normal after an
+        increasing piecewise-linear map that is chosen by the likelihood of the column. Values
+        that a named family does not model are refused: "poisson" takes counts, "binomial" counts
+        up to the largest in training, or up to the `n_trials` of a subclass of it, "exponential"
+        zero and positive numbers, "gamma" and "lognormal" positive numbers, "beta" numbers above
+        0 and below 1. A family of your own is a subclass of `skpc.circuit.leaves.Leaf`.
     grid_shape : tuple of int or None, default=None
         For "poon_domingos": sides of the grid whose cells, in C order, are the columns.
         None: one row of columns.
@@ -96,20 +106,22 @@ default="auto"
 default="from_dtype"
         Columns of categories: a mask, positions or names. "from_dtype": columns of a frame
         that hold strings or categories.
-    solver : {"auto", "em", "adam"}, default="auto"
+    solver : {"auto", "em", "adam"} or object, default="auto"
         Expectation maximisation (stepwise over mini-batches) or rectified Adam on softmax
         logits. "auto" stands for "em", which reached higher likelihoods in equal time
-        in our benchmarks.
-    learning_rate : float or None, default=None
-        First step size, in (0, 1] for EM; it falls linearly to zero over the passes. None:
+        in our benchmarks. An object of your own offers what
+        `skpc.circuit.training.Solver` describes.
+    learning_rate : float or "auto", default="auto"
+        First step size, in (0, 1] for EM; it falls linearly to zero over the passes. "auto":
         0.5 for EM, 0.1 for Adam. Full-batch EM always takes full steps.
     batch_size : int, "auto" or None, default="auto"
-        Rows a step; None: all. "auto": for EM all of up to 1,000 rows; else a 128th, between
-        64 and 512.
+        Rows per step; None: all. "auto": all rows for EM on tables of up to 1,000 rows, else a
+        128th of them, between 64 and 512.
     max_iter : int or "auto", default="auto"
-        Passes over the rows, at most. "auto": 100 over full batches of EM; else as many as
-        make 5,000 steps, between 5 and 50 (Adam: 500), over learned trees between 5 and 12 but
-        at least 300 steps.
+        Largest number of passes of the trees over the rows. "auto": 100 over full batches of EM;
+        else as many as make 5,000 steps, between 5 and 50 (Adam: 500). EM over learned trees:
+        between 5 and 12, or as many as make 300 steps if that is more. Where a number of passes
+        ends while the likelihood still rises, a ConvergenceWarning says so.
     tol : float, default=1e-4
         Smallest rise of the mean log-likelihood that counts as one.
     n_init : int, default=1
@@ -122,11 +134,11 @@ default="from_dtype"
     n_iter_no_change : int, default=5
         Passes without a rise after which training stops.
     smoothing : float or "auto", default="auto"
-        Pseudo-rows that every unit has seen besides the data: for a leaf, rows
-        distributed as its column is; for a sum, equal use of its inputs. "auto": 0.1, which EM
-        halves or doubles after each pass if held-out rows are more likely then. They are a
-        `validation_fraction` of the rows, at most 5,000, and are added to the model at the
-        end. Without early stopping, that is done for tables of 100 rows or more with columns of
+        Pseudo-rows that are added to the rows of every unit: for a leaf, rows distributed as its
+        column is; for a sum, equal counts of its inputs. "auto": 0.1, which EM halves or doubles
+        after each pass if that makes held-out rows more likely. The held-out rows are a
+        `validation_fraction` of the rows, at most 5,000, and are added to the model at the end.
+        Without early stopping, that is done for tables of 100 rows or more with columns of
         numbers.
     min_variance : float, default=1e-3
         Floor of a leaf's variance, as a share of its column's; of the relative variance for
@@ -140,9 +152,10 @@ default="from_dtype"
         Of the passes in training. Statistics, parameters and scores of float64 tables are
         float64 always.
     random_state : int, RandomState instance or None, default=None
-        Source of structure, start and order of rows.
+        Source of all that is random. Every phase of a fit (structure, held-out rows, start, order
+        of rows, each component) has a stream of its own: one that is left out moves no other.
     verbose : int, default=0
-        Print the likelihood every so many passes.
+        Print the likelihood after every `verbose` passes; 0: never.
 
     Attributes
     ----------
@@ -150,21 +163,28 @@ default="from_dtype"
         Regions and partitions.
     leaf_families_ : list of str
         Family of every column.
-    mixture_weights_ : ndarray (P,)
-        Weight of the trees, of the Gaussians if there are some, and of each continuous mixture;
-        (1,) where the trees are alone.
+    component_names_ : list of str (P,)
+        Components that the density is a mixture of.
+    component_weights_ : ndarray (P,)
+        Their weights, which add to one.
+    settings_ : dict
+        Values that "auto" stood for, by parameter (a list of names for `components`): an
+        estimator that names one of them, or all, is fitted to the same model, to the last bit.
     n_parameters_ : int
-        Number of free parameters of the trees.
-    history_ : dict of ndarray
-        Of the trees, one entry a pass. "log_likelihood": mean training log density of the pass;
-        "seconds": since the start; "validation_log_likelihood" if rows were held out.
+        Number of free numbers that the model stores: of all components, and their weights.
+    history_ : dict of dict of ndarray
+        By the name of a component, one entry per pass or step, as far as it keeps some.
+        "log_likelihood": mean training log density of the pass; "seconds": since its start;
+        "validation_log_likelihood" if rows were held out.
+    fit_seconds_ : dict of float
+        Seconds of the phases of the fit that took place: "structure" (columns and region graph),
+        "trees", "gaussians" and "latent_mixture".
     smoothing_ : float
-        Pseudo-rows a unit of the fitted model.
+        Pseudo-rows per unit of the trees; absent where there are none, as are the next two.
     n_iter_ : int
-        Passes of the kept start.
+        Passes of the kept start of the trees.
     converged_ : bool
-        Whether training ended because the likelihood stopped rising or the step had fallen
-        to zero.
+        Whether the last pass of the trees raised the likelihood by no more than `tol`.
     n_features_in_ : int
         Number of columns D.
     feature_names_in_ : ndarray of str
@@ -175,41 +195,42 @@ default="from_dtype"
     Weights count rows: a weight of 2 is a repeated row. `smoothing` is weighed against the
     sum of the weights, or the number of rows if that is larger. Densities are in the units
     of X, so that scores compare across scalers. A value that training never showed gets a
-    share of its own in a column of categories, in one that was found to hold zeros and ones
-    only, and, above the largest count, in a binomial one: about t (t + 1) / n^2 after n rows
-    with t different values (t = 2 for binomial). A column that is constant is modelled as a
-    Gaussian around its value. In a numeric column the density of a value that stands out is
-    its probability over the step of the column's grid: for integers it is the probability.
+    probability of its own in a column of categories, in a column in which training showed only
+    zeros and ones, and, above the largest count, in a binomial one: about t (t + 1) / n^2 after n
+    rows with t different values (t = 2 for binomial). A column that is constant is modelled as a
+    Gaussian around its value. In a numeric column the density of an atom is its probability over
+    the step of the column's grid: for integers it is the probability.
 
-    Of several learned trees each row trains all, in shares proportional to the p-th powers
-    of their posterior probabilities. p rises from 0.2 to 0.6, over full batches from 0.1 to
-    0.2: at 1 a tree would learn from the rows that it explains best alone, and overfit them.
-    What training raises is then a power mean, not the likelihood itself; the fitted model
-    is the plain mixture, and scores and `history_` are its exact likelihoods.
+    Each row trains all of several learned trees, in shares proportional to the p-th powers of
+    their posterior probabilities, p the tempering exponent. p rises from 0.2 to 0.6, over full
+    batches from 0.1 to 0.2: at 1 a tree would learn only from the rows that it explains best, and
+    overfit them. Training then maximises a power mean of the trees' densities, not the likelihood
+    itself; the fitted model is the plain mixture, and scores and `history_` are its exact
+    likelihoods.
 
-    A continuous mixture is trained by Adam through its network: in 25 passes over batches of
-    128 rows (but 800 to 4,000 steps; `max_iter` if that is less), from at most 200,000 rows; at
-    first with points that are shifted at random in every step, then with points that move. The
-    network is not kept: what remains is a circuit of one leaf region.
+    A latent mixture is trained by Adam through its network, on at most 200,000 rows, in 25 passes
+    over batches of 128 rows (but 800 to 4,000 steps). At first the points are shifted at random in
+    every step, then they are trained as well. The network is not kept: what remains is a circuit
+    of one leaf region.
 
-    The Gaussians are over the columns whose leaves are "gaussian", or "numeric" with more
-    numbers than values that stand out, as their maps make them; other columns are independent
-    of these in each Gaussian. EM trains them, with the expected numbers behind missing cells,
-    from at most 200,000 rows, of many rows stepwise over random batches. Their floor of variance
-    is a hundredth of `min_variance`: given others a number may vary much less. "auto" tries
-    mixtures of 3, 12, 48 and 128, each one with at least 10 rows a Gaussian, and mixes them;
-    where rows have so many patterns of missing numbers that a step would take long, fewer.
+    The Gaussians are over the columns whose leaves are "gaussian", or "numeric" if at least half
+    of their cells are not atoms, on the scale of their maps; other columns are independent of
+    these in each Gaussian. EM trains them on at most 200,000 rows, with the conditional means and
+    covariances of missing numbers, and for many rows stepwise over random batches. Their floor of
+    variance is a hundredth of `min_variance`: if other columns are known, a number may vary much
+    less. "auto" tries mixtures of 3, 12, 48 and 128, each one with at least 10 rows per Gaussian,
+    and mixes them; it stops before those whose steps would take too long because the rows have
+    many patterns of missing numbers.
 
-    Held-out rows (a `validation_fraction`, without early stopping at most 5,000) decide what the
-    trees, the Gaussians and each continuous mixture weigh, and are learned afterwards (trees that
-    Adam trains do not learn them). Gaussians that weigh less than 0.02 are left out, and so are
-    continuous mixtures where the first one does. `partial_fit` and fits that go on leave all but
-    the trees, and the weights, as they are.
+    Held-out rows (a `validation_fraction`, without early stopping at most 5,000) decide the weights
+    of the components, and are learned afterwards (trees that Adam trains do not learn them).
+    Components other than the trees that weigh less than 0.02 are left out. `partial_fit` and
+    `warm_start` change the trees alone: other components and all weights are kept.
 
     References
     ----------
     Peharz et al., "Einsum Networks: Fast and Scalable Learning of Tractable Probabilistic
-    Circuits", ICML 2020; for the continuous mixtures Correia et al., "Continuous mixtures of
+    Circuits", ICML 2020; for the latent mixtures Correia et al., "Continuous mixtures of
     tractable probabilistic models", AAAI 2023; for EM with missing numbers Ghahramani and
     Jordan, "Supervised learning from incomplete data via an EM approach", NIPS 1993.
 
@@ -230,19 +251,22 @@ default="from_dtype"
         "structure": [
             StrOptions({"auto", "random_trees", "chow_liu", "poon_domingos"}),
             RegionGraph,
+            callable,
         ],
         "depth": [Interval(Integral, 0, None, closed="left"), None],
-        "n_replicas": [Interval(Integral, 1, None, closed="left"), None],
-        "n_gaussians": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
-        "n_decoders": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
-        "n_sums": [Interval(Integral, 1, None, closed="left")],
-        "n_leaves": [Interval(Integral, 1, None, closed="left"), None],
+        "n_replicas": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "n_sums": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "n_leaves": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "layer": [StrOptions({"cp", "tucker"})],
+        "components": [str, "array-like", HasMethods(["get_params"]), HasMethods(["fit"])],
         "leaf": [str, type, dict, "array-like"],
         "grid_shape": ["array-like", None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
-        "solver": [StrOptions({"auto", "em", "adam"})],
-        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "solver": [
+            StrOptions({"auto", *SOLVERS}),
+            HasMethods(["begin", "update", "under_prior", "to_arrays", "from_arrays"]),
+        ],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -264,17 +288,16 @@ default="from_dtype"
         structure: Any = "auto",
         *,
         depth: int | None = None,
-        n_replicas: int | None = None,
-        n_gaussians: Any = "auto",
-        n_decoders: Any = "auto",
-        n_sums: int = 12,
-        n_leaves: int | None = None,
+        n_replicas: Any = "auto",
+        n_sums: Any = "auto",
+        n_leaves: Any = "auto",
         layer: str = "cp",
+        components: Any = "auto",
         leaf: Any = "auto",
         grid_shape: Any = None,
         categorical_features: Any = "from_dtype",
-        solver: str = "auto",
-        learning_rate: float | None = None,
+        solver: Any = "auto",
+        learning_rate: Any = "auto",
         batch_size: Any = "auto",
         max_iter: Any = "auto",
         tol: float = 1e-4,
@@ -293,11 +316,10 @@ default="from_dtype"
         self.structure = structure
         self.depth = depth
         self.n_replicas = n_replicas
-        self.n_gaussians = n_gaussians
-        self.n_decoders = n_decoders
         self.n_sums = n_sums
         self.n_leaves = n_leaves
         self.layer = layer
+        self.components = components
         self.leaf = leaf
         self.grid_shape = grid_shape
         self.categorical_features = categorical_features
@@ -342,17 +364,21 @@ default="from_dtype"
             For infinities, text in a column of numbers, dates, an empty table, bad weights
             or a structure that does not fit the table; the message names the column.
         """
-        warm = self.warm_start and hasattr(self, "_arrays")
-        raws, weights = self._read_training(X, sample_weight, reset=not warm)
-        fitting.fit(self, X, raws, weights, warm)
-        return self
+        last = getattr(self, "_fitted_density", None) if self.warm_start else None
+        data = self._read_training(X, sample_weight, last)
+        random = check_random_state(self.random_state)
+        reporter = PassReporter(self, X, _attributes)
+        fitted = fitting.fit(self._spec(), data, random, reporter, last)
+        # Users may turn warnings into errors, so they come before the model is stored.
+        self._warn(fitted)
+        return self._store(fitted)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Go through a block of rows once, with a step that shrinks from block to block.
 
-        The first call decides columns, scales and structure as `fit` does. A block that is
-        given again counts again, for the step size as for `smoothing`.
+        The first call chooses columns, scales and structure as `fit` does. A block that is passed
+        again counts again, for the step size and for `smoothing`.
 
         Parameters
         ----------
@@ -365,275 +391,93 @@ default="from_dtype"
         -------
         self
         """
-        first = not hasattr(self, "_arrays")
-        raws, weights = self._read_training(X, sample_weight, reset=first)
-        fitting.partial_fit(self, X, raws, weights)
-        return self
+        last = getattr(self, "_fitted_density", None)
+        data = self._read_training(X, sample_weight, last)
+        random = check_random_state(self.random_state)
+        return self._store(fitting.partial_fit(self._spec(), data, random, last))
 
-    def score_samples(self, X: Any) -> Floats:
-        """Log density of every row in the units of X; missing cells are integrated out.
-
-        Parameters
-        ----------
-        X : array-like or frame (n, D)
-
-        Returns
-        -------
-        ndarray (n,)
-            Nats; float32 for an array of float32, else float64.
-        """
-        table, dtype = self._encode(X)
-        return self._log_density(table, dtype)
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Mean log density of the rows.
-
-        Parameters
-        ----------
-        X : array-like or frame (n, D)
-        y : None
-            Ignored.
-        sample_weight : array-like (n,), optional
-
-        Returns
-        -------
-        float
-            Nats.
-        """
-        scores = self.score_samples(X).astype(np.float64)
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(
-                sample_weight, scores[:, None], ensure_non_negative=True
-            )
-        return float(np.average(scores, weights=sample_weight))
-
-    def predict_marginal(self, X: Any, features: Any) -> Floats:
-        """Log density of some columns alone, all others integrated out.
-
-        Parameters
-        ----------
-        X : array-like or frame (n, D)
-            The other columns are read but not used.
-        features : array-like of bool, int or str
-            Those columns: a mask, positions or names.
-
-        Returns
-        -------
-        ndarray (n,)
-        """
-        table, dtype = self._encode(X)
-        return self._log_density(table.only(self._mask(features)), dtype)
-
-    def predict_conditional(self, X: Any, features: Any) -> Floats:
-        """Log density of some columns given the other observed cells of the row.
-
-        Parameters
-        ----------
-        X : array-like or frame (n, D)
-        features : array-like of bool, int or str
-            Columns that are asked for: a mask, positions or names.
-
-        Returns
-        -------
-        ndarray (n,)
-            log p(x) - log p(x without these columns).
-        """
-        table, dtype = self._encode(X)
-        evidence = table.only(~self._mask(features))
-        # Differences of far densities lose their digits in float32.
-        joint = self._log_density(table, torch.float64)
-        found = joint - self._log_density(evidence, torch.float64)
-        return found.astype(np.float32) if dtype == torch.float32 else found
-
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
-        """Draw rows from the model, given that every value is one that training showed.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        random_state : int, RandomState instance or None, default=None
-
-        Returns
-        -------
-        array or frame (n_samples, D)
-            Like the training table, with its column names and types.
-        """
-        check_is_fitted(self)
-        n = check_count(n_samples)
-        parts = self._parts()
-        generator = fitting.seeded(check_random_state(random_state), parts[0].circuit.device)
-        z = mixture.sample(parts, n, generator)
-        return self._table.rows(z.cpu().numpy())
-
-    def sample_conditional(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Any:
-        """Fill missing cells by exact draws given the observed cells of their row.
-
-        Parameters
-        ----------
-        X : array-like or frame (n, D)
-            A category that training never showed tells nothing about other columns.
-        n_samples : int, default=1
-            Draws a row.
-        random_state : int, RandomState instance or None, default=None
-
-        Returns
-        -------
-        array or frame (n * n_samples, D)
-            The draws for row i are the rows i * n_samples to (i + 1) * n_samples - 1;
-            observed cells are those of X to the bit.
-        """
-        times = check_count(n_samples)
-        X, raws = self._read(X)
-        index = np.repeat(np.arange(X.shape[0]), times)
-        evidence = torch.from_numpy(self._table.encode(raws).z[index])
-        parts = self._parts()
-        generator = fitting.seeded(check_random_state(random_state), parts[0].circuit.device)
-        z = mixture.sample_conditional(parts, evidence, generator)
-        repeated = [raw.rows(index) for raw in raws]
-        return self._table.fill(take_rows(X, index), repeated, z.cpu().numpy())
-
-    def impute(self, X: Any, strategy: str = "mean") -> Any:
-        """Fill missing cells by what the observed cells of their row let expect.
-
-        Parameters
-        ----------
-        X : array-like or frame (n, D)
-        strategy : {"mean", "mode"}, default="mean"
-            "mean": the exact conditional mean in columns of numbers, the most probable value in
-            columns of categories and of zeros and ones, each cell for itself. "mode": all
-            missing cells of a row together as in a most probable state. That one is hard to
-            find; the likeliest unit is followed at each sum from the root down, to the mode of
-            its leaf (of a numeric leaf on the scale of its map).
-
-        Returns
-        -------
-        array or frame (n, D)
-            A copy of X; observed cells are those of X to the bit. Means are rounded where the
-            column of X has an integer type.
-
-        Raises
-        ------
-        ValueError
-            For another strategy, and as `score_samples`.
-
-        References
-        ----------
-        Peharz et al., "Einsum Networks", ICML 2020, section 3.5.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_iris
-        >>> from skpc import EinetDensityEstimator
-        >>> X = load_iris().data
-        >>> model = EinetDensityEstimator(n_sums=5, random_state=0).fit(X)
-        >>> row = X[100:101].copy()
-        >>> row[0, 2:] = float("nan")
-        >>> model.impute(row).round()
-        array([[6., 3., 5., 2.]])
-        """
-        if strategy not in ("mean", "mode"):
-            raise ValueError(f"strategy is {strategy!r}; 'mean' and 'mode' are accepted.")
-        X, raws = self._read(X)
-        return impute(self._table, self._parts(), X, raws, strategy)
-
-    def moments(self, X: Any = None) -> tuple[Floats, Floats]:
-        """Exact means and variances of every column, given the observed cells of a row.
-
-        Parameters
-        ----------
-        X : array-like or frame (n, D), optional
-            Evidence; None: no evidence.
-
-        Returns
-        -------
-        mean, variance : ndarray (n, D), or (D,) without X
-            In the units of X. An observed cell has its value as mean and variance 0; columns
-            of categories have NaN.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skpc import EinetDensityEstimator
-        >>> X = np.random.RandomState(0).normal([3.0, 50.0], [1.0, 5.0], size=(500, 2))
-        >>> mean, variance = EinetDensityEstimator(random_state=0).fit(X).moments()
-        >>> mean.round(), np.sqrt(variance).round()
-        (array([ 3., 50.]), array([1., 5.]))
-        """
-        check_is_fitted(self)
-        raws = None if X is None else self._read(X)[1]
-        nothing = np.full((1, self.n_features_in_), np.nan)
-        z = nothing if raws is None else self._table.encode(raws).z
-        pieces = self._table.pieces()
-        found = mixture.moments(self._parts(), torch.from_numpy(z), pieces)
-        mean, variance = self._table.moments(*(f.cpu().numpy() for f in found), raws)
-        return (mean[0], variance[0]) if raws is None else (mean, variance)
+    def _spec(self) -> FitSpec:
+        """The parameters as one record."""
+        values = {field.name: getattr(self, field.name) for field in fields(FitSpec)}
+        if not (isinstance(self.components, str) and self.components == "auto"):
+            values["components"] = kinds_of(self.components)
+        return FitSpec(**values)
 
     def _read_training(
-        self, X: Any, sample_weight: Any, reset: bool
-    ) -> tuple[list[RawColumn], Floats]:
+        self, X: Any, sample_weight: Any, last: FittedDensity | None
+    ) -> TrainingRows:
         """Columns and weights of the rows with positive weight."""
-        X = check_table(self, X, reset=reset)
+        X, features = check_table(self, X, None if last is None else features_of(last))
         weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weights.any():
-            raise ValueError("sample_weight is zero for all rows; some row must count.")
-        raws = read_columns(X)
-        if (weights > 0).all():
-            return raws, weights
-        return [raw.rows(weights > 0) for raw in raws], weights[weights > 0]
+            raise ValueError("sample_weight is zero for all rows; one must be positive.")
+        table, counts = read_table(X), weights > 0
+        if not counts.all():
+            table, weights = table.rows(counts), weights[counts]
+        return TrainingRows(table, weights, features.names)
 
-    def _read(self, X: Any) -> tuple[Any, list[RawColumn]]:
-        """A table with the columns of training, checked."""
-        check_is_fitted(self)
-        X = check_table(self, X, reset=False)
-        return X, read_columns(X)
+    def _warn(self, fitted: FittedDensity) -> None:
+        """Warn where the passes that the user allowed ended while the likelihood still rose."""
+        if self.max_iter != "auto" and fitted.trees is not None and not fitted.trees.converged:
+            warnings.warn(
+                f"max_iter={self.max_iter} passes ended while the likelihood of the trees still "
+                f"rose by more than tol={self.tol} a pass; raise max_iter, or leave it 'auto'.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
 
-    def _encode(self, X: Any) -> tuple[Encoded, torch.dtype]:
-        """Numbers of a table and the type to score it in."""
-        X, raws = self._read(X)
-        single = getattr(X, "dtype", None) == np.float32
-        return self._table.encode(raws), torch.float32 if single else torch.float64
-
-    def _mask(self, features: Any) -> NDArray[np.bool_]:
-        names = getattr(self, "feature_names_in_", None)
-        known = None if names is None else list(names)
-        return column_mask(features, known, self.n_features_in_, "features")
-
-    def _log_density(self, table: Encoded, dtype: torch.dtype) -> Floats:
-        """Log density of encoded rows in the units of the table."""
-        z = torch.from_numpy(table.z)
-        scores = mixture.log_density(self._parts(), z, dtype).cpu().numpy()
-        return scores + self._table.log_jacobian(table).astype(scores.dtype)
-
-    def _parts(self) -> list[Part]:
-        """The circuits with their parameters on the device, built once for each device."""
-        cached = self.__dict__.get("_cache")
-        if cached is None or cached[0] != self.device:
-            self._cache = cached = (self.device, fitting.make_parts(self))
-        return cached[1]
+    def _store(self, fitted: FittedDensity) -> Self:
+        """Set all fitted attributes at once, in place of those of an earlier fit."""
+        store(self, _attributes(fitted), absent=("feature_names_in_", *OF_TREES))
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
-        """Plain Python and NumPy objects, without the cache, so that any file can hold them."""
+        """Plain Python and NumPy objects, so that any file can hold them."""
         state = dict(super().__getstate__())
-        state.pop("_cache", None)
-        if "_table" in state:
-            state["_table"] = self._table.state()
-            graph = self.structure_
-            state["structure_"] = {"regions": graph.regions, "partitions": graph.partitions}
+        # From the copied state alone: another thread may store a new fit meanwhile.
+        fitted = state.get("_fitted_density")
+        if fitted is not None:
+            if state.get("structure_") is fitted.plan.graph:
+                del state["structure_"]
+            state["_fitted_density"] = fitted.state()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """The estimator that `__getstate__` was asked of."""
-        if "_table" in state:
-            graph = RegionGraph(**state["structure_"])
-            state = {**state, "_table": Table.from_state(state["_table"]), "structure_": graph}
+        """The estimator from what `__getstate__` returned."""
+        if "_fitted_density" in state:
+            fitted = FittedDensity.from_state(state["_fitted_density"])
+            state = {"structure_": fitted.plan.graph, **state, "_fitted_density": fitted}
         super().__setstate__(state)
 
     def __sklearn_is_fitted__(self) -> bool:
-        """A fit that was interrupted before its trees were trained leaves nothing to ask."""
-        return hasattr(self, "_arrays")
+        """Whether there is a fitted density."""
+        return hasattr(self, "_fitted_density")
 
     def __sklearn_tags__(self) -> Any:
-        """Missing cells are welcome."""
+        """Tags that allow missing cells."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _attributes(fitted: FittedDensity) -> dict[str, Any]:
+    """Fitted attributes of the estimator."""
+    plan, trees = fitted.plan, fitted.trees
+    of_trees = trees and {
+        "smoothing_": trees.smoothing,
+        "n_iter_": len(trees.history["log_likelihood"]),
+        "converged_": trees.converged,
+    }
+    return {
+        "structure_": plan.graph,
+        "leaf_families_": [column.family_name for column in plan.table.columns],
+        "component_names_": fitted.names,
+        "component_weights_": fitted.weights,
+        "settings_": fitted.settings,
+        "n_parameters_": fitted.n_parameters,
+        "history_": fitted.history,
+        "fit_seconds_": fitted.seconds,
+        **(of_trees or {}),
+        **features_of(fitted).attributes(),
+        "_fitted_density": fitted,
+    }

@@ -1,39 +1,39 @@
-"""DirectBayesianRegressor: validates, converts and stores; the mathematics is in `direct`.
+"""DirectBayesianRegressor: parameters, checks and one store; the mathematics is in `direct`.
 
 Axes: n rows, D columns of X, B features (B = D without a feature map), K codes, L noise levels,
 R components.
 """
 
 import warnings
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._fitting.settings import choose_device
-from ._numeric_table import check_numbers
-from ._sklearn import HasMethods, Interval, StrOptions, check_sample_weight, fit_context
-from .direct import Moments, merge
-from .direct.deploy.packed import PackedEnsemble
-from .direct.deploy.packing import pack as pack_codes
-from .direct.model import grid as grids
-from .direct.model.predictive import draw_mixture, linear_moments, log_density, pool
-from .direct.model.units import given_range, given_step
-from .direct.moments.features import (
-    FIRST_BLOCK,
-    FeatureMap,
-    collect_blocks,
-    features_of,
-    map_blocks,
+from ._regression import (
+    PRIORS,
+    SOLVERS,
+    FittedRegression,
+    PackedEnsemble,
+    RegressionSpec,
+    Rows,
+    fit_regression,
 )
-from .direct.moments.statistics import Standardised, standardise
-from .direct.solve.mean_field import SOLVERS
-from .direct.solve.search import Fitted, Options
-from .direct.solve.search import fit as fit_moments
+from ._sklearn import (
+    Features,
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+    store,
+)
+from ._validation import check_numbers
 
 Floats = NDArray[np.float64]
 
@@ -52,16 +52,17 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     n_bits : int, default=4
         Bits of a weight, 2 to 8: with 4 bits the codes are -7 to 7.
     prior : {"uniform", "normal", "laplace", "spike"} or array-like (K,), default="uniform"
-        Prior of the codes: all alike, a discretised normal or Laplace distribution, extra mass
+        Prior of the codes: uniform, a discretised normal or Laplace distribution, extra mass
         at zero, or probabilities of the K = 2**n_bits - 1 codes.
     weight_scale : "auto", "ridge", float or array-like (B,), default="auto"
         Weight of code 1, one for all features or one each, in units of y per standard deviation
         of a feature. "auto": the step with the highest ELBO, and with it the width of a "normal"
         or "laplace" prior or the mass at zero of "spike". "ridge": a power of two (times the
         spread of y) for each feature, from the weights of a ridge regression that were rounded
-        so that their errors cancel; for many correlated features. With given steps, and with
-        "ridge", a normal prior has a standard deviation of a third of the largest code, a Laplace
-        prior a mean absolute value of a quarter of it, and "spike" a mass of one half at zero.
+        so that their errors cancel; for many correlated features. With steps of your own, and
+        with "ridge", a normal prior has a standard deviation of a third of the largest code, a
+        Laplace prior a mean absolute value of a quarter of it, and "spike" a mass of one half at
+        zero.
     posterior : {"mean_field", "mixture"}, default="mean_field"
         Form of the posterior: independent weights, or a mixture of such posteriors, which can
         have several modes and weights that depend on each other.
@@ -71,8 +72,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Number of levels L of the noise variance.
     noise_range : "auto" or (float, float), default="auto"
         Lowest and highest noise variance, in squared units of y. "auto": around the best noise
-        variance on a coarse grid that spans twelve decades below the variance of y. A range that
-        the posterior presses against is widened, with a warning. With `weight_scale="ridge"`,
+        variance on a coarse grid that spans twelve decades below the variance of y. A range at
+        whose edge the posterior lies is widened, with a warning. With `weight_scale="ridge"`,
         "auto" is a range around the noise variance of the rounded ridge regression, and no range
         is widened.
     fit_intercept : bool, default=True
@@ -80,9 +81,9 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     feature_map : transformer or None, default=None
         Any scikit-learn transformer of arrays. A copy is fitted on the first 20,000 rows (of the
         first chunk, for `partial_fit`) and applied to blocks of rows in training and prediction,
-        so that its features never stand in memory together.
+        so that its features are never in memory together.
     solver : {"auto", "lbfgs", "coordinate", "sampling"}, default="auto"
-        "lbfgs": quasi-Newton over one natural parameter a weight, while the noise falls from
+        "lbfgs": quasi-Newton over one natural parameter per weight, while the noise falls from
         large to its optimum, then sweeps and Newton steps. "coordinate": one weight after
         another. "auto" stands for "lbfgs", which reached higher bounds in our benchmarks.
         A mixture starts from there; its ELBO, with a lower bound in place of its entropy, is
@@ -119,8 +120,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Posterior probabilities of the codes of each weight by itself, in ascending order of
         codes.
     mixture_weights_ : ndarray (R,)
-        Weights of the components; R is 1 for a mean-field posterior, also where a fit found no
-        mixture with a higher bound.
+        Weights of the components; R is 1 for a mean-field posterior, also where no mixture reached
+        a higher bound.
     component_probabilities_ : ndarray (R, B, K)
         Probabilities of the codes under each component.
     code_prior_ : ndarray (K,)
@@ -136,7 +137,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         `solver="sampling"` the last entropy is an estimate, good to about 0.01 nats.
     elbo_path_ : ndarray
         The bound after every round of the last solve, first mean-field, then of the mixture. It
-        never falls.
+        falls by rounding at most.
     feature_scale_ : ndarray (B,)
         Standard deviations of the features (root mean squares without an intercept).
     feature_map_ : transformer
@@ -156,28 +157,28 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     noise grid come from the same weighted moments as the posterior. The intercept is a point
     estimate: its own uncertainty, of the order of the noise variance over n, is not counted.
 
-    The bound charges every weight for what the data say about it. Where many features are
-    strongly correlated, the step with the highest bound is therefore smaller, and the fit
-    smoother, than the one that predicts best. There, `weight_scale="ridge"` predicts better: the
-    weights of a ridge regression, whose penalty has the highest evidence, are rounded one after
-    another, each making up for the errors so far (Babai's nearest plane), to an integer code
-    times a power of two. The ELBO is then maximised on that grid, from those codes and afresh.
-    Steps and noise range are chosen by y (empirical Bayes), so the bound holds given the grid,
-    and does not compare with that of other grids. A uniform prior suits it, since most codes lie
-    between half of the largest and the largest. It costs O(B**3), and a few bits a weight for
-    the exponents of the steps.
+    The bound contains the divergence of every weight's posterior from its prior. Where many
+    features are strongly correlated, the step with the highest bound is therefore smaller, and
+    the fit smoother, than the one that predicts best. There, `weight_scale="ridge"` predicts
+    better: the weights of a ridge regression, whose penalty has the highest evidence, are rounded
+    one after another, each compensating the errors so far (Babai's nearest plane), to an integer
+    code times a power of two. The ELBO is then maximised on that grid, from those codes and from
+    a fresh start. Steps and noise range are chosen by y (empirical Bayes), so the bound holds for
+    that grid, and cannot be compared with that of other grids. A uniform prior suits it, since
+    most codes lie between half of the largest and the largest. It costs O(B**3), and a few bits a
+    weight for the exponents of the steps.
 
     A mixture is one over the weights; its components share the factor of the noise variance. Its
     expected log-likelihood is then exact, at one product with X'X a component, and the best factor
     of the noise has a closed form. Of its entropy, all but the mutual information between the
     component and the weights is exact; that is bounded below by the overlaps of components, two by
     two (Kolchinsky and Tracey 2017), where the paper takes the looser bound of Jensen's inequality.
-    Components start at other modes, where random starts find some, and at halves of the best
+    Components start at other modes, if random starts reach any, and at halves of the best
     component, cut at one weight. The step is chosen for the mean-field posterior. The gain over
     mean-field is at most log(R) nats if there is one mode: large for a few weights that depend on
     each other, small against the whole for thousands. The search costs O(R B**3).
 
-    Second moments stay with the model, so that `partial_fit` can go on: (B + 1)**2 numbers.
+    The model keeps the second moments, (B + 1)**2 numbers, so that `partial_fit` can add to them.
 
     References
     ----------
@@ -210,7 +211,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_bits": [Interval(Integral, 2, 8, closed="both")],
-        "prior": [StrOptions(set(grids.PRIORS)), "array-like"],
+        "prior": [StrOptions(set(PRIORS)), "array-like"],
         "weight_scale": [
             StrOptions({"auto", "ridge"}),
             Interval(Real, 0, None, closed="neither"),
@@ -233,6 +234,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     def __init__(
         self,
         n_bits: int = 4,
+        *,
         prior: Any = "uniform",
         weight_scale: Any = "auto",
         posterior: str = "mean_field",
@@ -266,7 +268,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit the posterior.
+        """Fit the posterior; a fit that fails or is interrupted leaves the model as it was.
 
         Parameters
         ----------
@@ -286,14 +288,14 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
             For NaN, infinity, text, weights that are negative or all zero, and options that do
             not fit the data.
         """
-        return self._learn(X, y, sample_weight, first=True)
+        return self._learn(X, y, sample_weight, last=None)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Add rows to those seen before, by `fit` or `partial_fit`, and fit to all of them.
 
-        Chunks give the model that one fit to all rows gives, except that a feature map is fitted
-        on the first chunk alone.
+        The model of several chunks is that of one fit to all rows, except that a feature map is
+        fitted on the first chunk alone.
 
         Parameters
         ----------
@@ -305,127 +307,30 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         -------
         self
         """
-        return self._learn(X, y, sample_weight, first=not hasattr(self, "coef_"))
+        return self._learn(X, y, sample_weight, last=getattr(self, "_fitted_regression", None))
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Self:
-        """Merge the rows' moments with those of before and solve."""
-        X, y = check_numbers(self, X, y, reset=first)
+    def _learn(self, X: Any, y: Any, sample_weight: Any, *, last: FittedRegression | None) -> Self:
+        """Check and fit, then warn; only the store at the end changes the estimator."""
+        known = None if last is None else _features(last)
+        (X, y), features = check_numbers(self, X, y, features=known)
         weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weights.sum() > 0:
-            raise ValueError("sample_weight is zero for all rows; some row must count.")
-        device = str(choose_device(self.device))
-        random = check_random_state(self.random_state)
-        if first:
-            self._start_features(X[weights > 0], y[weights > 0], random)
-        moments = collect_blocks(X, y, weights, self._map(), self._n_mapped, device)
-        if not first:
-            moments = merge(Moments(**self._moments), moments)
-        data = standardise(moments, self.fit_intercept)
-        fitted = fit_moments(data, self._options(data), random)
-        self._moments: dict[str, Any] = vars(moments)
-        self._store(data, fitted)
-        self._report(fitted)
-        return self
-
-    def _start_features(self, X: Any, y: Floats, random: np.random.RandomState) -> None:
-        """Fit a copy of the feature map on the first rows and count its features."""
-        self.__dict__.pop("feature_map_", None)
-        if self.feature_map is not None:
-            feature_map = clone(self.feature_map)
-            unseeded = {
-                name: random.randint(np.iinfo(np.int32).max)
-                for name, value in sorted(feature_map.get_params(deep=True).items())
-                if name.rpartition("__")[2] == "random_state" and value is None
-            }
-            feature_map.set_params(**unseeded)
-            self.feature_map_ = feature_map.fit(X[:FIRST_BLOCK], y[:FIRST_BLOCK])
-        self._n_mapped = features_of(X[:1], self._map()).shape[1]
-
-    def _map(self) -> FeatureMap:
-        """The fitted map as a function, or None."""
-        return self.feature_map_.transform if hasattr(self, "feature_map_") else None
-
-    def _options(self, data: Standardised) -> Options:
-        """The parameters in standard units.
-
-        Raises
-        ------
-        ValueError
-            If prior, weight_scale or noise_range have a wrong length or impossible values, or if
-            solver="sampling" finds no mixture to sample.
-        """
-        sampling, mixture = self.solver == "sampling", self.posterior == "mixture"
-        if sampling and not mixture:
-            raise ValueError(
-                'solver="sampling" estimates the entropy of a mixture, and posterior is '
-                f'{self.posterior!r}, whose entropy is exact; "auto", "lbfgs" and "coordinate" '
-                "are accepted."
-            )
-        n_codes = 2**self.n_bits - 1
-        named = isinstance(self.prior, str)
-        return Options(
-            n_bits=int(self.n_bits),
-            prior=self.prior if named else grids.given_prior(self.prior, n_codes),
-            step=given_step(self.weight_scale, self._n_mapped, data.y_scale),
-            n_noise_levels=int(self.n_noise_levels),
-            noise_range=given_range(self.noise_range, data.y_scale),
-            solver="auto" if sampling else self.solver,
-            max_iter=int(self.max_iter),
-            tol=float(self.tol),
-            near_ridge=isinstance(self.weight_scale, str) and self.weight_scale == "ridge",
-            n_components=int(self.n_mixtures) if mixture else 1,
-            sampling=sampling,
-        )
-
-    def _store(self, data: Standardised, fitted: Fitted) -> None:
-        """Fitted attributes, in the units of X and y."""
-        problem, posterior = fitted.problem, fitted.posterior
-        unit = data.y_scale / data.x_scale
-        probabilities = np.tensordot(posterior.weights, posterior.probabilities, 1)
-        self._centre = data.x_mean
-        self._level = data.y_mean
-        self.feature_scale_ = data.x_scale
-        self.mixture_weights_ = posterior.weights
-        self.component_probabilities_ = posterior.probabilities
-        self._component_coef = posterior.mean * unit
-        self._component_variance = posterior.variance * unit**2
-        self.coef_, variance = pool(
-            self.mixture_weights_, self._component_coef, self._component_variance, axis=0
-        )
-        self.coef_std_ = np.sqrt(variance)
-        self.intercept_ = data.y_mean - float(data.x_mean @ self.coef_)
-        step = problem.step * data.y_scale
-        self.weight_step_ = float(step[0]) if (step == step[0]).all() else step
-        self.weight_probabilities_ = probabilities
-        self.weight_codes_ = problem.codes[probabilities.argmax(axis=1)].astype(np.int8)
-        self.code_prior_ = np.exp(problem.log_prior)
-        self.sparsity_ = float(probabilities[:, len(problem.codes) // 2].mean())
-        self.noise_levels_ = problem.noise * data.y_scale**2
-        self.noise_probabilities_ = posterior.noise.probabilities[0]
-        self.noise_variance_ = float(posterior.noise.variance[0]) * data.y_scale**2
-        # The density of y has the unit 1 / y for every row.
-        self.elbo_path_ = np.array(fitted.solution.path) - data.weight * np.log(data.y_scale)
-        self.elbo_ = float(self.elbo_path_[-1])
-        self.n_iter_ = fitted.solution.n_iter
-        self.converged_ = fitted.solution.converged
-
-    def _report(self, fitted: Fitted) -> None:
-        """Warn if the noise range had to be widened; print if asked to."""
-        if fitted.widened:
-            low, high = self.noise_range
-            warnings.warn(
-                f"The posterior of the noise variance sits at the edge of noise_range=({low}, "
-                f"{high}); it was widened to ({self.noise_levels_[0]:.3g}, "
-                f"{self.noise_levels_[-1]:.3g}).",
-                UserWarning,
-                stacklevel=4,
-            )
+            raise ValueError("sample_weight is zero for all rows; one must be positive.")
+        spec = RegressionSpec(**{f.name: getattr(self, f.name) for f in fields(RegressionSpec)})
+        rows, random = Rows(X, y, weights, features.names), check_random_state(self.random_state)
+        result = fit_regression(spec, rows, random, last)
+        # Users may turn warnings into errors, so they come before the model is stored.
+        if result.widened:
+            warnings.warn(result.warning(self.noise_range), UserWarning, stacklevel=4)
         if self.verbose:
-            print(
-                f"[DIRECT] step {np.max(self.weight_step_):.4g}, noise variance "
-                f"{self.noise_variance_:.4g}, zeros {self.sparsity_:.1%}, ELBO {self.elbo_:.6g} "
-                f"after {self.n_iter_} iterations"
-            )
+            print(result.summary())
+        attributes = {
+            **result.attributes,
+            **features.attributes(),
+            "_fitted_regression": result.fitted,
+        }
+        store(self, attributes, absent=("feature_map_", "feature_names_in_"))
+        return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Exact mean (and standard deviation) of the posterior predictive distribution.
@@ -441,26 +346,17 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         std : ndarray (n,)
             Of a new target: uncertainty of the weights and E[sigma^2] together. If `return_std`.
         """
-        means, variances = self._linear(X)
-        mean, variance = pool(self.mixture_weights_, means, variances, axis=1)
+        fitted = self._read()
+        X, _ = check_numbers(self, X, features=_features(fitted))
+        mean, variance = fitted.moments_at(X)
         if return_std:
-            return mean, np.sqrt(variance + self.noise_variance_)
+            return mean, np.sqrt(variance + fitted.posterior.noise_variance)
         return mean
 
-    def _linear(self, X: Any) -> tuple[Floats, Floats]:
-        """Mean and variance of the linear predictor under each component, (n, R) each."""
-        check_is_fitted(self)
-        X = check_numbers(self, X, reset=False)
-
-        def both(features: Floats) -> Floats:
-            """Means and variances of a block of features (rows, B), (rows, R, 2)."""
-            moments = linear_moments(
-                features, self._centre, self._component_coef, self._component_variance, self._level
-            )
-            return np.stack(moments, axis=-1)
-
-        out = map_blocks(both, X, self._map(), self._n_mapped)
-        return out[..., 0], out[..., 1]
+    def _read(self) -> FittedRegression:
+        """The fitted model; every query reads it once, so that a refit cannot change it halfway."""
+        check_is_fitted(self, "_fitted_regression")
+        return self._fitted_regression
 
     def sample_weights(self, n_samples: int = 1, random_state: Any = None) -> NDArray[np.int8]:
         """Draw integer weights from the posterior.
@@ -476,13 +372,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
             Codes: `codes * weight_step_` are weights in units of y per standard deviation of a
             feature, `codes * weight_step_ / feature_scale_` in the units of `coef_`.
         """
-        check_is_fitted(self)
-        random = check_random_state(random_state)
-        return self._draw(n_samples, random)
-
-    def _draw(self, n_samples: int, random: np.random.RandomState) -> NDArray[np.int8]:
-        """Codes (n_samples, B): a component first, then its weights."""
-        return draw_mixture(self.mixture_weights_, self.component_probabilities_, n_samples, random)
+        posterior = self._read().posterior
+        return posterior.draw_codes(n_samples, check_random_state(random_state))
 
     def pack(
         self, n_samples: int = 8, random_state: Any = None, *, input_range: float = 8.0
@@ -496,7 +387,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         random_state : int, RandomState instance or None, default=None
         input_range : float, default=8.0
             Standard deviations from its mean that a feature reaches as int8, in 127 levels on
-            either side; a feature further off is held there.
+            either side; a feature further off is clipped to it.
 
         Returns
         -------
@@ -506,24 +397,16 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If n_samples is no integer of 1 or more, input_range is not positive, or given steps
-            lie too far apart for integer sums.
+            If n_samples is not an integer of 1 or more, input_range is not positive, or the steps
+            are too far apart for integer sums.
         """
-        check_is_fitted(self)
+        fitted = self._read()
         if not (isinstance(n_samples, Integral) and n_samples >= 1):
             raise ValueError(f"n_samples is {n_samples!r}; an integer of 1 or more is accepted.")
         if not 0 < input_range < np.inf:
             raise ValueError(f"input_range is {input_range!r}; a positive number is accepted.")
-        return pack_codes(
-            self.sample_weights(int(n_samples), random_state),
-            n_bits=len(self.code_prior_).bit_length(),
-            step=np.broadcast_to(self.weight_step_, self.feature_scale_.shape),
-            centre=self._centre,
-            spread=self.feature_scale_,
-            intercept=self._level,
-            noise_variance=self.noise_variance_,
-            input_range=float(input_range),
-        )
+        random = check_random_state(random_state)
+        return fitted.pack(int(n_samples), random, float(input_range))
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Floats:
         """Draw targets from the posterior predictive distribution, without approximation.
@@ -539,16 +422,9 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         ndarray (n, n_samples)
             The rows of a column share one draw of weights and noise variance.
         """
-        check_is_fitted(self)
-        X = check_numbers(self, X, reset=False)
-        random = check_random_state(random_state)
-        codes = self._draw(n_samples, random)
-        weights = (codes * self.weight_step_ / self.feature_scale_).T
-        levels = random.choice(self.noise_levels_, size=n_samples, p=self.noise_probabilities_)
-        mean = map_blocks(
-            lambda features: (features - self._centre) @ weights, X, self._map(), self._n_mapped
-        )
-        return self._level + mean + random.standard_normal(mean.shape) * np.sqrt(levels)
+        fitted = self._read()
+        X, _ = check_numbers(self, X, features=_features(fitted))
+        return fitted.draw_targets(X, n_samples, check_random_state(random_state))
 
     def log_predictive_density(self, X: Any, y: Any) -> Floats:
         """Log density of targets under the posterior predictive distribution.
@@ -569,14 +445,27 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         sum of B independent discrete terms in each component; it enters as a normal variable of
         its exact mean and variance, which is close when many features share the variance.
         """
-        check_is_fitted(self)
-        _, target = check_numbers(self, X, y, reset=False)
-        mean, variance = self._linear(X)
-        return log_density(
-            target,
-            self.mixture_weights_,
-            mean,
-            variance,
-            self.noise_levels_,
-            self.noise_probabilities_,
-        )
+        fitted = self._read()
+        (X, y), _ = check_numbers(self, X, y, features=_features(fitted))
+        return fitted.log_density_at(X, y)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state for files: parameters, attributes, and the fitted model in plain dicts."""
+        state = dict(super().__getstate__())
+        if "_fitted_regression" in state:
+            state["_fitted_regression"] = state["_fitted_regression"].to_plain()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The estimator from what `__getstate__` returned."""
+        if "_fitted_regression" in state:
+            state = {
+                **state,
+                "_fitted_regression": FittedRegression.from_plain(state["_fitted_regression"]),
+            }
+        super().__setstate__(state)
+
+
+def _features(fitted: FittedRegression) -> Features:
+    """Number and names of the columns that a table must have."""
+    return Features(fitted.n_columns, fitted.feature_names)

@@ -195,18 +195,19 @@ def test_weights_all_zero(model, X):
 
 
 @pytest.mark.parametrize("value", [2.0, -1.0, 0.5])
-def test_value_outside_a_column_declared_to_hold_digits(value):
+def test_value_outside_a_column_named_to_hold_digits_is_refused_in_fit_only(value):
     X = Case("deep_trees", "cp", "bernoulli").rows(40)
-    model = tiny(leaf="bernoulli").fit(X)
-    X[5, 1] = value
+    wrong = X.copy()
+    wrong[5, 1] = value
     message = rf"Column 1 is modelled as bernoulli and contains {value:g} \(row 5\); 0 and 1"
-    for use in (model.score_samples, model.partial_fit, tiny(leaf="bernoulli").fit):
-        with pytest.raises(ValueError, match=message):
-            use(X)
+    with pytest.raises(ValueError, match=message):
+        tiny(leaf="bernoulli").fit(wrong)
+    named, auto = tiny(leaf="bernoulli").fit(X), tiny().fit(X)
+    np.testing.assert_array_equal(named.score_samples(wrong), auto.score_samples(wrong))
 
 
 @pytest.mark.parametrize("value", [2.0, -1.0, 0.5])
-def test_value_outside_a_column_found_to_hold_digits(value):
+def test_value_that_a_column_of_digits_never_showed(value):
     X = Case("deep_trees", "cp", "bernoulli").rows(40)
     model = tiny().fit(X)
     others = model.predict_marginal(X, [0, 2, 3])
@@ -224,3 +225,12 @@ def test_a_failed_fit_leaves_the_model_as_it_was(X):
     with pytest.raises(ValueError, match="infinity"):
         model.fit(X_bad)
     np.testing.assert_array_equal(model.score_samples(X), before)
+
+
+def test_messages_name_the_row_of_the_query_however_many_draws_are_asked_for():
+    X = np.random.RandomState(0).normal(size=(30, 2))
+    model = tiny().fit(X)
+    rows = X[:5].copy()
+    rows[2, 1] = np.inf
+    with pytest.raises(ValueError, match=r"Column 1 contains infinity \(row 2\)"):
+        model.sample_conditional(rows, 4)

@@ -1,4 +1,4 @@
-"""Gaussians with full covariances beside the trees, as users of the estimator meet them.
+"""Gaussians with full covariances mixed with the trees, as users of the estimator meet them.
 
 Axes: n rows, D columns.
 """
@@ -6,12 +6,19 @@ Axes: n rows, D columns.
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.cases import Case, assert_answers_agree, assert_copies_score_alike, masked, tiny
+from helpers.cases import (
+    Case,
+    assert_answers_agree,
+    assert_copies_score_alike,
+    inside,
+    masked,
+    mixed,
+    tiny,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skpc import EinetDensityEstimator
-from skpc._fitting import fit as _fitting
-from skpc._fitting import gaussians as _gaussians
+from skpc.circuit.components import gaussians
 
 
 def related(n=600, seed=0):
@@ -26,7 +33,7 @@ def related(n=600, seed=0):
 
 def test_density_integrates_to_one():
     X = related(300)[:, [0, 2]]
-    model = tiny(n_gaussians=5).fit(X)
+    model = tiny(components=mixed(5)).fit(X)
     x, y = np.linspace(-8, 12, 801), np.linspace(-150, 300, 901)
     grid = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1).reshape(-1, 2)
     total = np.exp(model.score_samples(grid)).sum() * (x[1] - x[0]) * (y[1] - y[0])
@@ -36,10 +43,10 @@ def test_density_integrates_to_one():
 def test_where_numbers_move_together_they_have_weight_and_raise_the_likelihood():
     X, fresh = related(1000), related(1000, seed=1)
     trees = tiny(n_replicas=4, n_sums=8).fit(X)
-    model = tiny(n_replicas=4, n_sums=8, n_gaussians=10).fit(X)
-    assert model.mixture_weights_.shape == (2,)
-    assert_allclose(model.mixture_weights_.sum(), 1)
-    assert model.mixture_weights_[1] > 0.3
+    model = tiny(n_replicas=4, n_sums=8, components=mixed(10)).fit(X)
+    assert model.component_weights_.shape == (2,)
+    assert_allclose(model.component_weights_.sum(), 1)
+    assert model.component_weights_[1] > 0.3
     assert model.score(fresh) > trees.score(fresh) + 0.3
 
 
@@ -48,13 +55,13 @@ def test_where_numbers_move_together_they_have_weight_and_raise_the_likelihood()
 def test_queries_agree(table, n_decoders):
     case = Case("auto", "cp", table)
     X = case.rows(300)
-    model = case.model(n_gaussians=4, n_decoders=n_decoders).fit(masked(X, 0.1))
+    model = case.model(components=mixed(4, n_decoders)).fit(masked(X, 0.1))
     assert_answers_agree(model, masked(case.rows(40, seed=1), 0.3))
 
 
 def test_moments_are_those_of_the_draws():
     X = related()
-    model = tiny(n_gaussians=6).fit(X)
+    model = tiny(components=mixed(6)).fit(X)
     # In the middle: far out the few draws from the trees decide about the variance.
     row = X[[np.abs(X[:, 0] - 1).argmin()]]
     row[0, 1:3] = np.nan
@@ -66,7 +73,7 @@ def test_moments_are_those_of_the_draws():
 
 def test_draws_keep_the_correlations_and_the_zeros():
     X = related(1000)
-    model = tiny(n_gaussians=10).fit(X)
+    model = tiny(components=mixed(10)).fit(X)
     drawn = model.sample(20_000, random_state=0)
     assert_allclose(np.corrcoef(drawn[:, [0, 2, 3]].T), np.corrcoef(X[:, [0, 2, 3]].T), atol=0.07)
     assert (drawn[:, 1] == 0).mean() == pytest.approx((X[:, 1] == 0).mean(), abs=0.03)
@@ -81,26 +88,26 @@ def test_draws_keep_the_correlations_and_the_zeros():
     ],
 )
 def test_there_are_none_without_numbers_that_could_move_together(X, why):
-    assert_array_equal(tiny(n_gaussians=5).fit(X).mixture_weights_, [1.0])
+    assert_array_equal(tiny(components=mixed(5)).fit(X).component_weights_, [1.0])
 
 
 def test_those_without_weight_are_left_out(monkeypatch):
-    monkeypatch.setattr(_fitting, "LEAST_WEIGHT", 1.0)
-    model = tiny(n_gaussians=5).fit(related())
-    assert_array_equal(model.mixture_weights_, [1.0])
-    assert model._gaussians is None
+    monkeypatch.setattr("skpc.circuit.components.gaussians.LEAST_WEIGHT", 1.0)
+    model = tiny(components=mixed(5)).fit(related())
+    assert_array_equal(model.component_weights_, [1.0])
+    assert model.component_names_ == ["trees"]
 
 
 @pytest.mark.parametrize(("rows", "n_parts"), [(99, 1), (100, 2)])
 def test_defaults_have_some_from_a_hundred_rows_on(monkeypatch, rows, n_parts):
-    monkeypatch.setattr(_fitting, "LEAST_WEIGHT", 0.0)
+    monkeypatch.setattr("skpc.circuit.components.gaussians.LEAST_WEIGHT", 0.0)
     model = EinetDensityEstimator(n_replicas=2, n_sums=3, max_iter=2, random_state=0)
-    assert len(model.fit(related(rows)).mixture_weights_) == n_parts
+    assert len(model.fit(related(rows)).component_weights_) == n_parts
 
 
 def test_more_units_than_rows_do_no_harm():
     X = related(60)
-    model = tiny(n_gaussians=100).fit(X)
+    model = tiny(components=mixed(100)).fit(X)
     assert np.isfinite(model.score_samples(X)).all()
 
 
@@ -108,73 +115,61 @@ def test_more_units_than_rows_do_no_harm():
 def test_columns_without_spread_equal_columns_and_scales_do_no_harm(scale):
     X = scale * related(400)
     X = np.column_stack([X, X[:, 0], np.full(400, 3.0), np.full(400, np.nan)])
-    model = tiny(n_gaussians=8).fit(X)
-    assert np.isfinite(model.mixture_weights_).all()
+    model = tiny(components=mixed(8)).fit(X)
+    assert np.isfinite(model.component_weights_).all()
     assert np.isfinite(model.score_samples(X)).all()
     assert np.isfinite(model.sample(50, random_state=0)[:, :6]).all()
 
 
 def test_scores_move_with_the_units():
     X = related()
-    wanted = tiny(n_gaussians=5).fit(X).score_samples(X)
-    scaled = tiny(n_gaussians=5).fit(8.0 * X).score_samples(8.0 * X)
+    wanted = tiny(components=mixed(5)).fit(X).score_samples(X)
+    scaled = tiny(components=mixed(5)).fit(8.0 * X).score_samples(8.0 * X)
     assert_allclose(scaled, wanted - 4 * np.log(8.0))
 
 
 def test_weights_of_any_scale_mean_the_same():
     X = related()
-    wanted = tiny(n_gaussians=5).fit(X)
-    small = tiny(n_gaussians=5).fit(X, sample_weight=np.full(len(X), 1e-6))
-    assert_allclose(small.mixture_weights_, wanted.mixture_weights_, atol=0.05)
+    wanted = tiny(components=mixed(5)).fit(X)
+    small = tiny(components=mixed(5)).fit(X, sample_weight=np.full(len(X), 1e-6))
+    assert_allclose(small.component_weights_, wanted.component_weights_, atol=0.05)
     assert small.score(X) == pytest.approx(wanted.score(X), abs=0.1)
 
 
 def test_copies_and_files_score_alike():
     X = pd.DataFrame(related(), columns=list("abcd"))
-    model = tiny(n_gaussians=5, n_decoders=1).fit(X)
+    model = tiny(components=["trees", "gaussians"]).fit(X)
     assert_copies_score_alike(model, X)
 
 
 def test_a_seed_decides_the_fit():
     X = related()
-    first, again = (tiny(n_gaussians=5).fit(X).score_samples(X) for _ in range(2))
+    first, again = (tiny(components=mixed(5)).fit(X).score_samples(X) for _ in range(2))
     assert_array_equal(first, again)
 
 
 def test_what_goes_on_leaves_them_as_they_are():
     X = related()
-    model = tiny(n_gaussians=5, warm_start=True).fit(X)
-    stored = model._gaussians
+    model = tiny(components=mixed(5), warm_start=True).fit(X)
+    stored = inside(model).others
     model.partial_fit(X[:50]).fit(X)
-    assert model._gaussians is stored
-    with pytest.raises(ValueError, match="n_gaussians is 6"):
-        model.set_params(n_gaussians=6).fit(X)
-    model.set_params(warm_start=False, n_gaussians=0).fit(X)
-    assert_array_equal(model.mixture_weights_, [1.0])
-
-
-def test_an_interruption_of_the_continuous_mixtures_leaves_them(monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    X = related()
-    monkeypatch.setattr(_fitting, "fit_decoders", interrupted)
-    model = tiny(n_gaussians=5, n_decoders=1)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X)
-    assert_allclose(model.score(X), tiny(n_gaussians=5).fit(X).score(X))
+    assert inside(model).others is stored
+    with pytest.raises(ValueError, match=r"components is .*'n_units': 6.*the fitted model has"):
+        model.set_params(components=mixed(6)).fit(X)
+    model.set_params(warm_start=False, components="trees").fit(X)
+    assert_array_equal(model.component_weights_, [1.0])
 
 
 def test_rows_that_were_held_out_are_learned_too(monkeypatch):
     seen = []
-    train = _gaussians.gaussians_fit.train
+    train = gaussians.train
 
     def spy(state, rows, *rest):
-        seen.append(len(rows.x))
+        seen.append(len(rows))
         return train(state, rows, *rest)
 
-    monkeypatch.setattr(_gaussians.gaussians_fit, "train", spy)
-    tiny(n_gaussians=3).fit(related(60))
+    monkeypatch.setattr(gaussians, "train", spy)
+    tiny(components=mixed(3)).fit(related(60))
     assert seen == [54, 60]
 
 
@@ -183,9 +178,10 @@ def test_codes_are_imputed_beside_columns_whose_floors_differ():
     X = related(600)[:, [0, 2, 3]]
     X[:, 1] = np.round(X[:, 1])
     X = np.column_stack([X, X[:, 0] > 1.5])
-    model = tiny(n_gaussians=5, categorical_features=[3]).fit(X)
-    trees, gaussians = (len(part.circuit.inputs.groups) for part in model._parts())
-    assert gaussians > trees
+    model = tiny(components=mixed(5), categorical_features=[3]).fit(X)
+    components = inside(model).components("cpu")
+    of_trees, of_gaussians = (len(one.circuit.inputs.groups) for one in components)
+    assert of_gaussians > of_trees
     holes = X.copy()
     holes[::2, 3] = np.nan
     assert (model.impute(holes)[:, 3] == X[:, 3]).mean() > 0.9

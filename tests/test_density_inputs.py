@@ -5,7 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from helpers.cases import Case, masked, tiny
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_frame_equal
 
 
@@ -66,12 +66,14 @@ def test_result_is_a_copy_where_nothing_is_missing(X):
 def test_integers_booleans_and_lists():
     X = np.random.RandomState(0).randint(0, 2, size=(40, 3))
     scores = tiny(leaf="bernoulli").fit(X).score_samples(X)
-    for same in (X.astype(bool), X.astype(np.uint8), X.tolist(), X.astype(float)):
+    for same in (X.astype(np.uint8), X.tolist(), X.astype(float)):
         assert_array_equal(tiny(leaf="bernoulli").fit(same).score_samples(same), scores)
-    # Only booleans hold nothing else, whatever comes.
-    truths = X.astype(bool)
-    assert_array_equal(tiny().fit(truths).score_samples(truths), scores)
-    assert (tiny().fit(X).score_samples(X) < scores).all()
+        assert_array_equal(tiny().fit(same).score_samples(same), scores)
+    # Only booleans hold nothing else, whatever comes: they keep back no share for it.
+    truths, share = X.astype(bool), 6 / (40**2 + 40 + 4)
+    for leaf in ("auto", "bernoulli"):
+        of_truths = tiny(leaf=leaf).fit(truths).score_samples(truths)
+        assert_allclose(of_truths + 3 * np.log1p(-share), scores, rtol=1e-12)
 
 
 def test_weights_may_be_a_list_a_number_or_a_series(X):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.cases import tiny
+from helpers.cases import inside, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skpc import EinetDensityEstimator
@@ -37,7 +37,7 @@ def test_every_column_integrates_to_one(model):
 
 def test_zeros_and_integers_have_their_shares(model):
     X = spending()
-    shape = model._table.columns[1].shape
+    shape = inside(model).plan.table.columns[1].shape
     assert shape.values == (0.0,)
     rows = np.full((2, 3), np.nan)
     rows[0, 1], rows[1, 2] = 0.0, 1.0
@@ -113,14 +113,14 @@ def test_named_for_one_column():
         leaf=["gaussian", "numeric", "auto"], n_sums=3, max_iter=5, random_state=0
     ).fit(X)
     assert model.leaf_families_ == ["gaussian", "numeric", "numeric"]
-    assert model._table.columns[0].shape is None
+    assert inside(model).plan.table.columns[0].shape is None
 
 
 def test_missing_cells_do_not_change_the_atoms():
     X = spending()
     X[::3, 1] = np.nan
     model = tiny().fit(X)
-    assert model._table.columns[1].shape.values == (0.0,)
+    assert inside(model).plan.table.columns[1].shape.values == (0.0,)
     filled = model.sample_conditional(X, random_state=0)
     assert_array_equal(filled[~np.isnan(X)], X[~np.isnan(X)])
     assert (filled[::3, 1] == 0).any()

@@ -8,15 +8,13 @@ from helpers.cases import Case, masked, tiny
 from numpy.testing import assert_allclose
 from scipy.special import logsumexp
 
-STRANGE = 987.0  # A category that no table has.
+STRANGE = 987.0  # A category, or a value of a column of digits, that no table has.
 SUBSETS = [list(s) for r in (1, 2, 3) for s in combinations(range(4), r)]
 
 
 def all_states(case: Case):
-    """Every row of a discrete table, a category never seen counted as one more state."""
-    columns = [np.unique(c) for c in case.rows(300).T]
-    if case.table == "categorical":
-        columns = [np.append(c, STRANGE) for c in columns]
+    """Every row of a discrete table, a value never seen counted as one more state."""
+    columns = [np.append(np.unique(c), STRANGE) for c in case.rows(300).T]
     return np.array(list(product(*columns)))
 
 

@@ -7,15 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from helpers.cases import tiny
+from helpers.cases import inside, tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from skpc._fitting.setup import make_circuit
-from skpc._tables.frames import read_columns
-from skpc.circuit.training.em import EMState, update
-from skpc.circuit.training.initial import make_prior, marginals, random_parameters
-from skpc.circuit.training.statistics import collect
+from skpc._fitting import cells_of
+from skpc._tables import read_table
+from skpc.circuit.training import EM, collect, column_sums, make_prior, random_parameters
 
 CPU = torch.device("cpu")
 POSITIVE = ["exponential", "gamma", "lognormal"]
@@ -80,24 +78,24 @@ def tables(draw):
 
 def objectives(model, X, smoothing, n_steps=6):
     """Penalised log-likelihood before each of some steps of full-batch EM, and the parameters."""
-    circuit = make_circuit(model.structure_, model._table, model._spec, CPU)
-    x = torch.from_numpy(model._table.encode(read_columns(X)).z)
-    weights = torch.ones(len(x), dtype=torch.float64)
-    sums = marginals(circuit, [(x, weights)])
+    plan, solver = inside(model).plan, EM()
+    circuit = plan.circuit(CPU)
+    cells = cells_of(plan.table.encode(read_table(X)))
+    weights = torch.ones(len(cells), dtype=torch.float64)
+    sums = column_sums(circuit, [(cells, weights)])
     prior = make_prior(circuit, sums, smoothing)
-    state = EMState(random_parameters(circuit, sums, torch.Generator().manual_seed(0)))
+    generator = torch.Generator().manual_seed(0)
+    state = solver.begin(circuit, random_parameters(circuit, sums, generator))
     path = []
     for _ in range(n_steps):
-        found = collect(circuit, state.parameters, x, weights)
+        statistics = collect(circuit, state.parameters, cells, weights)
         penalty = prior.log_density(circuit, state.parameters)
-        path.append(float(found.log_likelihood + penalty))
-        mean = found.per_row(len(x))
-        state = update(circuit, state, mean, prior, 1.0, len(x))
+        path.append(float(statistics.log_likelihood + penalty))
+        mean = statistics.per_row(len(cells))
+        state = solver.update(circuit, state, mean, prior, 1.0, len(cells))
         for numbers in (state.parameters.leaves, *state.parameters.sums):
             assert torch.isfinite(numbers).all()
     return path
-
-    return read_columns(X)
 
 
 @settings(
@@ -120,7 +118,7 @@ def test_any_table_is_fitted_without_a_fall_or_a_nan(table, smoothing, layer, so
     for before, after in pairwise(path):
         # Only rounding may lower it, and the floors of 1e-12 under probabilities.
         assert after >= before - 1e-9 * (len(X) + abs(before))
-    assert np.isfinite(model.history_["log_likelihood"]).all()
+    assert np.isfinite(model.history_["trees"]["log_likelihood"]).all()
     assert np.isfinite(model.score_samples(X)).all()
     draws = model.sample(5, random_state=0)
     assert np.isfinite(model.score_samples(draws)).all()

@@ -30,7 +30,7 @@ def make_weights():
 
 def test_grid_search_over_structure_and_layer(X):
     X[::2] += 10 * X.std(axis=0)  # Two clusters, which one unit cannot model.
-    search = GridSearchCV(tiny(n_leaves=None), GRID, cv=2, error_score="raise").fit(X)
+    search = GridSearchCV(tiny(n_leaves="auto"), GRID, cv=2, error_score="raise").fit(X)
     scores = search.cv_results_["mean_test_score"]
     assert len(scores) == 16
     assert np.isfinite(scores).all()

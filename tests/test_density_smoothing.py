@@ -6,7 +6,7 @@ from helpers.cases import Case, tiny
 from numpy.testing import assert_allclose
 
 from skpc import EinetDensityEstimator
-from skpc.circuit.training import adam
+from skpc.circuit.training import Adam
 
 ONE_UNIT = {"structure": "random_trees", "depth": 0, "n_replicas": 1, "n_sums": 1}
 FULL = {"batch_size": None, "dtype": "float64"}
@@ -57,10 +57,10 @@ def test_rows_are_held_out_where_that_pays(rows, table):
     X = numbers(rows) if table == "numbers" else (numbers(rows) > 0).astype(float)
     model = tiny(smoothing="auto", max_iter=2).fit(X)
     held = table == "numbers" and rows == 100
-    assert ("validation_log_likelihood" in model.history_) == held
+    assert ("validation_log_likelihood" in model.history_["trees"]) == held
     assert held or model.smoothing_ == 0.1
     stopping = tiny(smoothing="auto", early_stopping=True, max_iter=3).fit(X)
-    assert "validation_log_likelihood" in stopping.history_
+    assert "validation_log_likelihood" in stopping.history_["trees"]
 
 
 def test_a_given_smoothing_stays(case):
@@ -79,13 +79,13 @@ def test_what_goes_on_has_the_chosen_smoothing():
 
 def test_steps_of_adam_fall_when_held_out_rows_are_no_more_likely(monkeypatch):
     rates = []
-    update = adam.update
+    update = Adam.update
 
-    def spy(circuit, state, mean, prior, rate, evidence):
+    def spy(self, circuit, state, mean, prior, rate, evidence):
         rates.append(rate)
-        return update(circuit, state, mean, prior, rate, evidence)
+        return update(self, circuit, state, mean, prior, rate, evidence)
 
-    monkeypatch.setattr(adam, "update", spy)
+    monkeypatch.setattr(Adam, "update", spy)
     X = Case("deep_trees", "cp", "gaussian").rows(100)
     # No pass rises by so much, so every pass after the first one cuts.
     settings = {"solver": "adam", "early_stopping": True, "tol": 1e9, "n_iter_no_change": 99}
@@ -97,11 +97,11 @@ def test_steps_of_adam_fall_when_held_out_rows_are_no_more_likely(monkeypatch):
 def test_full_batches_do_not_stop_because_the_smoothing_rose():
     settings = {"batch_size": None, "n_sums": 20, "n_leaves": 20, "n_replicas": 3}
     model = tiny(smoothing="auto", max_iter=100, **settings).fit(noise(1300))
-    rises = np.diff(model.history_["log_likelihood"])
+    rises = np.diff(model.history_["trees"]["log_likelihood"])
     # Where training ended before its time the likelihood had stopped to rise.
     assert model.n_iter_ == 100 or rises[-model.n_iter_no_change :].max() < 1e-3
 
 
 def test_few_held_out_rows_are_at_least_one():
     model = tiny(smoothing="auto", validation_fraction=1e-5, max_iter=2).fit(numbers(1200))
-    assert "validation_log_likelihood" in model.history_
+    assert "validation_log_likelihood" in model.history_["trees"]

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from helpers.cases import LAYERS, TABLES, Case, exact, tiny
+from helpers.cases import LAYERS, TABLES, Case, exact, inside, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 
 
@@ -45,10 +45,10 @@ def test_blocks_approach_a_fit(layer, table, settings):
 
 def test_first_block_decides_columns_scales_and_structure(X):
     model = tiny().partial_fit(X[:100])
-    structure, columns = model.structure_, model._table.columns
+    structure, columns = model.structure_, inside(model).plan.table.columns
     model.partial_fit(1000 * X)
     assert model.structure_ is structure
-    kept = [(c.shift, c.scale, c.family, c.categories) for c in model._table.columns]
+    kept = [(c.shift, c.scale, c.family, c.categories) for c in inside(model).plan.table.columns]
     assert kept == [(c.shift, c.scale, c.family, c.categories) for c in columns]
     assert model.n_features_in_ == 4
     assert np.isfinite(model.score_samples(X)).all()
@@ -60,7 +60,7 @@ def test_first_block_decides_categories():
     later = X.copy()
     later[0, 0] = "c"
     model.partial_fit(later)
-    assert model._table.columns[0].categories == ("a", "b")
+    assert inside(model).plan.table.columns[0].categories == ("a", "b")
     assert_allclose(
         model.predict_marginal(later[:1], [0]), np.log(6 / (59**2 + 59 + 4)), rtol=1e-12
     )
@@ -71,7 +71,7 @@ def test_history_of_a_block(X):
     before = model.score(X[100:200])
     model.partial_fit(X[100:200])
     assert model.n_iter_ == 1
-    assert_allclose(model.history_["log_likelihood"], [before], rtol=1e-4)
+    assert_allclose(model.history_["trees"]["log_likelihood"], [before], rtol=1e-4)
 
 
 def test_block_after_a_fit_moves_it_little(X):
@@ -114,8 +114,8 @@ def test_warm_start_goes_on_where_it_stopped(X):
     once = exact(n_replicas=1, max_iter=12, tol=0.0).fit(X)
     twice = exact(n_replicas=1, max_iter=6, tol=0.0, warm_start=True).fit(X).fit(X)
     assert_allclose(twice.score_samples(X), once.score_samples(X), rtol=0, atol=1e-9)
-    joined = once.history_["log_likelihood"][6:]
-    assert_allclose(twice.history_["log_likelihood"], joined, rtol=1e-9)
+    joined = once.history_["trees"]["log_likelihood"][6:]
+    assert_allclose(twice.history_["trees"]["log_likelihood"], joined, rtol=1e-9)
 
 
 def test_warm_start_never_falls(case):
@@ -128,10 +128,10 @@ def test_warm_start_never_falls(case):
 
 def test_warm_start_keeps_scales_and_structure(X):
     model = exact(warm_start=True).fit(X)
-    structure, columns = model.structure_, model._table.columns
+    structure, columns = model.structure_, inside(model).plan.table.columns
     model.set_params(max_iter=1).fit(X + 1.0)
     assert model.structure_ is structure
-    assert model._table.columns is columns
+    assert inside(model).plan.table.columns is columns
 
 
 @pytest.mark.parametrize("change", [{"n_sums": 9}, {"layer": "tucker"}, {"structure": "auto"}])
@@ -147,7 +147,7 @@ def test_warm_start_after_a_change_of_solver(X):
     before = model.score(X)
     model.set_params(solver="adam", learning_rate=0.01, max_iter=20).fit(X)
     assert model.score(X) > before - 0.05
-    model.set_params(solver="em", learning_rate=None).fit(X)
+    model.set_params(solver="em", learning_rate="auto").fit(X)
     assert model.score(X) > before - 0.05
 
 

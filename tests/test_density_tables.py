@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.cases import ANY_WIDTH, LAYERS, exact, masked, tiny
+from helpers.cases import ANY_WIDTH, LAYERS, exact, inside, masked, tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -17,10 +17,10 @@ QUIET = settings(
 
 def assert_sound(model, X):
     """Finite parameters, finite scores, usable draws."""
-    for array in model._arrays["parameters"]:
+    for array in inside(model).trees.arrays["parameters"]:
         assert np.isfinite(array).all()
     assert np.isfinite(model.score_samples(X)).all()
-    assert np.isfinite(model.history_["log_likelihood"]).all()
+    assert np.isfinite(model.history_["trees"]["log_likelihood"]).all()
     assert np.isfinite(model.sample(3, random_state=0)).all()
 
 
@@ -105,12 +105,11 @@ def test_wide_table():
 def test_shares_of_leaf_families_meet_in_one_column():
     X = np.random.RandomState(0).randint(0, 2, size=(60, 1)).astype(float)
     row = [[1.0]]
-    digit = exact(smoothing=0.0, leaf="bernoulli").fit(X).score(row)
-    found = exact(smoothing=0.0).fit(X).score(row)
-    code = exact(smoothing=0.0, leaf="categorical").fit(X).score(row)
-    assert_allclose(digit, np.log(X.mean()), rtol=1e-6)
-    assert_allclose(code, np.log(X.mean()) + np.log1p(-6 / (60**2 + 60 + 4)), rtol=1e-6)
-    assert_allclose(found, code, rtol=1e-6)
+    truth = exact(smoothing=0.0).fit(X.astype(bool)).score(row)
+    assert_allclose(truth, np.log(X.mean()), rtol=1e-6)
+    for leaf in ("auto", "bernoulli", "categorical"):
+        digit = exact(smoothing=0.0, leaf=leaf).fit(X).score(row)
+        assert_allclose(digit, truth + np.log1p(-6 / (60**2 + 60 + 4)), rtol=1e-6)
 
 
 @st.composite
@@ -144,3 +143,18 @@ def test_no_table_gives_nan(X, layer, structure, smoothing, solver):
     assert_array_equal(filled[seen], X[seen])
     assert np.isfinite(filled).all()
     assert_sound(model.partial_fit(X), X)
+
+
+@pytest.mark.parametrize("leaf", ["auto", "gaussian"])
+def test_numbers_further_apart_than_floats_reach_are_no_missing_cells(leaf):
+    """What overflows must not read as a cell without evidence."""
+    other = np.random.RandomState(0).normal(size=60)
+    X = np.column_stack([np.where(other > 0, 1.7e308, -1.7e308), other])
+    model = tiny(leaf=leaf).fit(X)
+    alone = model.predict_marginal(X, [0])
+    assert np.isfinite(alone).all()
+    assert (alone < -600).all()
+    assert not np.isclose(model.predict_conditional(X, [0]), 0).any()
+    assert np.isfinite(model.score_samples(X)).all()
+    far = tiny(leaf=leaf).fit(X[:, [1]] * 1e-300)
+    assert (far.score_samples([[1e308], [-1e308]]) < far.score_samples([[0.0]])).all()

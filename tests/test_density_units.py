@@ -63,9 +63,9 @@ def test_history_is_in_the_units_of_the_table():
     X = Case("deep_trees", "cp", "gaussian").rows(120)
     for settings in ({}, {"early_stopping": True}):
         plain, moved = (exact(**settings).fit(table) for table in (X, 100.0 * X))
-        for name in set(plain.history_) - {"seconds"}:
-            shifted = plain.history_[name] - 4 * np.log(100.0)
-            assert_allclose(moved.history_[name], shifted, atol=1e-6)
+        for name in set(plain.history_["trees"]) - {"seconds"}:
+            shifted = plain.history_["trees"][name] - 4 * np.log(100.0)
+            assert_allclose(moved.history_["trees"][name], shifted, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e6, 1e12])

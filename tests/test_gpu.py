@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.cases import CASES, Case
+from helpers.cases import CASES, Case, mixed
 from numpy.testing import assert_allclose
 
 pytestmark = pytest.mark.gpu
@@ -51,7 +51,7 @@ def test_moments_and_imputed_cells_are_those_of_the_cpu():
         assert_allclose(on_cuda, on_cpu, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("beside", [{"n_decoders": 1}, {"n_gaussians": 5}], ids=str)
+@pytest.mark.parametrize("beside", [{"components": mixed(0, 1)}, {"components": mixed(5)}], ids=str)
 def test_what_stands_beside_the_trees_is_fitted_and_asked_on_cuda(beside):
     case = Case("auto", "cp", "mixed")
     X = case.rows(300)

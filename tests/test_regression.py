@@ -332,13 +332,13 @@ def test_feature_maps_work_in_blocks(monkeypatch):
 def test_inputs_and_global_seeds_are_left_alone():
     x, y = table()
     w = np.ones(200)
-    kept = [a.copy() for a in (x, y, w)]
+    copies = [a.copy() for a in (x, y, w)]
     np.random.seed(3)  # noqa: NPY002
     state = np.random.get_state()[1].copy()  # noqa: NPY002
     model = DirectBayesianRegressor(**FAST).fit(x, y, w)
     model.sample_y(x, 2, random_state=0)
     assert (state == np.random.get_state()[1]).all()  # noqa: NPY002
-    for before, after in zip(kept, (x, y, w), strict=True):
+    for before, after in zip(copies, (x, y, w), strict=True):
         assert (before == after).all()
 
 
@@ -350,7 +350,15 @@ def test_verbose_prints_and_silence_is_the_default(capsys):
     assert "ELBO" in capsys.readouterr().out
 
 
-def test_fitted_attributes_are_numpy():
+def modules_of(value):
+    """Where the classes of a value, and of all that it holds, come from."""
+    inside = value.values() if isinstance(value, dict) else ()
+    return {type(value).__module__.partition(".")[0]}.union(*map(modules_of, inside))
+
+
+def test_fitted_attributes_and_files_are_numpy():
     model = DirectBayesianRegressor(**FAST).fit(X, Y)
-    modules = {type(v).__module__.partition(".")[0] for v in vars(model).values()}
-    assert modules <= {"builtins", "numpy"}
+    public = {name: value for name, value in vars(model).items() if not name.startswith("_")}
+    assert set(vars(model)) - set(public) == {"_fitted_regression"}
+    assert modules_of(public) <= {"builtins", "numpy"}
+    assert modules_of(model.__getstate__()) <= {"builtins", "numpy"}

@@ -165,3 +165,9 @@ def test_feature_map_is_cloned_and_seeded(diabetes):
     assert first.coef_.shape == (30,)
     by_hand = first.feature_map_.transform(X) @ first.coef_ + first.intercept_
     assert np.allclose(first.predict(X), by_hand)
+
+
+def test_only_the_number_of_bits_is_positional():
+    assert DirectBayesianRegressor(3).n_bits == 3
+    with pytest.raises(TypeError, match="positional"):
+        DirectBayesianRegressor(3, "normal")

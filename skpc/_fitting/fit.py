@@ -1,360 +1,279 @@
-"""From checked columns to a fitted density estimator: starts, passes, what is stored.
+"""Fits a density to checked rows by a spec: the order of its phases.
 
 Axes: n rows, D columns.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
-from math import fsum, log
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.utils import check_random_state
+from torch import Tensor
 
-from .._sklearn import PassReporter
-from .._tables.frames import RawColumn
-from ..circuit.components.component import Part
-from ..circuit.components.latent_mixture import flat_circuit
-from ..circuit.components.mixture import choose_weights
-from ..circuit.passes.circuit import Circuit
-from ..circuit.queries import queries
-from ..circuit.training import initial
-from ..circuit.training import loop as training
-from ..circuit.training.arrays import from_arrays, parameters_from, to_arrays, to_numbers
-from ..circuit.training.em import EMState
-from ..circuit.training.loop import Options, Progress, State
-from ..circuit.training.rows import Rows, blocks
-from ..circuit.training.statistics import Prior
-from .gaussians import fit_gaussians, gaussian_arrays, gaussian_part, n_gaussians_of
-from .latent_mixture import LEAST_WEIGHT, fit_decoders, n_decoders_of
+from .._device import choose_device
+from .._tables import Encoded
+from ..circuit import training
+from .kinds import Competing, competing, stored_kind
+from .mixture import fit_others
+from .plan import Plan, TrainingRows, keep_plan, make_plan
+from .report import Reporter, Stopwatch
+from .result import FittedDensity, FittedTrees, StoredComponent
+from .rows import make_rows, split_rows
 from .settings import (
-    BUILT_FROM,
-    MOST_HELD,
-    check_unchanged,
-    choose_device,
+    chooses_smoothing,
     learning_rate_of,
     make_options,
-    regularises,
     smoothing_of,
     solver_of,
 )
-from .setup import (
-    make_circuit,
-    make_leaves,
-    make_structure,
-    make_table,
-    resolve_structure,
-    structure_rows,
-)
-
-Floats = NDArray[np.float64]
-# Of rows: (n, D) and log Jacobian (n,).
-Numbers = tuple[Floats, Floats]
+from .spec import FitSpec
+from .streams import Streams
+from .trees import TreeTask, column_sums, held_scores, start, train_trees, with_held_rows
 
 
-def prepare(
-    model: Any, X: Any, raws: list[RawColumn], weights: Floats, random: np.random.RandomState
-) -> Numbers:
-    """Decide columns and structure, store them, and return the rows' numbers."""
-    structure, depth = resolve_structure(model.structure, model.depth, model.layer)
-    learned = isinstance(structure, str) and structure == "chow_liu"
-    model._table = make_table(X, raws, weights, model.leaf, model.categorical_features)
-    model._spec = {
-        "layer": model.layer,
-        "n_sums": int(model.n_sums),
-        "n_leaves": int(model.n_sums if model.n_leaves is None else model.n_leaves),
-        "min_variance": float(model.min_variance),
-        "learned": learned,
-    }
-    numbers = _numbers(model, raws)
-    some = structure_rows(len(weights), random)
-    model.structure_ = make_structure(
-        structure,
-        model._table.ordered(numbers[0][some]),
-        [column.support not in ("binary", "codes") for column in model._table.columns],
-        weights[some],
-        depth,
-        model.n_replicas,
-        model.grid_shape,
-        random,
-    )
-    model._built_from = {name: repr(getattr(model, name)) for name in BUILT_FROM}
-    # Numbers of an earlier fit do not go with what has been decided now.
-    for old in ("_arrays", "_cache"):
-        model.__dict__.pop(old, None)
-    model._flat, model._gaussians, model.mixture_weights_ = None, None, np.ones(1)
-    model.leaf_families_ = [column.family_name for column in model._table.columns]
-    return numbers
-
-
-def go_on(model: Any, raws: list[RawColumn]) -> Numbers:
-    """The rows' numbers by the stored columns, for settings that have not changed."""
-    check_unchanged(model)
-    return _numbers(model, raws)
-
-
-def _numbers(model: Any, raws: list[RawColumn]) -> Numbers:
-    """Numbers of the rows (n, D) and their log Jacobian (n,), without the rest of the table."""
-    table = model._table.encode(raws)
-    return table.z, model._table.log_jacobian(table)
-
-
-def fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats, warm: bool) -> None:
-    """Fit and store; `warm` goes on from what is stored."""
-    random = check_random_state(model.random_state)
-    device = choose_device(model.device)
-    learning_rate_of(model)
-    numbers = go_on(model, raws) if warm else prepare(model, X, raws, weights, random)
-    circuit = make_circuit(model.structure_, model._table, model._spec, device)
-    regularise = regularises(model, len(weights))
-    n_decoders = 0 if warm else n_decoders_of(model, len(weights))
-    sizes = () if warm else n_gaussians_of(model, len(weights))
-    beside = n_decoders > 0 or len(sizes) > 0
-    hold = regularise or model.early_stopping or beside
-    rows, validation = _split(model, circuit, numbers, weights, random if hold else None)
-    del numbers
-    watched = validation if regularise or model.early_stopping else None
-    options = make_options(model, len(rows.x), warm, regularise)
-    sums = marginals(circuit, rows)
-    prior = initial.make_prior(circuit, sums, smoothing_of(model, warm))
-    n_init = 1 if warm else model.n_init
-    reporter = PassReporter(model, n_init * options.max_iter, X)
-    runs = []
-    for _ in range(n_init):
-        start = _start(model, circuit, sums, random, warm)
-        order = seeded(random)
-        runs.append(_train(model, circuit, start, rows, watched, prior, options, order, reporter))
-    if len(runs) > 1:
-        runs.sort(key=lambda run: _objective(circuit, run, rows, prior, options))
-    state, progress = runs[-1]
-    of_trees = None
-    if beside and not reporter.stopped:
-        assert validation is not None
-        of_trees = queries.log_density(circuit, state.parameters, validation.x, options.dtype)
-    steps = len(progress.seconds) * training.n_batches(len(rows.x), options.batch_size)
-    seen = rows.evidence
-    if validation is not None and (regularise or beside) and isinstance(state, EMState):
-        last = replace(prior, smoothing=progress.smoothing[progress.kept])
-        state = training.absorb(circuit, state, last, rows, validation, options)
-        sums, seen = sums + marginals(circuit, validation), seen + validation.evidence
-    model._stream = {"marginals": sums.cpu().numpy(), "rows": seen, "steps": steps}
-    _store(model, circuit, state, progress)
-    # Last: an interruption leaves the trees, whole.
-    if of_trees is not None and validation is not None:
-        wanted = (sizes, n_decoders)
-        _add_parts(model, wanted, of_trees.double(), rows, validation, options.dtype, random)
-    reporter.close(lambda: _attributes(circuit, state, progress))
-
-
-def _add_parts(
-    model: Any,
-    wanted: tuple[Sequence[int], int],
-    of_trees: torch.Tensor,
-    rows: Rows,
-    held: Rows,
-    dtype: torch.dtype,
+def fit(
+    spec: FitSpec,
+    data: TrainingRows,
     random: np.random.RandomState,
-) -> None:
-    """Fit and store Gaussians and continuous mixtures beside the trees, and the weights of all.
+    reporter: Reporter,
+    last: FittedDensity | None = None,
+) -> FittedDensity:
+    """Fit a density.
 
-    `wanted` says how many: units of each mixture of Gaussians, and continuous mixtures.
+    Parameters
+    ----------
+    spec : FitSpec
+    data : TrainingRows
+    random : numpy.random.RandomState
+        Every phase draws from a stream of its own, spawned from this one.
+    reporter : Reporter
+    last : FittedDensity, optional
+        The density with which a warm start goes on: its columns, structure and scales are kept,
+        and so are its components other than the trees and the weights of all components.
+
+    Returns
+    -------
+    FittedDensity
+        The fit has no other effect, also if it fails.
+
+    Raises
+    ------
+    ValueError
+        For parameters that do not go with the table or with the last density.
     """
-    sizes, n_decoders = wanted
-    scores, weights = [of_trees], torch.ones(1, dtype=torch.float64)
-    found = fit_gaussians(model, sizes, of_trees, rows, held, random) if sizes else None
-    if found is not None:
-        part, of_gaussians = found
-        shares = choose_weights(torch.stack([of_trees, of_gaussians]), held.counts)
-        if model.verbose:
-            print(f"Gaussians: weight on held-out rows {float(shares[1]):.3f}")
-        if float(shares[1]) >= LEAST_WEIGHT:
-            scores.append(of_gaussians)
-            weights, model._gaussians = shares, gaussian_arrays(part)
-            model.mixture_weights_ = shares.cpu().numpy()
-    if not n_decoders:
-        return
-    parameters, weights = fit_decoders(
-        model, n_decoders, scores, weights, rows, held, dtype, random
-    )
-    model.mixture_weights_ = weights.cpu().numpy()
-    if parameters is not None:
-        model._flat = to_numbers(parameters.leaves, *parameters.sums)
+    clock, device, streams = Stopwatch(), choose_device(spec.device), Streams(random)
+    learning_rate_of(spec)
+    with clock.phase("structure"):
+        plan, encoded = _plan(spec, data, streams, last)
+    asked = competing(spec.components, plan.leaves(), len(data)) if last is None else _again(last)
+    regularise = asked.trees and chooses_smoothing(spec, plan, len(data))
+    hold = regularise or spec.early_stopping or bool(asked.others)
+    chooser = streams.of("held-out rows") if hold else None
+    rows, held = split_rows(spec, plan.table, encoded, data.weights, device, chooser)
+    del encoded
+    settings = _settings(spec, plan, asked)
+    scores: list[Tensor] = []
+    density = _base(plan, data, last, settings)
+    if not asked.trees:
+        reporter.open(0)
+    else:
+        with clock.phase("trees"):
+            task = _tree_task(spec, plan, rows, held, device, regularise, last)
+            joins = regularise or bool(asked.others)
+            density, scores = _with_trees(task, streams, reporter, density, joins)
+    if asked.others and held is not None and not reporter.stopped:
+        density = _with_others(spec, density, asked, scores, rows, held, streams, clock)
+    density = replace(density, seconds=clock.seconds)
+    reporter.close(lambda: density)
+    return density
 
 
-def make_parts(model: Any) -> list[Part]:
-    """The fitted circuits with their parameters on the model's device, trees first."""
-    device = choose_device(model.device)
-    circuit = make_circuit(model.structure_, model._table, model._spec, device)
-    first, *others = model.mixture_weights_.tolist()
-    parts = [Part(circuit, parameters_from(model._arrays, device), log(first))]
-    if model._gaussians is not None:
-        parts.append(gaussian_part(model, others.pop(0), device))
-    if model._flat is not None:
-        parameters = parameters_from({"parameters": model._flat}, device)
-        leaves = make_leaves(model._table, model._spec["min_variance"])
-        flat = flat_circuit(leaves, parameters.leaves.shape[2], device)
-        parts.append(Part(flat, parameters, log(fsum(others))))
-    return parts
+def _plan(
+    spec: FitSpec, data: TrainingRows, streams: Streams, last: FittedDensity | None
+) -> tuple[Plan, Encoded]:
+    """The plan of the last density, or a new one, and the encoded rows."""
+    if last is None:
+        return make_plan(spec, data, streams)
+    return keep_plan(spec, last.plan, data)
 
 
-def partial_fit(model: Any, X: Any, raws: list[RawColumn], weights: Floats) -> None:
-    """One pass over a block of rows; what is stored goes on."""
-    random = check_random_state(model.random_state)
-    device = choose_device(model.device)
-    learning_rate_of(model)
-    first = not hasattr(model, "_arrays")
-    numbers = prepare(model, X, raws, weights, random) if first else go_on(model, raws)
-    circuit = make_circuit(model.structure_, model._table, model._spec, device)
-    rows = _rows(circuit, numbers, weights)
-    past: dict[str, Any] = {"marginals": 0.0, "rows": 0.0, "steps": 0}
-    past = past if first else model._stream
-    sums = marginals(circuit, rows)
-    # A copy: a model that was mapped from a file has read-only arrays.
-    sums = sums + torch.tensor(past["marginals"], dtype=sums.dtype, device=sums.device)
-    prior = initial.make_prior(circuit, sums, smoothing_of(model, not first))
-    start = _start(model, circuit, sums, random, not first)
-    options = make_options(model, len(rows.x), True, False)
-    seen = past["rows"] + rows.evidence
-    state, progress = training.stream(circuit, start, rows, prior, options, past["steps"], seen)
-    steps = past["steps"] + training.n_batches(len(rows.x), options.batch_size)
-    model._stream = {"marginals": sums.cpu().numpy(), "rows": seen, "steps": steps}
-    model._table = model._table.with_rows(circuit.inputs.counts(sums).cpu().numpy())
-    _store(model, circuit, state, progress)
+def _again(last: FittedDensity) -> Competing:
+    """What a fit that goes on trains: the trees.
 
-
-def _store(model: Any, circuit: Circuit, state: State, progress: Progress) -> None:
-    """Set the fitted attributes; the built circuit of an earlier fit is of no use now."""
-    for name, value in _attributes(circuit, state, progress).items():
-        setattr(model, name, value)
-    model.__dict__.pop("_cache", None)
-
-
-def marginals(circuit: Circuit, rows: Rows) -> torch.Tensor:
-    """Sums of every column's statistics over the rows, in rows of evidence."""
-    return rows.evidence / rows.total * initial.marginals(circuit, blocks(circuit, rows, None))
-
-
-def _start(
-    model: Any, circuit: Circuit, sums: torch.Tensor, random: np.random.RandomState, warm: bool
-) -> State:
-    """The stored state, or one at random parameters."""
-    solver = solver_of(model)
-    if warm:
-        state = from_arrays(model._arrays, circuit.device)
-        if model._arrays["solver"] == solver:
-            return state
-        return training.begin(circuit, state.parameters, solver)
-    parameters = initial.random_parameters(circuit, sums, seeded(random))
-    return training.begin(circuit, parameters, solver)
-
-
-def seeded(random: np.random.RandomState, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator of torch; fits take it on the CPU, so that a seed means the same everywhere."""
-    return torch.Generator(device).manual_seed(int(random.randint(np.iinfo(np.int32).max)))
-
-
-def _rows(circuit: Circuit, numbers: Numbers, weights: Floats) -> Rows:
-    """The table on the circuit's device, moved there once."""
-    z, log_jacobian = numbers
-    constant = float(np.average(log_jacobian, weights=weights))
-    # A copy of the weights: those of a mapped file are read-only.
-    w = torch.tensor(weights, device=circuit.device)
-    return Rows(torch.from_numpy(z).to(circuit.device), w, constant)
-
-
-def _split(
-    model: Any,
-    circuit: Circuit,
-    numbers: Numbers,
-    weights: Floats,
-    random: np.random.RandomState | None,
-) -> tuple[Rows, Rows | None]:
-    """Training rows and validation rows, or all rows where nothing chooses some at random."""
-    n = len(weights)
-    if random is None:
-        return _rows(circuit, numbers, weights), None
-    n_held = round(model.validation_fraction * n)
-    if not model.early_stopping:
-        n_held = min(max(n_held, 1), MOST_HELD, n // 2)
-    if not 0 < n_held < n:
+    Raises
+    ------
+    ValueError
+        If the density has none.
+    """
+    if last.trees is None:
         raise ValueError(
-            f"validation_fraction {model.validation_fraction} of {n} rows leaves {n_held} "
-            "for validation; both parts need at least one row."
+            f"components is {last.names!r}: only trees can be trained further. Add 'trees', or fit "
+            "anew with warm_start=False."
         )
-    order = random.permutation(n)
-    held, kept = np.sort(order[:n_held]), np.sort(order[n_held:])
-    z, log_jacobian = numbers
-    return (
-        _rows(circuit, (z[kept], log_jacobian[kept]), weights[kept]),
-        _rows(circuit, (z[held], log_jacobian[held]), weights[held]),
-    )
+    return Competing(True, ())
 
 
-def _train(
-    model: Any,
-    circuit: Circuit,
-    start: State,
-    rows: Rows,
-    validation: Rows | None,
-    prior: Prior,
-    options: Options,
-    generator: torch.Generator,
-    reporter: PassReporter,
-) -> tuple[State, Progress]:
-    """One start's passes, reported."""
-
-    def on_pass(iteration: int, progress: Progress, state: State) -> bool:
-        """Print, tell the callbacks, and say whether one of them wants to stop."""
-        if model.verbose and (iteration + 1) % model.verbose == 0:
-            print(_line(iteration, progress))
-        current = replace(progress, kept=iteration)
-        stop = reporter.end(lambda: _attributes(circuit, state, current))
-        if not stop and iteration + 1 < options.max_iter and not progress.converged:
-            reporter.begin()
-        return stop
-
-    reporter.begin()
-    return training.train(circuit, start, rows, prior, options, generator, validation, on_pass)
-
-
-def _line(iteration: int, progress: Progress) -> str:
-    held = f", validation {progress.validation[-1]:.4f}" if progress.validation else ""
-    return (
-        f"pass {iteration + 1}: log-likelihood {progress.log_likelihood[-1]:.4f}{held}, "
-        f"{progress.seconds[-1]:.1f} s"
-    )
-
-
-def _objective(
-    circuit: Circuit,
-    run: tuple[State, Progress],
-    rows: Rows,
-    prior: Prior,
-    options: Options,
-) -> float:
-    """What decides between starts: held-out likelihood, else penalised likelihood."""
-    state, progress = run
-    if progress.validation:
-        return progress.validation[progress.kept]
-    likelihood = training.mean_log_density(circuit, state.parameters, rows, options.dtype)
-    return likelihood + float(prior.log_density(circuit, state.parameters)) / rows.evidence
-
-
-def _attributes(circuit: Circuit, state: State, progress: Progress) -> dict[str, Any]:
-    """Fitted attributes of the estimator."""
-    history = {
-        "log_likelihood": np.array(progress.log_likelihood),
-        "seconds": np.array(progress.seconds),
-    }
-    if progress.validation:
-        history["validation_log_likelihood"] = np.array(progress.validation)
+def _settings(spec: FitSpec, plan: Plan, asked: Competing) -> dict[str, Any]:
+    """Values that "auto" stands for, but for those that the trees' options add."""
     return {
-        "smoothing_": progress.smoothing[progress.kept],
-        "_arrays": to_arrays(state),
-        "n_parameters_": circuit.n_parameters,
-        "history_": history,
-        "n_iter_": len(progress.log_likelihood),
-        "converged_": progress.converged,
+        **plan.settings,
+        **({"components": asked.names} if asked.by_default else {}),
+        "solver": solver_of(spec).name if isinstance(spec.solver, str) else spec.solver,
+        "learning_rate": learning_rate_of(spec),
     }
+
+
+def _base(
+    plan: Plan, data: TrainingRows, last: FittedDensity | None, settings: dict[str, Any]
+) -> FittedDensity:
+    """The last density, or one of no component yet."""
+    if last is None:
+        nothing = np.ones(0)
+        return FittedDensity(plan, None, data.feature_names, weights=nothing, settings=settings)
+    return replace(last, plan=plan)
+
+
+def _with_trees(
+    task: TreeTask, streams: Streams, reporter: Reporter, density: FittedDensity, joins: bool
+) -> tuple[FittedDensity, list[Tensor]]:
+    """The density with trained trees, and what these say of held-out rows that will join them."""
+    reporter.open(task.n_init * task.options.max_iter)
+    result = partial(_store_trees, density, task)
+    state, progress = train_trees(task, streams, reporter, result, density.trees)
+    scores = [held_scores(task, state)] if joins and task.held is not None else []
+    trees = with_held_rows(task, state, progress) if joins else task.fitted(state, progress)
+    return result(trees), scores
+
+
+def _store_trees(density: FittedDensity, task: TreeTask, trees: FittedTrees) -> FittedDensity:
+    """A density with these trees, and the passes and batches that they took among its settings."""
+    passes = {"batch_size": task.options.batch_size, "max_iter": task.options.max_iter}
+    settings = {**density.settings, **passes}
+    if density.trees is None:
+        return replace(density, trees=trees, weights=np.ones(1), settings=settings)
+    return replace(density, trees=trees, settings=settings)
+
+
+def _with_others(
+    spec: FitSpec,
+    density: FittedDensity,
+    asked: Competing,
+    scores: list[Tensor],
+    rows: training.Rows,
+    held: training.Rows,
+    streams: Streams,
+    clock: Stopwatch,
+) -> FittedDensity:
+    """The density with all components that weigh enough.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    fitted, weights = fit_others(
+        spec, density.plan, asked.others, scores, rows, held, streams, clock
+    )
+    if not len(weights):
+        names = [kind.name for kind in asked.others]
+        raise ValueError(
+            f"components {names} do not fit this table (they need two columns of numbers at "
+            "least); add 'trees'."
+        )
+    others = tuple(
+        StoredComponent(stored_kind(kind), one.name, one.arrays, one.n_parameters, one.history)
+        for kind, one in fitted
+    )
+    return replace(density, others=others, weights=weights)
+
+
+def _tree_task(
+    spec: FitSpec,
+    plan: Plan,
+    rows: training.Rows,
+    held: training.Rows | None,
+    device: torch.device,
+    regularise: bool,
+    last: FittedDensity | None,
+) -> TreeTask:
+    """Circuit, prior and options of the trees."""
+    circuit = plan.circuit(device)
+    sums = column_sums(circuit, rows)
+    smoothing = smoothing_of(spec, last.trees.smoothing if last and last.trees else None)
+    return TreeTask(
+        circuit=circuit,
+        rows=rows,
+        held=held,
+        validation=held if regularise or spec.early_stopping else None,
+        sums=sums,
+        prior=training.make_prior(circuit, sums, smoothing),
+        solver=solver_of(spec),
+        options=make_options(
+            spec, plan, len(rows), goes_on=last is not None, regularise=regularise
+        ),
+        n_init=1 if last is not None else spec.n_init,
+        verbose=spec.verbose,
+    )
+
+
+def partial_fit(
+    spec: FitSpec,
+    data: TrainingRows,
+    random: np.random.RandomState,
+    last: FittedDensity | None = None,
+) -> FittedDensity:
+    """One pass of the trees over a block of rows, from the state of the blocks before.
+
+    Parameters
+    ----------
+    spec : FitSpec
+    data : TrainingRows
+    random : numpy.random.RandomState
+    last : FittedDensity, optional
+        The density after the blocks before.
+
+    Returns
+    -------
+    FittedDensity
+    """
+    clock, device, streams = Stopwatch(), choose_device(spec.device), Streams(random)
+    learning_rate_of(spec)
+    with clock.phase("structure"):
+        plan, encoded = _plan(spec, data, streams, last)
+    trees_so_far = None if last is None else last.trees
+    if last is not None:
+        _again(last)
+    with clock.phase("trees"):
+        rows = make_rows(encoded, plan.table.log_jacobian(encoded), data.weights, device)
+        task = _stream_task(spec, plan, rows, device, last)
+        begun = start(task.circuit, task.solver, task.sums, streams.of("start 0"), trees_so_far)
+        steps, seen = (trees_so_far.steps, trees_so_far.rows) if trees_so_far else (0, 0.0)
+        seen += rows.evidence
+        state, progress = training.stream(
+            task.circuit, begun, rows, task.prior, task.options, steps, seen
+        )
+        trees = task.fitted(state, progress, seen)
+        trees = replace(trees, steps=trees.steps + steps)
+    counts = task.circuit.inputs.counts(task.sums).cpu().numpy()
+    settings = _settings(spec, plan, Competing(True, ()))
+    density = _base(plan.with_rows(counts), data, last, settings)
+    return replace(_store_trees(density, task, trees), seconds=clock.seconds)
+
+
+def _stream_task(
+    spec: FitSpec,
+    plan: Plan,
+    rows: training.Rows,
+    device: torch.device,
+    last: FittedDensity | None,
+) -> TreeTask:
+    """Circuit, prior and options of a pass over a block; sums are of this and earlier blocks."""
+    task = _tree_task(spec, plan, rows, None, device, False, last)
+    options = make_options(spec, plan, len(rows), goes_on=True, regularise=False)
+    if last is None or last.trees is None:
+        return replace(task, options=options)
+    # A copy, because a model that is mapped from a file has read-only arrays.
+    sums = task.sums + torch.tensor(last.trees.column_sums, device=device)
+    prior = training.make_prior(task.circuit, sums, task.prior.smoothing)
+    return replace(task, sums=sums, prior=prior, options=options)

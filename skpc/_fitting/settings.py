@@ -1,4 +1,4 @@
-"""What a fit's parameters stand for: solver, steps, batches, passes, device.
+"""The values that a fit's parameters stand for: solver, step size, batches, passes.
 
 Axes: n rows.
 """
@@ -8,32 +8,30 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..circuit.training.loop import Options
+from ..circuit.training import SOLVERS, Options, Solver
+from .plan import Plan
+from .sizes import ENOUGH, SMALL
+from .spec import FitSpec
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-LEARNING_RATES = {"em": 0.5, "adam": 0.1}
-# Pseudo-rows a unit that "auto" starts with, and the most rows that it holds out.
+# Pseudo-rows per unit that "auto" starts with.
 SMOOTHING = 0.1
-MOST_HELD = 5000
 
-# Tables of so many rows at most are small: they are fitted in full batches.
-SMALL = 1000
-# Rows from which on a fit by defaults may hold some out.
-ENOUGH = 100
-
-# How learned trees share a row in the first and in the last pass, see `circuit.layers.root`: 1
-# lets each specialise on rows of its own, near 0 all learn the same. Full batches are those of
-# small tables, which have no rows to spare for a tree.
-LEARNED_POWERS = (0.2, 0.6)
-FULL_BATCH_POWERS = (0.1, 0.2)
+# Tempering exponents of learned trees in the first and in the last pass, see
+# `circuit.passes.layers.root`: with 1 each tree specialises on rows of its own, near 0 all learn
+# the same. Full batches are those of small tables, with too few rows for trees to specialise.
+LEARNED_EXPONENTS = (0.2, 0.6)
+FULL_BATCH_EXPONENTS = (0.1, 0.2)
 
 
-def solver_of(model: Any) -> str:
-    """The solver that "auto" stands for."""
-    return "em" if model.solver == "auto" else model.solver
+def solver_of(spec: FitSpec) -> Solver[Any]:
+    """The solver of a name, or the user's own; "auto" stands for EM."""
+    if not isinstance(spec.solver, str):
+        return spec.solver
+    return SOLVERS["em" if spec.solver == "auto" else spec.solver]
 
 
-def learning_rate_of(model: Any) -> float:
+def learning_rate_of(spec: FitSpec) -> float:
     """The first step size.
 
     Raises
@@ -41,126 +39,74 @@ def learning_rate_of(model: Any) -> float:
     ValueError
         If it is above 1 for EM.
     """
-    solver = solver_of(model)
-    rate = LEARNING_RATES[solver] if model.learning_rate is None else float(model.learning_rate)
-    if solver == "em" and rate > 1:
+    solver = solver_of(spec)
+    auto = spec.learning_rate == "auto"
+    rate = solver.learning_rate if auto else float(spec.learning_rate)
+    if solver.closed_form and rate > 1:
         raise ValueError(f"learning_rate is {rate}; EM accepts steps above 0 and up to 1.")
     return rate
 
 
-def smoothing_of(model: Any, warm: bool) -> float:
-    """The smoothing that a fit starts with; one that goes on has the last one."""
-    if model.smoothing != "auto":
-        return float(model.smoothing)
-    return float(model.smoothing_) if warm else SMOOTHING
+def smoothing_of(spec: FitSpec, last: float | None) -> float:
+    """The smoothing that a fit starts with: for "auto" that of the last fit, if there was one."""
+    if spec.smoothing != "auto":
+        return float(spec.smoothing)
+    return SMOOTHING if last is None else last
 
 
-def regularises(model: Any, n: int) -> bool:
+def chooses_smoothing(spec: FitSpec, plan: Plan, n: int) -> bool:
     """Whether held-out rows choose the smoothing.
 
-    On tables of categories alone the choice gained nothing, on tiny ones it is too noisy.
+    On tables of categories alone the choice gained nothing; on tiny tables it is too noisy.
     """
-    if model.smoothing != "auto" or solver_of(model) != "em":
+    if spec.smoothing != "auto" or not solver_of(spec).closed_form:
         return False
-    numbers = any(column.support not in ("binary", "codes") for column in model._table.columns)
-    return model.early_stopping or (numbers and n >= ENOUGH)
+    return spec.early_stopping or (plan.table.has_numbers and n >= ENOUGH)
 
 
-# What a circuit is made of: a fit that goes on cannot change it.
-BUILT_FROM = (
-    "structure",
-    "depth",
-    "n_replicas",
-    "n_gaussians",
-    "n_decoders",
-    "n_sums",
-    "n_leaves",
-    "layer",
-    "leaf",
-    "grid_shape",
-    "categorical_features",
-    "min_variance",
-)
-
-
-def check_unchanged(model: Any) -> None:
-    """Refuse to go on with other settings of the circuit than those it was built with.
-
-    Raises
-    ------
-    ValueError
-        Names the parameter, its value and the one that the fitted model has.
-    """
-    for name, built in model._built_from.items():
-        now = repr(getattr(model, name))
-        if now != built:
-            raise ValueError(
-                f"{name} is {now}; the fitted model has {built}. Set it back, or fit anew with "
-                "warm_start=False."
-            )
-
-
-def make_options(model: Any, n: int, warm: bool, regularise: bool) -> Options:
+def make_options(spec: FitSpec, plan: Plan, n: int, *, goes_on: bool, regularise: bool) -> Options:
     """Settings of the training loop for n rows."""
-    solver, learned = solver_of(model), model._spec["learned"]
-    batch_size = choose_batch_size(model.batch_size, n, solver)
+    solver = solver_of(spec)
+    batch_size = choose_batch_size(spec.batch_size, n, solver.closed_form)
     first, last = 1.0, 1.0
-    if learned:
-        first, last = FULL_BATCH_POWERS if batch_size >= n else LEARNED_POWERS
+    if plan.graph.tempered:
+        first, last = FULL_BATCH_EXPONENTS if batch_size >= n else LEARNED_EXPONENTS
     return Options(
         solver,
-        learning_rate_of(model),
+        learning_rate_of(spec),
         batch_size,
-        choose_max_iter(model.max_iter, n, batch_size, solver, learned),
-        model.tol,
-        model.n_iter_no_change,
-        DTYPES[model.dtype],
-        (last if warm else first, last),
-        model.early_stopping,
+        choose_max_iter(spec.max_iter, n, batch_size, solver.closed_form, plan.graph.tempered),
+        spec.tol,
+        spec.n_iter_no_change,
+        DTYPES[spec.dtype],
+        (last if goes_on else first, last),
+        spec.early_stopping,
         regularise,
     )
 
 
-def choose_batch_size(batch_size: Any, n: int, solver: str) -> int:
-    """Rows a step: for EM all of a small table; else a 128th of them between 64 and 512."""
+def choose_batch_size(batch_size: Any, n: int, closed_form: bool) -> int:
+    """Rows per step. "auto": for EM all rows of a small table, else a 128th, from 64 to 512."""
     if batch_size is None:
         return n
     if batch_size == "auto":
-        return n if n <= SMALL and solver == "em" else min(n, int(np.clip(n // 128, 64, 512)))
+        return n if n <= SMALL and closed_form else min(n, int(np.clip(n // 128, 64, 512)))
     return int(min(batch_size, n))
 
 
-def choose_max_iter(max_iter: Any, n: int, batch_size: int, solver: str, learned: bool) -> int:
-    """Passes: 100 over full batches of EM, else 5,000 steps' worth between 5 and 50 (Adam: 500).
+def choose_max_iter(
+    max_iter: Any, n: int, batch_size: int, closed_form: bool, tempered: bool
+) -> int:
+    """Passes. "auto": 100 over full batches of EM, else as many as make 5,000 steps.
 
-    EM over mini-batches fits learned trees in 12 passes at most, or in as many as make 300
-    steps; more overfit.
+    These are bounded by 5 and 50 passes (Adam: 500). EM over mini-batches fits tempered trees,
+    which are learned, in at most 12 passes, or in as many as make 300 steps, if that is more;
+    further ones overfit.
     """
     if max_iter != "auto":
         return int(max_iter)
-    if batch_size >= n and solver == "em":
+    if batch_size >= n and closed_form:
         return 100
-    if learned and solver == "em":
+    if tempered and closed_form:
         return int(max(300 * batch_size // n, np.clip(5000 * batch_size // n, 5, 12)))
-    return int(np.clip(5000 * batch_size // n, 5, 50 if solver == "em" else 500))
-
-
-def choose_device(device: str) -> torch.device:
-    """The torch device of a name; "auto" is CUDA where there is one.
-
-    Raises
-    ------
-    ValueError
-        If torch does not know the name or has no such device.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"device is {device!r}; 'auto', 'cpu' and the devices of this build of torch are "
-            f"accepted ({str(error).splitlines()[0]})"
-        ) from None
-    return found
+    return int(np.clip(5000 * batch_size // n, 5, 50 if closed_form else 500))

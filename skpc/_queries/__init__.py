@@ -1,1 +1,17 @@
-"""Questions to a fitted density, in the units and types of its table."""
+"""Queries of a fitted density, in the units and types of its table."""
+
+from .densities import log_conditional, log_density
+from .draws import sample, sample_conditional
+from .evidence import Evidence
+from .expectations import moments
+from .imputation import impute
+
+__all__ = [
+    "Evidence",
+    "impute",
+    "log_conditional",
+    "log_density",
+    "moments",
+    "sample",
+    "sample_conditional",
+]

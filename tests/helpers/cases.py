@@ -19,6 +19,7 @@ from skops import io as skops_io
 from skpc import EinetDensityEstimator
 from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Binomial
+from skpc.components import Gaussians, LatentMixture
 
 N_COLUMNS = 4
 
@@ -44,7 +45,7 @@ LAYERS = ["cp", "tucker"]
 ANY_WIDTH = {name: STRUCTURES[name] for name in ("shallow_trees", "deep_trees", "row", "auto")}
 
 TINY: dict[str, Any] = {
-    "n_replicas": 2, "n_gaussians": 0, "n_decoders": 0, "n_sums": 3, "n_leaves": 2, "max_iter": 8,
+    "n_replicas": 2, "components": "trees", "n_sums": 3, "n_leaves": 2, "max_iter": 8,
     "smoothing": 0.1,
 }  # fmt: skip
 
@@ -75,8 +76,8 @@ def _gaussian(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
 def _counts(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
     """Columns with and without a largest count."""
     classes = _classes(rng, n)
-    few = rng.binomial(5, 0.2 + 0.5 * classes[:, [1, 3]])
-    return np.insert(few.astype(float), [0, 1], rng.poisson(1 + 9 * classes[:, [0, 2]]), axis=1)
+    trials = rng.binomial(5, 0.2 + 0.5 * classes[:, [1, 3]])
+    return np.insert(trials.astype(float), [0, 1], rng.poisson(1 + 9 * classes[:, [0, 2]]), axis=1)
 
 
 def _positive(rng: np.random.RandomState, n: int) -> NDArray[np.float64]:
@@ -107,13 +108,13 @@ class OutOfFive(Binomial):
     n_trials = 5
 
 
-# What the estimator is told instead of a family's name: two it finds by itself.
-TOLD = {"categorical": "auto", "gaussian": "auto", "binomial": OutOfFive}
+# What the estimator gets instead of a family's name: two it chooses by itself.
+NAMES = {"categorical": "auto", "gaussian": "auto", "binomial": OutOfFive}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of table: how rows are made and what the estimator is told about them."""
+    """A kind of table: how rows are made and what the estimator needs to know of them."""
 
     make: Callable[[np.random.RandomState, int], NDArray[np.float64]]
     families: tuple[str, ...]
@@ -123,7 +124,7 @@ class Kind:
         # Digits are declared: where they are found, a third value keeps a share of its own.
         return {
             "categorical_features": [f == "categorical" for f in self.families],
-            "leaf": [TOLD.get(f, f) for f in self.families],
+            "leaf": [NAMES.get(f, f) for f in self.families],
         }
 
 
@@ -156,8 +157,8 @@ class Case:
 
     def model(self, **settings: Any) -> EinetDensityEstimator:
         """An unfitted small estimator."""
-        told = {**TINY, **STRUCTURES[self.structure], **TABLES[self.table].settings}
-        return EinetDensityEstimator(**{**told, "layer": self.layer, "random_state": 0, **settings})
+        own = {**TINY, **STRUCTURES[self.structure], **TABLES[self.table].settings}
+        return EinetDensityEstimator(**{**own, "layer": self.layer, "random_state": 0, **settings})
 
     def fitted(self) -> EinetDensityEstimator:
         """A model fitted to 300 rows; shared, so do not change it."""
@@ -177,10 +178,22 @@ CASES = [Case(*names) for names in product(STRUCTURES, LAYERS, TABLES)]
 DISCRETE_CASES = [case for case in CASES if case.table in DISCRETE]
 
 
+def mixed(n_gaussians: int = 0, n_networks: int = 0) -> list[Any]:
+    """Trees with so many Gaussians and so many small latent mixtures."""
+    gaussians = [Gaussians(n_units=n_gaussians)] if n_gaussians else []
+    latent = [LatentMixture(n_networks=n_networks, n_points=16, max_iter=4)] if n_networks else []
+    return ["trees", *gaussians, *latent]
+
+
+def inside(model: EinetDensityEstimator) -> Any:
+    """The fitted state, for what no public attribute tells; the one private name that tests use."""
+    return model._fitted_density
+
+
 def masked(X: NDArray[np.float64], share: float, seed: int = 0) -> NDArray[np.float64]:
     """A copy with a share of its cells missing."""
-    lost = np.random.RandomState(seed).uniform(size=X.shape) < share
-    return np.where(lost, np.nan, X)
+    missing = np.random.RandomState(seed).uniform(size=X.shape) < share
+    return np.where(missing, np.nan, X)
 
 
 def tiny(**settings: Any) -> EinetDensityEstimator:
@@ -195,9 +208,9 @@ def exact(**settings: Any) -> EinetDensityEstimator:
 
 def assert_answers_agree(model: EinetDensityEstimator, rows: NDArray[np.float64]) -> None:
     """Conditionals times marginals are joints, and what is drawn or imputed is whole."""
-    some = np.arange(rows.shape[1]) < 2
-    found = model.predict_conditional(rows, some) + model.predict_marginal(rows, ~some)
-    assert_allclose(found, model.score_samples(rows), rtol=1e-9)
+    asked = np.arange(rows.shape[1]) < 2
+    joint = model.predict_conditional(rows, asked) + model.predict_marginal(rows, ~asked)
+    assert_allclose(joint, model.score_samples(rows), rtol=1e-9)
     drawn = model.sample_conditional(rows, random_state=0)
     assert_array_equal(drawn[~np.isnan(rows)], rows[~np.isnan(rows)])
     assert np.isfinite(model.score_samples(drawn)).all()

@@ -57,3 +57,6 @@ class Rayleigh(Leaf):
     def moments(self, theta):
         square = -0.5 / theta[:, 0]
         return torch.sqrt(square * torch.pi / 2), square * (4 - torch.pi) / 2
+
+    def cdf(self, x, theta):
+        return -torch.expm1(theta[:, 0].unsqueeze(2) * x.clamp_min(0).square().unsqueeze(1))

@@ -1,0 +1,172 @@
+"""Leaf families of the columns: those that the user names, and the choice of "auto".
+
+Axes: n rows, D columns.
+"""
+
+from collections.abc import Mapping
+from inspect import isabstract
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._tables import (
+    SUPPORTS,
+    Column,
+    RawColumn,
+    RawTable,
+    Table,
+    column_mask,
+    column_position,
+    describe,
+    numbers,
+    row_weight,
+)
+from ..circuit.leaves import FAMILIES, Leaf
+
+
+def make_table(table: RawTable, weights: NDArray[np.float64], leaf: Any, categorical: Any) -> Table:
+    """Columns of a training table with their families and scales.
+
+    Parameters
+    ----------
+    table : RawTable
+    weights : ndarray (n,)
+    leaf, categorical
+        `leaf` and `categorical_features` of the estimator.
+
+    Raises
+    ------
+    ValueError
+        For an unknown or unfinished family, values that a family does not model, and columns that
+        do not exist; the message names the column.
+    """
+    mask = categorical_mask(categorical, table)
+    asked = one_per_column(leaf, len(table.columns), table.names)
+    chosen = families(asked, table.columns, mask)
+    row = row_weight(table.columns, weights) if "numeric" in chosen else 1.0
+    columns: list[Column] = []
+    for raw, family in zip(table.columns, chosen, strict=True):
+        made = family_class(family)
+        n_trials = getattr(made, "n_trials", None)
+        columns.append(describe(raw, family, made.support, weights, n_trials, row))
+    return Table(columns, table.library, table.names)
+
+
+def categorical_mask(categorical: Any, table: RawTable) -> NDArray[np.bool_]:
+    """Which columns hold categories, (D,)."""
+    raws = table.columns
+    if isinstance(categorical, str) and categorical == "from_dtype":
+        # The columns of an array of objects have no types: users name those of categories.
+        return np.array([table.names is not None and raw.kind == "category" for raw in raws])
+    if categorical is None:
+        return np.zeros(len(raws), dtype=bool)
+    return column_mask(categorical, table.names, len(raws), "categorical_features")
+
+
+def one_per_column(leaf: Any, d: int, names: list[str] | None) -> list[Any]:
+    """The parameter `leaf` as one entry for each column; columns that a dict lacks have "auto".
+
+    Raises
+    ------
+    ValueError
+        For a list of the wrong length, or a column that does not exist.
+    """
+    if isinstance(leaf, str | type):
+        return [leaf] * d
+    if isinstance(leaf, Mapping):
+        asked: list[Any] = ["auto"] * d
+        for column, family in leaf.items():
+            asked[column_position(column, names, d, "leaf")] = family
+        return asked
+    if len(leaf) != d:
+        raise ValueError(f"leaf names {len(leaf)} families; X has {d} columns.")
+    return list(leaf)
+
+
+def families(leaf: Any, raws: list[RawColumn], mask: NDArray[np.bool_]) -> list[Any]:
+    """Every column's leaf family: its name, or the class of a user's own.
+
+    Raises
+    ------
+    ValueError
+        For an unknown or unfinished family or a list of the wrong length.
+    """
+    asked = one_per_column(leaf, len(raws), None)
+    for raw, family in zip(raws, asked, strict=True):
+        _check_family(raw, family)
+    return [
+        _auto_family(raw, bool(codes)) if _is_auto(family) else family
+        for raw, family, codes in zip(raws, map(_by_name, asked), mask, strict=True)
+    ]
+
+
+def _is_auto(family: Any) -> bool:
+    return isinstance(family, str) and family == "auto"
+
+
+def _by_name(family: Any) -> Any:
+    """The name instead of the class where it is one of skpc's own."""
+    return next((name for name, known in FAMILIES.items() if known is family), family)
+
+
+def _check_family(raw: RawColumn, family: Any) -> None:
+    """Refuse anything but a known name and a complete family."""
+    known = ["auto", *sorted(FAMILIES)]
+    if isinstance(family, type) and issubclass(family, Leaf):
+        if isabstract(family):
+            missing = ", ".join(sorted(family.__abstractmethods__))
+            raise ValueError(f"leaf is {family!r} for {raw.name}; it lacks {missing}.")
+        supports = ["binary", "codes", "real", *sorted(SUPPORTS)]
+        support = getattr(family, "support", None)
+        if support not in supports:
+            raise ValueError(
+                f"leaf is {family!r} for {raw.name}, with the support {support!r}; "
+                f"{supports} are accepted."
+            )
+    elif not isinstance(family, str) or family not in known:
+        raise ValueError(
+            f"leaf is {family!r} for {raw.name}; {known} and subclasses of "
+            "skpc.circuit.leaves.Leaf are accepted."
+        )
+
+
+def family_class(family: Any) -> type[Leaf]:
+    """The class of a leaf family, which the user names or passes as a class."""
+    return FAMILIES[family] if isinstance(family, str) else family
+
+
+def _auto_family(raw: RawColumn, codes: bool) -> str:
+    """Categorical where a column holds codes, Bernoulli for zeros and ones, else numeric.
+
+    A constant column of floats stays numeric: nothing shows whether it is a digit or a number
+    that happens not to vary.
+    """
+    if codes:
+        return "categorical"
+    if raw.kind == "bool":
+        return "bernoulli"
+    values = numbers(raw)
+    seen = set(np.unique(values[~raw.missing][:1000]).tolist())
+    if not seen <= {0.0, 1.0}:
+        return "numeric"
+    seen = set(np.unique(values[~raw.missing]).tolist())
+    if seen == {0.0, 1.0} or (seen and seen <= {0.0, 1.0} and raw.kind == "integer"):
+        return "bernoulli"
+    return "numeric"
+
+
+def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
+    """A family object per column; columns of one kind share one object."""
+    made: dict[tuple[Any, int, float], Leaf] = {}
+    leaves = []
+    for column in table.columns:
+        # Without atoms a numeric leaf is a Gaussian one, which has one statistic less.
+        without_atoms = column.family == "numeric" and not column.n_values
+        family = "gaussian" if without_atoms else column.family
+        floor = max(min_variance * column.variance, column.least_variance)
+        key = (family, column.n_values, floor)
+        if key not in made:
+            made[key] = family_class(family).for_column(column.n_values, floor)
+        leaves.append(made[key])
+    return leaves

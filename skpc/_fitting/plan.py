@@ -1,0 +1,158 @@
+"""The plan of a fit, which is made before training: columns, structure and sizes.
+
+Axes: n rows, D columns.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .._tables import Encoded, RawTable, Table
+from ..circuit import RegionGraph
+from ..circuit.components import LOW_FLOOR
+from ..circuit.leaves import Leaf
+from ..circuit.passes import Circuit
+from ..circuit.structures import StructureSpec
+from .families import make_leaves, make_table
+from .spec import FitSpec, check_unchanged
+from .streams import Streams
+from .structure import default_replicas, make_structure, resolve_structure
+
+# Units per sum region by default.
+N_SUMS = 12
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """A checked training table.
+
+    Attributes
+    ----------
+    table : RawTable
+    weights : ndarray (n,)
+        float64, positive.
+    feature_names : ndarray of str (D,) or None
+        As scikit-learn takes them from a frame.
+    """
+
+    table: RawTable
+    weights: NDArray[np.float64]
+    feature_names: NDArray[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Columns, region graph and sizes, of which the circuits of a model are built.
+
+    Attributes
+    ----------
+    table : Table
+    graph : RegionGraph
+        Of the trees.
+    layer : {"cp", "tucker"}
+    n_sums, n_leaves : int
+        Units of a sum region and of a leaf region.
+    min_variance : float
+    built_from : dict
+        Values of the parameters in `spec.BUILT_FROM`, which later fits of the model cannot change.
+    settings : dict
+        Values that "auto" stands for, by parameter.
+    """
+
+    table: Table
+    graph: RegionGraph
+    layer: str
+    n_sums: int
+    n_leaves: int
+    min_variance: float
+    built_from: dict[str, Any]
+    settings: dict[str, Any]
+
+    def leaves(self) -> list[Leaf]:
+        """A family object per column."""
+        return make_leaves(self.table, self.min_variance)
+
+    def low_leaves(self) -> list[Leaf]:
+        """A family object per column, with a lower floor of variance, for the Gaussians."""
+        return make_leaves(self.table, LOW_FLOOR * self.min_variance)
+
+    def circuit(self, device: torch.device) -> Circuit:
+        """The circuit of the trees."""
+        return Circuit(self.graph, self.leaves(), self.layer, self.n_sums, self.n_leaves, device)
+
+    def with_rows(self, rows: NDArray[np.float64]) -> "Plan":
+        """The plan after `rows` observed rows of each column, (D,)."""
+        return replace(self, table=self.table.with_rows(rows))
+
+    def state(self) -> dict[str, Any]:
+        """Plain objects, for files."""
+        return {**vars(self), "table": self.table.state(), "graph": dict(_fields(self.graph))}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """The plan from what `state` returned."""
+        table, graph = Table.from_state(state["table"]), RegionGraph(**state["graph"])
+        return cls(**{**state, "table": table, "graph": graph})
+
+
+def _fields(graph: RegionGraph) -> Iterator[tuple[str, Any]]:
+    """What a region graph is made from, for files."""
+    for name in ("regions", "partitions", "tempered"):
+        yield name, getattr(graph, name)
+
+
+def make_plan(spec: FitSpec, data: TrainingRows, streams: Streams) -> tuple[Plan, Encoded]:
+    """Choose columns and structure; the encoded rows are returned too."""
+    structure, depth = resolve_structure(spec.structure, spec.depth, spec.layer)
+    replicas = spec.n_replicas
+    replicas = default_replicas(structure, len(data)) if replicas == "auto" else int(replicas)
+    n_sums = N_SUMS if spec.n_sums == "auto" else int(spec.n_sums)
+    n_leaves = n_sums if spec.n_leaves == "auto" else int(spec.n_leaves)
+    table = make_table(data.table, data.weights, spec.leaf, spec.categorical_features)
+    encoded = table.encode(data.table)
+    graph = make_structure(
+        structure,
+        table.ordered(encoded),
+        table.continuous,
+        data.weights,
+        StructureSpec(depth, replicas, spec.grid_shape),
+        streams,
+    )
+    settings = {
+        "structure": structure,
+        "depth": depth,
+        "n_replicas": replicas,
+        "n_sums": n_sums,
+        "n_leaves": n_leaves,
+        "leaf": [column.family for column in table.columns],
+    }
+    plan = Plan(
+        table=table,
+        graph=graph,
+        layer=spec.layer,
+        n_sums=n_sums,
+        n_leaves=n_leaves,
+        min_variance=float(spec.min_variance),
+        built_from=spec.built_from(),
+        settings=settings,
+    )
+    return plan, encoded
+
+
+def keep_plan(spec: FitSpec, plan: Plan, data: TrainingRows) -> tuple[Plan, Encoded]:
+    """The plan of an earlier fit, and new rows encoded by it.
+
+    Raises
+    ------
+    ValueError
+        If a parameter that the plan is built from has changed.
+    """
+    check_unchanged(spec, plan.built_from, plan.settings)
+    return plan, plan.table.encode(data.table)

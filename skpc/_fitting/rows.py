@@ -1,0 +1,78 @@
+"""Training rows and held-out rows, on the device of a circuit.
+
+Axes: n rows, D columns.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .._tables import Encoded, Table
+from ..circuit.passes import Cells
+from ..circuit.training import Rows
+from .sizes import MOST_HELD
+from .spec import FitSpec
+
+Floats = NDArray[np.float64]
+
+
+def cells_of(encoded: Encoded, device: torch.device | None = None) -> Cells:
+    """Encoded cells as tensors."""
+    atoms = None if encoded.atoms is None else torch.from_numpy(encoded.atoms)
+    cells = Cells(torch.from_numpy(encoded.z), atoms)
+    return cells if device is None else cells.to(device)
+
+
+def make_rows(
+    encoded: Encoded, log_jacobian: Floats, weights: Floats, device: torch.device
+) -> Rows:
+    """The table on a device, moved there once."""
+    constant = float(np.average(log_jacobian, weights=weights))
+    # A copy of the weights, because those of a mapped file are read-only.
+    return Rows(cells_of(encoded, device), torch.tensor(weights, device=device), constant)
+
+
+def split_rows(
+    spec: FitSpec,
+    table: Table,
+    encoded: Encoded,
+    weights: Floats,
+    device: torch.device,
+    random: np.random.RandomState | None,
+) -> tuple[Rows, Rows | None]:
+    """Training rows and held-out rows, or all rows where nothing needs held-out ones.
+
+    Parameters
+    ----------
+    spec : FitSpec
+    table : Table
+    encoded : Encoded
+        All rows.
+    weights : ndarray (n,)
+    device : torch.device
+    random : numpy.random.RandomState or None
+        Chooses the rows; None: none are held out.
+
+    Raises
+    ------
+    ValueError
+        If `validation_fraction` leaves no row for training or for validation.
+    """
+    log_jacobian = table.log_jacobian(encoded)
+    if random is None:
+        return make_rows(encoded, log_jacobian, weights, device), None
+    n = len(weights)
+    n_held = round(spec.validation_fraction * n)
+    if not spec.early_stopping:
+        n_held = min(max(n_held, 1), MOST_HELD, n // 2)
+    if not 0 < n_held < n:
+        raise ValueError(
+            f"validation_fraction {spec.validation_fraction} of {n} rows leaves {n_held} "
+            "for validation; training and validation need at least one row each."
+        )
+    order = random.permutation(n)
+    held, kept = (
+        make_rows(encoded.rows(index), log_jacobian[index], weights[index], device)
+        for index in (np.sort(order[:n_held]), np.sort(order[n_held:]))
+    )
+    return kept, held

@@ -1,0 +1,8 @@
+"""Numbers of rows at which the defaults of a fit change."""
+
+# Tables of at most this many rows are small: they are fitted in full batches.
+SMALL = 1000
+# Tables of at least this many rows have enough to hold some out by default.
+ENOUGH = 100
+# Most rows that are held out by default.
+MOST_HELD = 5000

@@ -1,0 +1,99 @@
+"""The region graph that the parameters ask for.
+
+Axes: n rows, D columns.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..circuit import RegionGraph
+from ..circuit.structures import STRUCTURES, StructureSpec
+from .sizes import SMALL
+from .streams import Streams
+
+# Deeper random trees cost more and were worse on wide tables: on accidents (111 columns) full
+# depth reached -39.0 nats per test row, depth 3 reached -35.5 in a tenth of the time.
+AUTO_DEPTH = 3
+
+# Replicas by default. On the tables of benchmarks/density.py more and smaller
+# learned trees were better than fewer and wider ones at equal cost.
+LEARNED_TREES = 24
+RANDOM_TREES = 10
+
+# Small tables are fitted to fewer learned trees: the prior of every tree counts for more there.
+SMALL_TREES = 8
+
+# Rows that suffice to learn a structure from.
+STRUCTURE_ROWS = 100_000
+
+
+def resolve_structure(structure: Any, depth: int | None, layer: str) -> tuple[Any, int | None]:
+    """The structure and the depth that "auto" stands for.
+
+    Learned trees split a region into a column and any number of subtrees, which pairs of
+    units (Tucker) cannot join.
+    """
+    if not (isinstance(structure, str) and structure == "auto"):
+        return structure, depth
+    if depth is None and layer == "cp":
+        return "chow_liu", None
+    return "random_trees", AUTO_DEPTH if depth is None else depth
+
+
+def default_replicas(structure: Any, n: int) -> int:
+    """Replicas of a structure for n rows."""
+    if isinstance(structure, str) and structure == "random_trees":
+        return RANDOM_TREES
+    return LEARNED_TREES if n > SMALL else SMALL_TREES
+
+
+def make_structure(
+    structure: Any,
+    z: NDArray[np.float64],
+    numeric: list[bool],
+    weights: NDArray[np.float64],
+    spec: StructureSpec,
+    streams: Streams,
+) -> RegionGraph:
+    """The region graph that the parameters ask for.
+
+    Parameters
+    ----------
+    structure : str, callable or RegionGraph
+    z : ndarray (n, D)
+        Codes and standardised numbers of the training rows, NaN where missing.
+    numeric : list of bool (D,)
+        Which columns hold numbers.
+    weights : ndarray (n,)
+    spec : StructureSpec
+    streams : Streams
+
+    Raises
+    ------
+    ValueError
+        If a graph does not have the table's number of columns.
+    TypeError
+        If a callable returns no region graph.
+    """
+    if isinstance(structure, RegionGraph):
+        graph = structure
+    else:
+        build = STRUCTURES[structure] if isinstance(structure, str) else structure
+        rows = _sampled_rows(len(z), streams.of("structure rows"))
+        graph = build(z[rows], numeric, weights[rows], spec, streams.of("structure"))
+    if not isinstance(graph, RegionGraph):
+        raise TypeError(f"structure returned {graph!r}; a RegionGraph is accepted.")
+    if graph.n_variables != z.shape[1]:
+        raise ValueError(
+            f"structure covers {graph.n_variables} columns; X has {z.shape[1]} columns."
+        )
+    return graph
+
+
+def _sampled_rows(n: int, random: np.random.RandomState) -> slice | NDArray[np.intp]:
+    """Rows that a structure is learned from: all, or random ones of a large table."""
+    if n <= STRUCTURE_ROWS:
+        return slice(None)
+    return np.sort(random.choice(n, STRUCTURE_ROWS, replace=False))

@@ -1,0 +1,71 @@
+"""The table of a query, as the components of a fitted density read it.
+
+Axes: n rows, D columns.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .._fitting import FittedDensity, cells_of
+from .._tables import Encoded, RawTable, Table
+from ..circuit.components import Component
+from ..circuit.passes import Cells
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The rows of a query.
+
+    Attributes
+    ----------
+    table : Table
+        Columns of the density.
+    components : list of Component
+        On the device of the query.
+    raw : RawTable
+        The rows in the user's values.
+    encoded : Encoded
+        The rows as numbers.
+    names : list of str or None
+        Names of the columns, by which users may select them.
+    """
+
+    table: Table
+    components: list[Component]
+    raw: RawTable
+    encoded: Encoded
+    names: list[str] | None
+
+    @classmethod
+    def read(cls, density: FittedDensity, raw: RawTable, device: str) -> "Evidence":
+        """Rows of a checked table.
+
+        Raises
+        ------
+        ValueError
+            For infinities, text in a column of numbers, and values that a family does not model;
+            the message names the column.
+        """
+        table = density.plan.table
+        names = None if density.feature_names is None else list(density.feature_names)
+        return cls(table, density.components(device), raw, table.encode(raw), names)
+
+    @property
+    def cells(self) -> Cells:
+        """The rows as tensors."""
+        return cells_of(self.encoded)
+
+
+def seed_device(components: list[Component]) -> torch.device:
+    """Device of the components, on which their draws are made."""
+    return components[0].circuit.device
+
+
+def arrays(cells: Cells) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
+    """Numbers (n, D) and atoms (n, D) of cells, as NumPy arrays."""
+    atoms = None if cells.atoms is None else cells.atoms.cpu().numpy()
+    return cells.values.cpu().numpy(), atoms

@@ -1,0 +1,43 @@
+"""Means and variances of columns given the observed cells of a row.
+
+Axes: n rows, D columns.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .._fitting import FittedDensity
+from .._tables import RawTable, Table
+from ..circuit.components import Component, mixture
+from ..circuit.passes import Cells
+from ..circuit.queries import Pieces
+from .evidence import Evidence
+
+Floats = NDArray[np.float64]
+
+
+def moments(density: FittedDensity, raw: RawTable | None, device: str) -> tuple[Floats, Floats]:
+    """Means and variances in the units of the table, twice (n, D); (1, D) without evidence."""
+    table, components = density.plan.table, density.components(device)
+    if raw is None:
+        cells = Cells.empty(1, len(table.columns), torch.device("cpu"))
+    else:
+        cells = Evidence.read(density, raw, device).cells
+    mean, variance, _ = expectations(table, components, cells)
+    return table.moments(mean, variance, raw)
+
+
+def expectations(
+    table: Table, components: list[Component], cells: Cells, n_codes: Sequence[int] = ()
+) -> tuple[Floats, Floats, Floats]:
+    """Means and variances of standardised values, and most probable codes, each (n, D).
+
+    Codes are NaN in columns without any in n_codes (D,).
+    """
+    pieces = [p and Pieces(*map(torch.from_numpy, p)) for p in table.inverses()]
+    answers = mixture.expectations(components, cells, pieces, n_codes)
+    mean, variance, codes = (answer.cpu().numpy() for answer in answers)
+    return mean, variance, codes

@@ -1,0 +1,209 @@
+"""What a model can be a mixture of: objects for the parameter `components` of the estimator.
+
+A name, "gaussians" or "latent_mixture", means such an object with its defaults. "trees" is the
+circuit that the estimator's other parameters describe.
+"""
+
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from typing import Any, ClassVar, Final, Literal
+
+from sklearn.base import BaseEstimator
+
+from ._sklearn import Interval, StrOptions, validate_parameter_constraints
+from .circuit.components import COMPONENTS, ComponentKind
+from .circuit.components import Gaussians as GaussianKind
+from .circuit.components import LatentMixture as LatentKind
+
+__all__ = ["Gaussians", "LatentMixture"]
+
+TREES: Final = "trees"
+AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
+
+
+class _Settings(BaseEstimator):
+    """Parameters of a kind of component, checked when a fit asks for the kind."""
+
+    _kind: ClassVar[Callable[..., ComponentKind]]
+    _parameter_constraints: ClassVar[dict[str, list[Any]]]
+
+    # Parameters can be set, so that a hash could change.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is of the same class and has the same parameters."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return bool(self.get_params() == other.get_params())
+
+    def kind(self) -> ComponentKind:
+        """The component with these parameters, as the circuits know it.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not what is accepted.
+        """
+        parameters = self.get_params()
+        validate_parameter_constraints(
+            self._parameter_constraints, parameters, caller_name=type(self).__name__
+        )
+        # NumPy's integers become Python's own, as those are which files hold.
+        plain = {k: int(v) if isinstance(v, Integral) else v for k, v in parameters.items()}
+        return type(self)._kind(**plain)
+
+
+class Gaussians(_Settings):
+    r"""A mixture of Gaussians with full covariances over all columns of numbers.
+
+    .. math:: p(x) = \sum_k w_k \, N(x_s; \mu_k, \Sigma_k) \prod_{c \notin s} p_{kc}(x_c)
+
+    where s are the columns of numbers. Within a unit k all other columns are independent; a zero or
+    another atom that stands out in a column of numbers has a probability of its own. Missing cells
+    are integrated out exactly, in training as in every query.
+
+    It pays where numbers move together: trees cut a narrow ridge into many small boxes, and one
+    covariance describes it. By default it competes from 100 rows on, on tables of 2 to 200 columns
+    of numbers. Its cost grows by the square of their number d: a unit stores d (d + 3) / 2 numbers
+    for them, a step of EM takes about 4 d^2 operations per row and unit, and each pattern of
+    missing cells needs a factorisation.
+
+    Parameters
+    ----------
+    n_units : int or "auto", default="auto"
+        Units of the mixture. "auto": the mixtures of 3, 12, 48 and 128 units that have ten rows for
+        each unit are fitted, and joined by their weights on held-out rows.
+
+    See Also
+    --------
+    LatentMixture : For tables in which a few hidden numbers move all columns.
+
+    References
+    ----------
+    Z. Ghahramani and M. I. Jordan, "Supervised learning from incomplete data via an EM approach",
+    NIPS 1993.
+
+    Examples
+    --------
+    >>> from skpc.components import Gaussians
+    >>> Gaussians(n_units=8)
+    Gaussians(n_units=8)
+    >>> Gaussians().set_params(n_units=8) == Gaussians(n_units=8)
+    True
+    """
+
+    _kind = GaussianKind
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_units": [AT_LEAST_ONE, StrOptions({"auto"})],
+    }
+
+    def __init__(self, n_units: int | Literal["auto"] = "auto") -> None:
+        self.n_units = n_units
+
+
+class LatentMixture(_Settings):
+    r"""A mixture whose units a small network decodes from points of a latent space.
+
+    .. math:: p(x) = \sum_n w_n \prod_c p_c(x_c; \theta_c(z_n))
+
+    With the point z known the columns are independent; the network :math:`\theta` gives their
+    distributions. As one network decodes all units, a thousand of them overfit less than as many
+    free ones would. What remains after training is a circuit: every query is exact.
+
+    It pays where a few hidden numbers move all columns at once, as in answers, baskets or pixels.
+    By default it competes above 1,000 rows, on tables of at most 3,000 statistics (one for each
+    category). It is the slowest component to train, at 800 to 4,000 steps for each network, and
+    stores `n_points` distributions of every column for each.
+
+    Parameters
+    ----------
+    n_networks : int, default=1
+        Networks, each with points of its own, which are mixed within the component by their weights
+        on held-out rows. Further ones gain a little, and each costs as much as the first.
+    n_points : int, default=1024
+        Points of each network, which are its units.
+    max_iter : int or "auto", default="auto"
+        Passes of each network over the rows. "auto": 25, but 800 to 4,000 steps of 128 rows; a
+        number makes it that many at most. A tenth of them is added in which the held-out rows are
+        learned too.
+
+    See Also
+    --------
+    Gaussians : For numbers that move together.
+
+    References
+    ----------
+    A. H. C. Correia, G. Gala, E. Quaeghebeur, C. de Campos and R. Peharz, "Continuous mixtures of
+    tractable probabilistic models", AAAI 2023.
+
+    Examples
+    --------
+    >>> from skpc.components import LatentMixture
+    >>> LatentMixture(n_points=256)
+    LatentMixture(n_points=256)
+    >>> LatentMixture().get_params()
+    {'max_iter': 'auto', 'n_networks': 1, 'n_points': 1024}
+    """
+
+    _kind = LatentKind
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_networks": [AT_LEAST_ONE],
+        "n_points": [AT_LEAST_ONE],
+        "max_iter": [AT_LEAST_ONE, StrOptions({"auto"})],
+    }
+
+    def __init__(
+        self,
+        n_networks: int = 1,
+        n_points: int = 1024,
+        max_iter: int | Literal["auto"] = "auto",
+    ) -> None:
+        self.n_networks = n_networks
+        self.n_points = n_points
+        self.max_iter = max_iter
+
+
+def kinds_of(components: Any) -> tuple[ComponentKind | Literal["trees"], ...]:
+    """The kinds that a value of `components` names, in its order; the trees are their name.
+
+    Parameters
+    ----------
+    components : str, object, or list or tuple of them
+        Names, objects of this module, and objects with the members of `ComponentKind`. "auto" is
+        no name.
+
+    Raises
+    ------
+    ValueError
+        If it names nothing, an unknown component, or a component twice; and for a parameter of a
+        component that is not accepted.
+    """
+    several = isinstance(components, Sequence) and not isinstance(components, str)
+    kinds = tuple(map(_kind_of, components if several else [components]))
+    names = [kind if isinstance(kind, str) else kind.name for kind in kinds]
+    if not names:
+        raise ValueError(f"components is empty; a model needs at least one of {_accepted()}.")
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"components names {name!r} twice; each component can join once.")
+    return kinds
+
+
+def _kind_of(component: Any) -> ComponentKind | Literal["trees"]:
+    """The kind of one name or object."""
+    if isinstance(component, _Settings):
+        return component.kind()
+    if isinstance(component, str):
+        if component == TREES:
+            return TREES
+        if component in COMPONENTS:
+            return COMPONENTS[component]
+    elif isinstance(component, ComponentKind) and not isinstance(component, type):
+        return component
+    raise ValueError(f"components has {component!r}; accepted are {_accepted()}.")
+
+
+def _accepted() -> str:
+    """Names and objects that are accepted, for messages."""
+    names = ", ".join(map(repr, [TREES, *COMPONENTS]))
+    return f"{names}, Gaussians(...) and LatentMixture(...) of skpc.components"
