@@ -18,7 +18,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 html_theme = "pydata_sphinx_theme"
-html_extra_path = ["guide.md"]
+html_extra_path = ["architecture.md", "guide.md"]
 html_show_sourcelink = False
 
 # The gallery's settings hold a function.

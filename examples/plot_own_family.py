@@ -147,7 +147,15 @@ for name, leaf in (("Rayleigh", Rayleigh), ("gamma", "gamma"), ("gaussian", "gau
 # %%
 # Two units of the right family score higher than two or ten of another one, and with fewer numbers.
 # The Gaussian leaves also give speeds below zero a density.
-#
+
+right = models["Rayleigh", 2]
+for (name, _), model in models.items():
+    if name != "Rayleigh":
+        assert right.score(test) > model.score(test)
+        assert right.n_parameters_ < model.n_parameters_
+assert np.isfinite(models["gaussian", 2].score([[-1.0, 1.0, 1.0]]))
+
+# %%
 # A picture
 # ---------
 # The exact density of the first column, all others integrated out.

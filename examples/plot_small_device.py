@@ -3,9 +3,9 @@ A regression for a small device
 ===============================
 
 A posterior on integers of a few bits can be drawn from, packed two codes a byte, and written as C
-that adds integers only. Here a regression on splines of the diabetes table becomes a header for a
-device. The figure shows what the number of draws does to the error, and the header's
-predictions from int8 inputs beside the exact ones.
+whose sums are of integers only. Here a regression on splines of the diabetes table becomes a header
+for a device. The figure shows what the number of draws does to the error, and the header's
+predictions from int8 inputs against the exact ones.
 
 Run it with ``python plot_small_device.py --output picture.png --header model.h``.
 """
@@ -87,7 +87,7 @@ left.legend()
 right.errorbar(exact, mean, 1.645 * std, fmt="o", ms=3, lw=0.5, label="16 draws, 90 % interval")
 line = [exact.min(), exact.max()]
 right.plot(line, line, color="0.3", linestyle="--", label="equal")
-right.set(xlabel="exact mean", ylabel="packed, from int8 inputs", title="integers beside floats")
+right.set(xlabel="exact mean", ylabel="packed, from int8 inputs", title="integers against floats")
 right.legend(loc="upper left")
 
 figure.savefig(arguments.output, dpi=120)
