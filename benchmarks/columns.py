@@ -71,7 +71,7 @@ def score(
                     part[seen[i], j], slope = histogram(x, values, int(treatment.split()[1]))
             log_slope[seen[1]] += slope
     model = EinetDensityEstimator(
-        leaf=leaf, n_gaussians=0, n_decoders=0, random_state=0, max_iter=passes
+        leaf=leaf, components="trees", random_state=0, max_iter=passes
     ).fit(parts[0])
     return float((model.score_samples(parts[1]) + log_slope).mean())
 

@@ -2,9 +2,9 @@
 
 For every set, in a process of its own: a fit with the settings of the EiNet paper's
 structure (random trees, depth 3, 10 replicas, K = 20), with learned trees alone, or with all that
-skpc's defaults choose (--structure auto: continuous mixtures beside the trees); test
+skpc's defaults choose (--structure auto: latent mixtures beside the trees); test
 log-likelihood, seconds a pass, draws a second, memory. Of several values of --smoothing,
---n-sums, --n-decoders and --max-iter those with the best validation likelihood are kept and the
+--n-sums, --n-networks and --max-iter those with the best validation likelihood are kept and the
 test split is used once.
 
     python benchmarks/density.py --data FOLDER
@@ -27,14 +27,26 @@ import torch
 from machine import header
 
 from skpc import EinetDensityEstimator
+from skpc.components import LatentMixture
 
 SETS = ("nltcs", "plants", "baudio", "accidents", "dna", "bbc")
 RESULTS = Path(__file__).parent / "results"
 STRUCTURES = {
-    "random_trees": {"structure": "random_trees", "depth": 3, "n_replicas": 10, "n_sums": 20},
-    "chow_liu": {"structure": "chow_liu"},
+    "random_trees": {
+        "structure": "random_trees",
+        "depth": 3,
+        "n_replicas": 10,
+        "n_sums": 20,
+        "components": "trees",
+    },
+    "chow_liu": {"structure": "chow_liu", "components": "trees"},
     "auto": {},
 }
+
+
+def components(n_networks: int) -> list:
+    """Trees, with a latent mixture of so many networks."""
+    return ["trees", LatentMixture(n_networks)] if n_networks else ["trees"]
 
 
 def measure(job: dict) -> dict:
@@ -44,14 +56,14 @@ def measure(job: dict) -> dict:
         train, valid, test = (file[split] for split in ("train", "valid", "test"))
     settings = {**STRUCTURES[job["structure"]], "layer": job["layer"], "random_state": 0}
     # A small fit first, so that memory and seconds are not those of loading libraries.
-    EinetDensityEstimator(**settings, n_decoders=0, max_iter=1).fit(train[:300])
+    EinetDensityEstimator(**settings, components="trees", max_iter=1).fit(train[:300])
     before = psutil.Process().memory_info().rss
     units = [{"n_sums": n} for n in job["n_sums"]] or [{}]
-    beside = [{"n_decoders": n} for n in job["n_decoders"]] or [{}]
+    mixtures = [{"components": components(n)} for n in job["n_networks"]] or [{}]
     passes = [{"max_iter": n} for n in job["max_iter"]] or [{}]
     grid = [
         {**u, **b, **p, "smoothing": s}
-        for u, b, p, s in product(units, beside, passes, job["smoothing"])
+        for u, b, p, s in product(units, mixtures, passes, job["smoothing"])
     ]
     fits = [fit(train, valid, {**settings, **choice}) for choice in grid]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -75,8 +87,8 @@ def fit(train: np.ndarray, valid: np.ndarray, settings: dict) -> tuple:
     found = {
         "smoothing": settings["smoothing"],
         "n_sums": model.n_sums,
-        "decoders": len(model.mixture_weights_) - 1,
-        "weight": float(model.mixture_weights_[0]),
+        "components": " + ".join(model.component_names_),
+        "weight": float(model.component_weights_[0]),
         "passes": model.n_iter_,
         "fit_seconds": time.perf_counter() - start,
         "train": model.score(train),
@@ -87,8 +99,8 @@ def fit(train: np.ndarray, valid: np.ndarray, settings: dict) -> tuple:
 
 def seconds_a_pass(train: np.ndarray, settings: dict) -> float:
     """Of the trees, median of five passes."""
-    model = EinetDensityEstimator(**settings, n_decoders=0, max_iter=6).fit(train)
-    return float(np.median(np.diff(model.history_["seconds"])))
+    model = EinetDensityEstimator(**settings, components="trees", max_iter=6).fit(train)
+    return float(np.median(np.diff(model.history_["trees"]["seconds"])))
 
 
 def samples_a_second(model: EinetDensityEstimator, n: int = 1000) -> float:
@@ -104,13 +116,13 @@ def samples_a_second(model: EinetDensityEstimator, n: int = 1000) -> float:
 def table(rows: list[dict]) -> str:
     """The results as Markdown."""
     head = (
-        "| set | columns | rows | K | smoothing | passes | continuous mixtures | weight of trees "
+        "| set | columns | rows | K | smoothing | passes | components | weight of trees "
         "| train | valid | test | fit, s | pass at batch 100, s | draws a second "
         "| memory above start, MB |\n"
         "| --- |" + " ---: |" * 14 + "\n"
     )
     line = (
-        "| {set} | {columns} | {rows} | {n_sums} | {smoothing:g} | {passes} | {decoders} "
+        "| {set} | {columns} | {rows} | {n_sums} | {smoothing:g} | {passes} | {components} "
         "| {weight:.2f} | {train:.3f} | {valid:.3f} | **{test:.3f}** "
         "| {fit_seconds:.1f} | {epoch_100:.2f} | {samples_a_second:,.0f} | {memory_mb:.0f} |\n"
     )
@@ -126,7 +138,7 @@ def main() -> None:
     parser.add_argument("--layer", default="cp", choices=("cp", "tucker"))
     parser.add_argument("--smoothing", nargs="+", type=float, default=[0.1])
     parser.add_argument("--n-sums", nargs="+", type=int, default=[], help="default: skpc's")
-    parser.add_argument("--n-decoders", nargs="+", type=int, default=[], help="default: skpc's")
+    parser.add_argument("--n-networks", nargs="+", type=int, default=[], help="default: skpc's")
     parser.add_argument("--max-iter", nargs="+", type=int, default=[], help="default: skpc's")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", default="density", help="name of the results files")
@@ -144,7 +156,7 @@ def main() -> None:
     title = f"# Structure {options.structure} on binary tables, layer {options.layer}\n\n"
     note = (
         f"\nMean log densities in nats. Settings {STRUCTURES[options.structure]}; everything else "
-        "is the default; K, smoothing and the number of continuous mixtures are the best on the "
+        "is the default; K, smoothing and the number of latent mixtures are the best on the "
         "validation split of those tried.\n"
     )
     RESULTS.mkdir(exist_ok=True)

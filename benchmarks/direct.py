@@ -26,12 +26,17 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import ARDRegression, BayesianRidge
 from sklearn.model_selection import ParameterGrid, train_test_split
 
+from skpc import DirectBayesianRegressor
 from skpc.direct import collect
-from skpc.direct.moments.statistics import standardise
-from skpc.direct.solve import ridge
-from skpc.direct.solve.mean_field import flat, solve, sweep
-from skpc.direct.solve.search import Options, fit
-from skpc.regression import DirectBayesianRegressor
+from skpc.direct.moments import standardise
+from skpc.direct.solve import (
+    Options,
+    ridge,
+    solve_mean_field,
+    solve_regression,
+    state_at_zero,
+    sweep,
+)
 
 SCIPY_FTOL = 2.2e-9
 REACHES = (0.0, 0.5, 1.0, 2.0)
@@ -73,7 +78,7 @@ def clock(function):
 
 def only_sweeps(problem, max_sweeps=200):
     """One coordinate at a time, and nothing else, until a sweep gains less than 1e-6 a row."""
-    state = flat(problem, problem.weight / problem.square)
+    state = state_at_zero(problem, problem.weight / problem.square)
     for n_sweeps in range(1, max_sweeps + 1):
         before, state = state, sweep(problem, state)
         if state.elbo[0] - before.elbo[0] < 1e-6 * problem.weight:
@@ -84,8 +89,10 @@ def only_sweeps(problem, max_sweeps=200):
 def seconds_to(problem, target):
     """Shortest run of ours, of those cut off after so many iterations, that beats a bound."""
     for max_iter in (10, 20, 40, 80, 160, 320, 640, 1000):
-        found, seconds = clock(lambda n=max_iter: solve(problem, max_iter=n, rough=True))
-        if found.path[-1] > target:
+        solution, seconds = clock(
+            lambda n=max_iter: solve_mean_field(problem, max_iter=n, coarse=True)
+        )
+        if solution.elbo > target:
             return seconds
     return float("nan")
 
@@ -108,15 +115,15 @@ def solvers(folder):
         z = sampler(x, 1.0, 2000, 0).fit_transform(x)
         data = standardise(collect(z, y, np.ones(len(y))), True)
         options = Options(4, "uniform", None, 15, (1e-3, 4.0), "auto", 1000, 1e-6)
-        chosen = fit(data, options, np.random.RandomState(0)).problem
+        chosen = solve_regression(data, options, np.random.RandomState(0)).problem
         for factor in (0.5, 1.0, 2.0):
             problem = chosen.with_grid(step=chosen.step * factor)
             (theirs, n_theirs), seconds = clock(lambda p=problem: published(p, SCIPY_FTOL))
             (tight, n_tight), tight_seconds = clock(lambda p=problem: published(p, 1e-13))
-            ours, our_seconds = clock(lambda p=problem: solve(p))
+            ours, our_seconds = clock(lambda p=problem: solve_mean_field(p))
             (sweeps, n_sweeps), sweep_seconds = clock(lambda p=problem: only_sweeps(p))
             rows = [
-                ("ours", ours.path[-1], our_seconds, ours.n_iter, seconds_to(problem, theirs)),
+                ("ours", ours.elbo, our_seconds, ours.n_iter, seconds_to(problem, theirs)),
                 ("published, SciPy's tolerance", theirs, seconds, n_theirs, seconds),
                 ("published, to the end", tight, tight_seconds, n_tight, float("nan")),
                 ("one coordinate at a time", sweeps, sweep_seconds, n_sweeps, float("nan")),
@@ -242,8 +249,8 @@ def near_ridge(folder, n_features=500, n_splits=10):
         "nothing is held out. 'within': test rows inside the predictive interval of 90 %. Bytes",
         "are those of one weight vector: codes of 4 bits and the exponents of the features'",
         "steps, against float64. Seconds are those of one core for one fit. Of the constants in",
-        "skpc/direct/ridge.py `REACH` was chosen on held-out training rows (direct_reach.md),",
-        "`EASINGS` and `FLOORS` while the errors of splits 0 to 4 were in view.",
+        "skpc/direct/solve/ridge.py `REACH` was chosen on held-out training rows",
+        "(direct_reach.md), `EASINGS` and `FLOORS` while the errors of splits 0 to 4 were in view.",
         "",
         "| table | BayesianRidge | ours | ratio | zeros | within | bytes ours / float64 | "
         "seconds ours | seconds BayesianRidge |",
@@ -270,20 +277,20 @@ def held_out(folder, name, k, seed, n_features):
     held = np.zeros(len(y), dtype=bool)
     held[np.random.RandomState(seed).permutation(len(y))[: len(y) // 5]] = True
     errors = [rmse(BayesianRidge().fit(z[~held], y[~held]), z, y, held)]
-    kept = ridge.REACH
+    before = ridge.REACH
     for ridge.REACH in REACHES:
         model = DirectBayesianRegressor(weight_scale="ridge", random_state=0)
         errors.append(rmse(model.fit(z[~held], y[~held]), z, y, held))
-    ridge.REACH = kept
+    ridge.REACH = before
     return errors
 
 
 def reach(folder, n_features=500):
     lines = [
-        'How far a step reaches with weight_scale="ridge" (`REACH` in skpc/direct/ridge.py), in',
-        "posterior standard deviations beyond the weight. Mean RMSE over BayesianRidge's on a",
-        "held-out fifth of the training rows, three times for each of 10 splits; no test row is",
-        "looked at. Features as in direct_ridge.md.",
+        'How far a step reaches with weight_scale="ridge" (`REACH` in',
+        "skpc/direct/solve/ridge.py), in posterior standard deviations beyond the weight. Mean",
+        "RMSE over BayesianRidge's on a held-out fifth of the training rows, three times for each",
+        "of 10 splits; no test row is used. Features as in direct_ridge.md.",
         "",
         f"| table | {' | '.join(map(str, REACHES))} |",
         "| --- " * (1 + len(REACHES)) + "|",
@@ -329,11 +336,11 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["solvers", "rmse", "ridge", "reach", "memory"])
     parser.add_argument("--data", default=os.environ.get("SKPC_DATA"))
     arguments = parser.parse_args()
-    parts = {
+    experiments = {
         "solvers": solvers,
         "rmse": accuracy,
         "ridge": near_ridge,
         "memory": memory,
         "reach": reach,
     }
-    parts[arguments.what](arguments.data)
+    experiments[arguments.what](arguments.data)

@@ -60,12 +60,12 @@ def errors(split, n_bits, scale):
     """Test RMSE of the exact mean, of draws, of 16 draws from int8; their interval's coverage."""
     z, new_z, y, new_y = split
     model = DirectBayesianRegressor(n_bits, weight_scale=scale, random_state=0).fit(z, y)
-    found = [rmse(model.predict(new_z), new_y)]
+    errors = [rmse(model.predict(new_z), new_y)]
     for n_samples in DRAWS:
         packed = model.pack(n_samples, random_state=0)
-        found.append(rmse(packed.predict(new_z), new_y))
+        errors.append(rmse(packed.predict(new_z), new_y))
     mean, std = packed.predict_quantised(packed.quantise(new_z), return_std=True)
-    return [*found, rmse(mean, new_y), np.mean(np.abs(new_y - mean) < 1.645 * std)]
+    return [*errors, rmse(mean, new_y), np.mean(np.abs(new_y - mean) < 1.645 * std)]
 
 
 def mapped(x, y, make, seed):

@@ -107,7 +107,7 @@ def numbers(model):
 def float_moments(model):
     """Header of the exact mean and standard deviation, and its bytes by function."""
     b = len(model.coef_)
-    data = arrays(coef=model.coef_, variance=model.coef_std_**2, centre=model._centre)
+    data = arrays(coef=model.coef_, variance=model.coef_std_**2, centre=model.pack(1, 0).offset)
     functions = MOMENTS.format(intercept=f"{model.intercept_:.9e}", **numbers(model))
     return data + functions, {"predict": 4 * b + 4, "spread": 8 * b + 4}
 

@@ -13,7 +13,6 @@ set OMP_NUM_THREADS=1.
 """
 
 import argparse
-import importlib
 import os
 import time
 import warnings
@@ -38,16 +37,19 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import cross_val_score
 
-from skpc.direct.moments.features import collect_blocks, map_blocks
-from skpc.direct.moments.statistics import standardise
-from skpc.direct.solve.mixture import solve_mixture
-from skpc.direct.solve.search import Options, fit
+from skpc.direct.moments import collect_blocks, map_blocks, standardise
+from skpc.direct.solve import (
+    Options,
+    mean_field,
+    solve_mean_field,
+    solve_mixture,
+    solve_regression,
+    state_at_zero,
+)
 
 N_FEATURES = 2000
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 SCORE = "neg_mean_squared_error"
-# The package has a function of this name as well.
-solving = importlib.import_module("skpc.direct.solve.mean_field")
 OPTIONS = Options(4, "uniform", None, 15, None, "auto", 1000, 1e-6)
 
 
@@ -60,8 +62,8 @@ def lengthscales(x, y, seed, n_rows=500, max_iter=100):
 
     def optimise(negative, start, bounds):
         options = {"maxiter": max_iter}
-        found = minimize(negative, start, jac=True, bounds=bounds, options=options)
-        return found.x, found.fun
+        result = minimize(negative, start, jac=True, bounds=bounds, options=options)
+        return result.x, result.fun
 
     with warnings.catch_warnings():
         # A column without effect has a lengthscale at its upper bound.
@@ -120,11 +122,10 @@ def prepare_kernel(folder, name, k):
     return u, y, test, principal_functions(kernel, u[~test], k, N_FEATURES)
 
 
-def mixture(found, options, weight):
+def mixture(solved, options, weight):
     """Five components that start from a mean-field posterior."""
     return solve_mixture(
-        found.problem,
-        found.solution.state,
+        solved,
         5,
         sampling=False,
         max_iter=options.max_iter,
@@ -143,18 +144,18 @@ def one_split(folder, name, k, options, basis):
     if basis == "kernel":
         options, step_seconds = clock(lambda: choose_options(data, options))
     row = [n_features, moment_seconds]
-    found, seconds = clock(lambda: fit(data, options, np.random.RandomState(0)))
-    mixed, more = clock(lambda: mixture(found, options, data.weight))
-    paths = (found.solution.path, mixed.path)
+    solved, seconds = clock(lambda: solve_regression(data, options, np.random.RandomState(0)))
+    mixed, more = clock(lambda: mixture(solved, options, data.weight))
     used = (step_seconds + seconds, step_seconds + seconds + more)
-    for q, path, total in zip((found.posterior, mixed.posterior), paths, used, strict=True):
-        zeros = q.weights @ q.probabilities[:, :, len(found.problem.codes) // 2].mean(axis=1)
+    for solution, total in zip((solved, mixed), used, strict=True):
+        q = solution.posterior
+        zeros = q.weights @ q.probabilities[:, :, len(solution.problem.codes) // 2].mean(axis=1)
         error = test_error(data, q.weights @ q.mean, u[test], y[test], feature_map)
-        row += [error, zeros, path[-1], total]
+        row += [error, zeros, solution.elbo, total]
     # The continuous prior is as wide as the process's, or as the uniform one on the chosen grid.
     wide = deviations(data)
     if basis == "fourier":
-        wide = np.sqrt(np.mean(found.problem.step**2) * np.mean(found.problem.codes**2))
+        wide = np.sqrt(np.mean(solved.problem.step**2) * np.mean(solved.problem.codes**2))
     coef, seconds = clock(lambda: reparam(data, wide))
     row += [test_error(data, coef, u[test], y[test], feature_map), seconds]
     print(name, k, np.round(row, 4), flush=True)
@@ -195,7 +196,7 @@ def table(arguments):
     for k in range(arguments.splits):
         for name in arguments.names:
             rows[name].append(one_split(arguments.data, name, k, options, arguments.basis))
-        lines = [line_of(name, found) for name, found in rows.items()]
+        lines = [line_of(name, splits) for name, splits in rows.items()]
         title = "DIRECT: the paper's table of errors"
         write(arguments.output or "paper_table", title, [*head, *lines])
 
@@ -214,35 +215,37 @@ def line_of(name, rows):
 
 def traced(problem):
     """Iterations, seconds and the best ELBO so far of our solve."""
-    rows, start = [(0, 0.0, float(solving.flat(problem, 1.0).elbo[0]))], time.process_time()
-    kept = solving.climb, solving.sweep
+    rows, start = [(0, 0.0, float(state_at_zero(problem, 1.0).elbo[0]))], time.process_time()
+    before = mean_field.climb, mean_field.sweep
 
     def note(state, n):
         best = max(rows[-1][2], float(state.elbo[0]))
         rows.append((rows[-1][0] + n, time.process_time() - start, best))
 
     def climb(*arguments):
-        state, n = kept[0](*arguments)
+        state, n = before[0](*arguments)
         note(state, n)
         return state, n
 
     def sweep(*arguments):
-        state = kept[1](*arguments)
+        state = before[1](*arguments)
         note(state, 1)
         return state
 
-    solving.climb, solving.sweep = climb, sweep
+    mean_field.climb, mean_field.sweep = climb, sweep
     try:
-        solving.solve(problem)
+        solve_mean_field(problem)
     finally:
-        solving.climb, solving.sweep = kept
+        mean_field.climb, mean_field.sweep = before
     return np.array(rows)
 
 
 def elbo(arguments):
     u, y, test, feature_map = prepare(arguments.data, "gas", 0)
     data = moments_of(u[~test], y[~test], feature_map)
-    problem = fit(data, replace(OPTIONS, noise_range=(1e-3, 4.0)), np.random.RandomState(0)).problem
+    problem = solve_regression(
+        data, replace(OPTIONS, noise_range=(1e-3, 4.0)), np.random.RandomState(0)
+    ).problem
     curves = {
         "DIRECT, ours": traced(problem),
         "DIRECT, as published": published_path(problem, 1e-13),
@@ -252,7 +255,7 @@ def elbo(arguments):
         name = f"REINFORCE, {n_draws} sample" + "s" * (n_draws > 1)
         curves[name] = max(runs, key=lambda run: run[-1, 2])
     _draw(curves)
-    _, seconds = clock(lambda: [solving.flat(problem, 1.0) for _ in range(20)])
+    _, seconds = clock(lambda: [state_at_zero(problem, 1.0) for _ in range(20)])
     digits = int(np.floor(len(problem.step) * np.log10(len(problem.codes))))
     lines = [
         f"gas, split 0, {len(problem.step)} random Fourier features, 4 bits, the same mean-field",

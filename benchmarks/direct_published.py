@@ -17,8 +17,8 @@ def published(problem: Problem, ftol: float, max_iter: int = 5000) -> tuple[floa
 
     Random logits, and noise logits that are best for the first weights, ended no higher.
     """
-    found = _minimise(problem, ftol, max_iter)
-    return -found.fun, found.nfev
+    result = _minimise(problem, ftol, max_iter)
+    return -result.fun, result.nfev
 
 
 def _minimise(problem, ftol, max_iter, callback=None):

@@ -29,9 +29,7 @@ from scipy.optimize import minimize
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import QuantileTransformer
 
-from skpc.direct.solve.mean_field import solve
-from skpc.direct.solve.ridge import best_ridge
-from skpc.direct.solve.search import _problem
+from skpc.direct.solve import best_ridge, problem_on_grid, solve_mean_field
 
 MASS_AT_ZERO = 0.9
 # Bessel order of a Matern kernel; None stands for the limit, the squared exponential.
@@ -90,8 +88,8 @@ def fit_kernel(x, y, order, one_scale, n_rows=400, max_iter=40):
     n_scales = 1 if one_scale else n_columns
     center = 0.5 * np.log(n_columns)
 
-    def loss(flat):
-        p = torch.tensor(flat, requires_grad=True)
+    def loss(parameters):
+        p = torch.tensor(parameters, requires_grad=True)
         logs, (variance, linear, noise) = p[:n_scales], p[n_scales:]
         scales = logs.exp().expand(n_columns)
         k = covariance(order, rows, rows, scales, variance.exp(), linear.exp())
@@ -109,9 +107,9 @@ def fit_kernel(x, y, order, one_scale, n_rows=400, max_iter=40):
     start = np.append(np.full(n_scales, center), [0.0, -3.0, -2.5])
     bounds = [(-4, 10)] * n_scales + [(-6, 5), (-12, 5), (-12, 2)]
     options = {"maxiter": max_iter}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
-    variance, linear, noise = np.exp(found[n_scales:]) * float(spread) ** 2
-    scales = np.broadcast_to(np.exp(found[:n_scales]), n_columns).copy()
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+    variance, linear, noise = np.exp(best[n_scales:]) * float(spread) ** 2
+    scales = np.broadcast_to(np.exp(best[:n_scales]), n_columns).copy()
     return Kernel(order, scales, variance, linear, noise + 1e-6 * float(spread) ** 2)
 
 
@@ -193,5 +191,7 @@ def choose_options(data, options):
     for reach in REACHES:
         steps.append(2.0 ** np.ceil(np.log2((np.abs(mean) + reach * deviation) / largest)))
     tried = [replace(options, prior=prior, step=step) for step in steps]
-    bounds = [solve(_problem(data, o), max_iter=200, tol=1e-4, rough=True).path[-1] for o in tried]
+    problems = [problem_on_grid(data, each) for each in tried]
+    coarse = {"max_iter": 200, "tol": 1e-4, "coarse": True}
+    bounds = [solve_mean_field(problem, **coarse).elbo for problem in problems]
     return tried[int(np.argmax(bounds))]

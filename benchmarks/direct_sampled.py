@@ -9,10 +9,8 @@ import numpy as np
 from scipy.special import log_softmax
 
 from skpc.direct import Problem
-from skpc.direct.model.elbo import expected_error
-from skpc.direct.model.mixture import weight_moments
-from skpc.direct.model.predictive import draw_codes
-from skpc.direct.moments.statistics import Standardised
+from skpc.direct.model import draw_codes, expected_error, weight_moments
+from skpc.direct.moments import Standardised
 
 
 class Adam:
@@ -34,11 +32,11 @@ def exact_elbo(problem: Problem, log_q, noise) -> float:
     q = np.exp(log_q)
     mean, variance = weight_moments(problem, q[None])
     error = expected_error(problem, mean, variance, problem.cross(mean))
-    kept, n = noise > 0, problem.weight
-    levels = problem.noise[kept]
+    possible, n = noise > 0, problem.weight
+    levels = problem.noise[possible]
     value = -0.5 * n * np.log(2 * np.pi * levels) - 0.5 * error / levels
-    value -= np.log(len(problem.noise)) + np.log(noise[kept])
-    return float(noise[kept] @ value + (q * (problem.log_prior - log_q)).sum())
+    value -= np.log(len(problem.noise)) + np.log(noise[possible])
+    return float(noise[possible] @ value + (q * (problem.log_prior - log_q)).sum())
 
 
 def reinforce(problem: Problem, n_draws: int, n_steps: int, size: float, seed=0):
@@ -69,18 +67,18 @@ def reinforce(problem: Problem, n_draws: int, n_steps: int, size: float, seed=0)
 def _draws(problem, log_q, log_noise, n_draws, random):
     """log p(y, w, sigma^2) - log q of draws (S,), and the scores of log q (S, B K + L)."""
     q, noise = np.exp(log_q), np.exp(log_noise)
-    place = draw_codes(q, n_draws, random).astype(int) + len(problem.codes) // 2
+    index = draw_codes(q, n_draws, random).astype(int) + len(problem.codes) // 2
     level = random.choice(len(noise), size=n_draws, p=noise)
-    w = problem.codes[place] * problem.step
+    w = problem.codes[index] * problem.step
     error = expected_error(problem, w, np.zeros_like(w), problem.cross(w))
     variance = problem.noise[level]
     columns = np.arange(len(q))
     values = -0.5 * problem.weight * np.log(2 * np.pi * variance) - 0.5 * error / variance
-    values += (problem.log_prior[place] - log_q[columns, place]).sum(axis=1)
+    values += (problem.log_prior[index] - log_q[columns, index]).sum(axis=1)
     values -= np.log(len(noise)) + log_noise[level]
     scores = np.broadcast_to(-np.append(q.ravel(), noise), (n_draws, q.size + len(noise))).copy()
     rows = np.arange(n_draws)
-    scores[rows[:, None], columns * q.shape[1] + place] += 1.0
+    scores[rows[:, None], columns * q.shape[1] + index] += 1.0
     scores[rows, q.size + level] += 1.0
     return values, scores
 

@@ -24,10 +24,9 @@ from direct_paper import OPTIONS
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import BayesianRidge
 
-from skpc.direct.moments.features import collect_blocks
-from skpc.direct.moments.statistics import standardise
-from skpc.direct.solve.search import fit
-from skpc.regression import DirectBayesianRegressor
+from skpc import DirectBayesianRegressor
+from skpc.direct.moments import collect_blocks, standardise
+from skpc.direct.solve import solve_regression
 
 N_COLUMNS, N_FEATURES = 11, 2000
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 2_000_000)
@@ -58,7 +57,7 @@ def rows(_):
         "| rows | features (s) | moments (s) | share of the plain rate | solve (s) |",
         "| ---: | ---: | ---: | ---: | ---: |",
     ]
-    found = []
+    measured = []
     for n in SIZES:
         random = np.random.RandomState(0)
         x = random.standard_normal((n, N_COLUMNS))
@@ -77,21 +76,21 @@ def rows(_):
             lambda: collect_blocks(x, y, ones, mapped, N_FEATURES, "cpu")  # noqa: B023
         )
         data = standardise(moments, True)
-        _, solve = clock(lambda: fit(data, OPTIONS, np.random.RandomState(0)))  # noqa: B023
+        _, solve = clock(lambda: solve_regression(data, OPTIONS, np.random.RandomState(0)))  # noqa: B023
         share = 2 * N_FEATURES**2 * n / (seconds - mapping) / plain
-        found.append((n, seconds, solve))
+        measured.append((n, seconds, solve))
         lines.append(
             f"| {n:,} | {mapping:.1f} | {seconds - mapping:.1f} | {share:.0%} | {solve:.1f} |"
         )
         print(lines[-1], flush=True)
         write("rows", "DIRECT: seconds against rows", lines)
-    draw_rows(np.array(found))
+    draw_rows(np.array(measured))
 
 
-def draw_rows(found):
+def draw_rows(measured):
     figure, axes = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
-    axes.loglog(found[:, 0], found[:, 1], "o-", label="one pass over the rows")
-    axes.loglog(found[:, 0], found[:, 2], "s-", label="solve: step and posterior")
+    axes.loglog(measured[:, 0], measured[:, 1], "o-", label="one pass over the rows")
+    axes.loglog(measured[:, 0], measured[:, 2], "s-", label="solve: step and posterior")
     axes.set(xlabel="rows", ylabel="seconds, one core", title="2,000 features of 11 columns")
     axes.legend()
     figure.savefig(RESULTS / "direct_rows.png", dpi=120)
@@ -115,11 +114,11 @@ def sparsity(folder, names=("concrete", "airfoil", "gas"), n_splits=5, n_feature
     ]
     figure, axes = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
     for name in names:
-        found = np.array([path(folder, name, k, n_features) for k in range(n_splits)]).mean(axis=0)
-        for mass, (zeros, error) in zip(MASSES, found, strict=True):
+        means = np.array([path(folder, name, k, n_features) for k in range(n_splits)]).mean(axis=0)
+        for mass, (zeros, error) in zip(MASSES, means, strict=True):
             lines.append(f"| {name} | {mass:.3f} | {zeros:.1%} | {error:.3f} |")
         print("\n".join(lines[-len(MASSES) :]), flush=True)
-        axes.plot(found[:, 0], found[:, 1], "o-", label=name)
+        axes.plot(means[:, 0], means[:, 1], "o-", label=name)
     axes.set(xlabel="share of zeros among drawn weights", ylabel="RMSE over BayesianRidge's")
     axes.legend()
     figure.savefig(RESULTS / "direct_sparsity.png", dpi=120)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import header
+from machine import add_allocator, header, set_allocator
 
 from skpc import EinetDensityEstimator
 
@@ -51,7 +51,9 @@ def main() -> None:
     """Measure, write Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, help="of a large table of 100 columns")
+    add_allocator(parser)
     options = parser.parse_args()
+    allocator = set_allocator(options)
     torch.set_num_threads(1)
     lines = ["| what | figure |", "| --- | ---: |"]
 
@@ -80,9 +82,8 @@ def main() -> None:
             f"fit of {options.rows:,} rows x 100 columns, one pass, 4 trees",
             f"{time.perf_counter() - start:.0f} s, {(peak_mb() - before) / 1024:.1f} GiB",
         )
-    text = (
-        f"# Figures of everyday use\n\n{header(1)}\n\n{__doc__.split('minutes', 1)[1].strip()}\n\n"
-    )
+    text = f"# Figures of everyday use\n\n{header(1)}\n{allocator}\n\n"
+    text += f"{__doc__.split('minutes', 1)[1].strip()}\n\n"
     (RESULTS / "everyday.md").write_text(text + "\n".join(lines) + "\n")
 
 

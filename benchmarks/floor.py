@@ -17,15 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import header
+from machine import add_allocator, header, set_allocator
 from torch.profiler import ProfilerActivity, profile
 
 from skpc import EinetDensityEstimator
-from skpc._fitting.setup import make_circuit
 
 RESULTS = Path(__file__).parent / "results"
 ROWS, COLUMNS, BATCH = 8192, 111, 512
-FIXED = {"batch_size": BATCH, "n_decoders": 0, "random_state": 0, "smoothing": 0.1}
+FIXED = {"batch_size": BATCH, "components": "trees", "random_state": 0, "smoothing": 0.1}
 RANDOM = {"structure": "random_trees", "depth": 3, "n_replicas": 10}
 CIRCUITS = {
     **{f"random trees, CP, K = {k}": {**RANDOM, "n_sums": k} for k in (16, 32, 64, 128)},
@@ -83,7 +82,7 @@ def batched(settings: dict, plain: float, nodes: int = 40, repetitions: int = 15
 
 def operations(model: EinetDensityEstimator) -> int:
     """Of the products that a pass makes for one row."""
-    circuit = make_circuit(model.structure_, model._table, model._spec, torch.device("cpu"))
+    circuit = model._fitted_density.components("cpu")[0].circuit
     sums = sum(int(np.prod(layer.shape)) for layer in circuit.weighted)
     return 2 * (3 * sums + 2 * int(np.prod(circuit.inputs.shape)))
 
@@ -91,7 +90,7 @@ def operations(model: EinetDensityEstimator) -> int:
 def seconds_a_pass(X: np.ndarray, settings: dict, passes: int = 6) -> tuple[float, object]:
     """Median of the passes after the first, and the model."""
     model = EinetDensityEstimator(**settings, **FIXED, max_iter=passes).fit(X)
-    return float(np.median(np.diff(model.history_["seconds"]))), model
+    return float(np.median(np.diff(model.history_["trees"]["seconds"]))), model
 
 
 def shares(X: np.ndarray, settings: dict) -> dict[str, float]:
@@ -111,12 +110,14 @@ def main() -> None:
     """Measure every circuit, write Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
+    add_allocator(parser)
     options = parser.parse_args()
+    allocator = set_allocator(options)
     torch.set_num_threads(options.threads)
     X = table()
     seconds_a_pass(X[:1000], {"n_sums": 2}, 2)
     plain = rate()
-    text = f"# Passes against the floor\n\n{header(options.threads)}\n\n"
+    text = f"# Passes against the floor\n\n{header(options.threads)}\n{allocator}\n\n"
     text += f"{__doc__.split('--threads 1', 1)[1].strip()}\n\n"
     text += f"A plain product runs at {plain / 1e9:.1f} GFlop/s; batches of {BATCH}.\n\n"
     text += "| circuit | Mflop a row | pass, s | floor, s | share of the floor's rate "

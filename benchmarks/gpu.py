@@ -56,7 +56,7 @@ def measure(X: np.ndarray, device: str, settings: dict, plain: float) -> str:
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
     model = fit(X, device, settings)
-    seconds = float(np.median(np.diff(model.history_["seconds"])))
+    seconds = float(np.median(np.diff(model.history_["trees"]["seconds"])))
     least = floor.operations(model) * len(X) / plain
     memory = torch.cuda.max_memory_allocated() / 2**20 if device.startswith("cuda") else np.nan
     few = X[:4096]

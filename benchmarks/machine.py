@@ -1,5 +1,6 @@
 """What a measurement was made on, for the head of every results file."""
 
+import argparse
 import platform
 import shlex
 import sys
@@ -13,7 +14,7 @@ import torch
 
 import skpc
 
-__all__ = ["header", "processor"]
+__all__ = ["add_allocator", "header", "processor", "set_allocator"]
 
 # Options whose values are paths of one machine, and what stands for them.
 PATHS = {
@@ -30,6 +31,23 @@ def processor() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{models[0]}, {len(models)} cores" if models else platform.processor()
+
+
+def add_allocator(parser: argparse.ArgumentParser) -> None:
+    """The option --keep-freed-memory."""
+    parser.add_argument(
+        "--keep-freed-memory", action="store_true", help="call skpc.keep_freed_memory() first"
+    )
+
+
+def set_allocator(options: argparse.Namespace) -> str:
+    """Set the allocator as the option says; a Markdown line on it."""
+    if options.keep_freed_memory:
+        skpc.keep_freed_memory()
+    libc = " ".join(platform.libc_ver())
+    return f"- allocator: {libc}, " + (
+        "skpc.keep_freed_memory()" if options.keep_freed_memory else "as it is"
+    )
 
 
 def header(threads: int) -> str:

@@ -28,8 +28,8 @@ COMPONENTS = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80)
 FLOORS = (1e-6, 1e-4, 1e-2)
 OURS = {
     "ours, defaults": {},
-    "ours, trees and continuous mixture": {"n_gaussians": 0},
-    "ours, trees alone": {"n_gaussians": 0, "n_decoders": 0},
+    "ours, trees and latent mixture": {"components": ["trees", "latent_mixture"]},
+    "ours, trees alone": {"components": "trees"},
 }
 NOTE = """
 Mean test log density in nats, higher is better, in the units of the tables: the first of the ten
@@ -92,8 +92,10 @@ def kernel_density(parts: list[np.ndarray]) -> tuple[str, list[float]]:
 def ours(parts: list[np.ndarray], settings: dict) -> tuple[str, list[float]]:
     """Plain defaults, but for the settings; the weights of the parts."""
     model = EinetDensityEstimator(random_state=0, **settings).fit(parts[0])
-    weights = " ".join(f"{w:.2f}" for w in model.mixture_weights_)
-    return f"weights {weights}", [model.score(part) for part in parts[1:]]
+    weights = zip(model.component_names_, model.component_weights_, strict=True)
+    return ", ".join(f"{name} {w:.2f}" for name, w in weights), [
+        model.score(part) for part in parts[1:]
+    ]
 
 
 def table(rows: list[dict]) -> str:

@@ -44,6 +44,7 @@ class Skpc:
             n_replicas=job["replicas"],
             n_sums=job["n_sums"],
             layer=job["layer"],
+            components="trees",
             leaf=job["leaf"],
             batch_size=job["batch_size"],
             # A number: no rows are held out to choose it.
@@ -61,7 +62,7 @@ class Skpc:
     def epoch(self) -> float:
         """Seconds of the pass: peers, too, have read the table before their epochs."""
         self.model.fit(self.x)
-        return float(self.model.history_["seconds"][-1])
+        return float(self.model.history_["trees"]["seconds"][-1])
 
     def log_densities(self, x: np.ndarray) -> np.ndarray:
         """(n,)"""

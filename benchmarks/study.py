@@ -7,7 +7,7 @@ passes as fit into it, by the seconds of its first passes, and is judged by the 
 the validation split; test splits are not read. `settings` are parameters of the estimator.
 `schedules` run their own loop over the package's collect and update; softened data are zeros and
 ones moved by so much towards each other, for training alone. All are trees alone, without
-Gaussians or continuous mixtures beside them. Of --only alternatives are run whose names hold one
+Gaussians or latent mixtures. Of --only alternatives are run whose names hold one
 of the words.
 """
 
@@ -23,16 +23,16 @@ import torch
 from machine import header
 
 from skpc import EinetDensityEstimator
-from skpc._fitting import fit as _fitting
-from skpc._fitting.settings import LEARNED_POWERS
-from skpc._fitting.setup import make_circuit
-from skpc.circuit.training import em, initial
-from skpc.circuit.training import loop as training
+from skpc._fitting import LEARNED_EXPONENTS, cells_of
+from skpc._tables import read_table
+from skpc.circuit import training
+from skpc.circuit.passes import Cells
+from skpc.circuit.training import EM, EMState, Rows
 
 RESULTS = Path(__file__).parent / "results"
 SETS = ("nltcs", "plants", "accidents", "dna", "abalone", "german", "australian")
 BINARY = ("nltcs", "plants", "baudio", "accidents", "dna", "bbc")
-ALONE = {"n_gaussians": 0, "n_decoders": 0, "random_state": 0}
+ALONE = {"components": "trees", "random_state": 0}
 RANDOM = {"structure": "random_trees", "n_replicas": 10}
 SETTINGS = {
     "24 learned trees, K = 12": {"n_replicas": 24},
@@ -85,23 +85,26 @@ def scheduled(
 ) -> EinetDensityEstimator:
     """A fit of the default circuit by another schedule of steps and batches."""
     model = EinetDensityEstimator(**columns, **ALONE, smoothing=0.1, max_iter=1).fit(train)
-    circuit = make_circuit(model.structure_, model._table, model._spec, torch.device("cpu"))
-    raws, weights = model._read_training(train, None, reset=False)
-    rows = _fitting._rows(circuit, _fitting._numbers(model, raws), weights)
-    sums = _fitting.marginals(circuit, rows)
-    prior = initial.make_prior(circuit, sums, 0.1)
+    density = model._fitted_density
+    plan = density.plan
+    circuit = plan.circuit(torch.device("cpu"))
+    encoded = plan.table.encode(read_table(train))
+    rows = Rows(cells_of(encoded), torch.ones(len(train), dtype=torch.float64))
+    sums = training.column_sums(circuit, training.blocks(circuit, rows))
+    prior = training.make_prior(circuit, sums, 0.1)
     generator = torch.Generator().manual_seed(0)
-    state = em.EMState(initial.random_parameters(circuit, sums, generator))
+    state = EM().begin(circuit, training.random_parameters(circuit, sums, generator))
     if by := SOFTENED.get(schedule):
-        rows = replace(rows, x=by + (1 - 2 * by) * rows.x)
+        rows = replace(rows, cells=Cells(by + (1 - 2 * by) * rows.cells.values))
     state = passes_of(circuit, state, rows, prior, schedule, passes, generator)
-    _fitting._store(model, circuit, state, training.Progress([0.0], [], [0.0], [0.1]))
+    trees = replace(density.trees, arrays=EM().to_arrays(state))
+    model._fitted_density = replace(density, trees=trees)
     return model
 
 
 def passes_of(circuit, state, rows, prior, schedule, passes, generator):
     """The passes of a schedule."""
-    n, before = len(rows.x), None
+    n, before = len(rows), None
     for iteration in range(passes):
         done = iteration / max(passes - 1, 1)
         size = max(64, min(512, n // 128))
@@ -109,20 +112,20 @@ def passes_of(circuit, state, rows, prior, schedule, passes, generator):
             size = int(size * (n / size) ** done)
         if schedule == "full-batch finish" and iteration == passes - 1:
             size = n
-        first, last = (1.0, 1.0) if schedule == "no ensemble" else LEARNED_POWERS
-        power = first + (last - first) * done
+        first, last = (1.0, 1.0) if schedule == "no ensemble" else LEARNED_EXPONENTS
+        exponent = first + (last - first) * done
         batches = torch.randperm(n, generator=generator).tensor_split(-(-n // size))
         for i, batch in enumerate(batches):
-            found = training.collect_all(
-                circuit, state.parameters, rows, batch, torch.float32, power
+            statistics = training.collect_all(
+                circuit, state.parameters, rows, batch, torch.float32, exponent
             )
             rate = 0.5 * (1 - (iteration + i / len(batches)) / passes)
             if schedule == "growing batches":
                 rate = 0.5
             if len(batches) == 1:
                 rate = 1.0
-            mean = found.per_row(rows.total * len(batch) / n)
-            new = em.update(circuit, state, mean, prior, rate, rows.evidence)
+            mean = statistics.per_row(rows.total * len(batch) / n)
+            new = EM().update(circuit, state, mean, prior, rate, rows.evidence)
             if schedule == "momentum" and before is not None:
                 new = pushed(circuit, new, before, prior, rows.evidence)
             before, state = state if state.leaves is not None else None, new
@@ -135,7 +138,8 @@ def pushed(circuit, new, before, prior, evidence, momentum=0.5):
         torch.maximum(s + momentum * (s - old), 0.5 * s)
         for s, old in zip(new.sums, before.sums, strict=True)
     )
-    return em.maximise(circuit, em.EMState(new.parameters, new.leaves, sums), prior, evidence)
+    state = EMState(new.parameters, new.leaves, sums)
+    return EM().under_prior(circuit, state, prior, evidence)
 
 
 def main() -> None:
