@@ -50,12 +50,12 @@ def test_where_numbers_move_together_they_have_weight_and_raise_the_likelihood()
     assert model.score(fresh) > trees.score(fresh) + 0.3
 
 
-@pytest.mark.parametrize("n_decoders", [0, 1])
+@pytest.mark.parametrize("n_networks", [0, 1])
 @pytest.mark.parametrize("table", ["gaussian", "mixed"])
-def test_queries_agree(table, n_decoders):
+def test_queries_agree(table, n_networks):
     case = Case("auto", "cp", table)
     X = case.rows(300)
-    model = case.model(components=mixed(4, n_decoders)).fit(masked(X, 0.1))
+    model = case.model(components=mixed(4, n_networks)).fit(masked(X, 0.1))
     assert_answers_agree(model, masked(case.rows(40, seed=1), 0.3))
 
 

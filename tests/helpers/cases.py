@@ -178,9 +178,9 @@ CASES = [Case(*names) for names in product(STRUCTURES, LAYERS, TABLES)]
 DISCRETE_CASES = [case for case in CASES if case.table in DISCRETE]
 
 
-def mixed(n_gaussians: int = 0, n_networks: int = 0) -> list[Any]:
+def mixed(n_mixtures: int = 0, n_networks: int = 0) -> list[Any]:
     """Trees with so many Gaussians and so many small latent mixtures."""
-    gaussians = [Gaussians(n_units=n_gaussians)] if n_gaussians else []
+    gaussians = [Gaussians(n_units=n_mixtures)] if n_mixtures else []
     latent = [LatentMixture(n_networks=n_networks, n_points=16, max_iter=4)] if n_networks else []
     return ["trees", *gaussians, *latent]
 
