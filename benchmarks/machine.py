@@ -20,6 +20,7 @@ __all__ = ["add_allocator", "header", "processor", "set_allocator"]
 PATHS = {
     "--data": "FOLDER",
     "--einsum-networks": "CHECKOUT",
+    "--other": "CHECKOUT",
     "--simple-einet": "CHECKOUT",
     "--libspn-keras": "PYTHON",
 }

@@ -133,7 +133,7 @@ def front_doors() -> list[str]:
     return ["skpc", *(room for room in rooms() if room in modules() and is_package(room))]
 
 
-def check(broken: Iterable[str], rule: str) -> None:
+def assert_none(broken: Iterable[str], rule: str) -> None:
     lines = list(broken)
     assert not lines, "\n".join([rule, *lines])
 
@@ -145,11 +145,11 @@ def test_every_file_stands_in_a_room_of_the_drawing():
         if (room_of(module) and room_of(module) not in HOUSE)
         or (inner_room_of(module) and inner_room_of(module) not in ROOMS_OF[room_of(module)])
     ]
-    check(stray, "These files stand in no room of HOUSE or ROOMS_OF:")
+    assert_none(stray, "These files stand in no room of HOUSE or ROOMS_OF:")
 
 
 def test_every_room_of_the_drawing_stands():
-    check((room for room in rooms() if room not in modules()), "These rooms have no file:")
+    assert_none((room for room in rooms() if room not in modules()), "These rooms have no file:")
 
 
 def test_arrows_are_those_of_the_drawing():
@@ -160,19 +160,19 @@ def test_arrows_are_those_of_the_drawing():
         if end not in drawing.get(start, "").split()
         for one in joined
     ]
-    check(wrong, "These imports are arrows that the drawing does not have:")
+    assert_none(wrong, "These imports are arrows that the drawing does not have:")
 
 
 def test_skpc_itself_names_what_is_public_and_nothing_else():
     public = (*FACADES, "skpc._memory")
     wrong = [str(one) for one in imports_of("skpc") if one.target not in public]
-    check(wrong, "skpc/__init__.py imports the facades and the switch of the allocator only:")
+    assert_none(wrong, "skpc/__init__.py imports the facades and the switch of the allocator only:")
 
 
 def test_the_house_has_few_arrows():
     arrows = arrows_of_the_house()
     listed = [f"{start} -> {end}: {joined[0]}" for (start, end), joined in sorted(arrows.items())]
-    check(
+    assert_none(
         listed if len(arrows) > MOST_ARROWS else [],
         f"The house has {len(arrows)} arrows, more than {MOST_ARROWS}:",
     )
@@ -192,12 +192,12 @@ def test_arrows_run_in_no_circle():
             circles.append(f"in {name}: {' -> '.join(circle)}")
             for pair in pairwise(circle):
                 circles += [f"  {one}" for one in arrows[pair]]
-    check(circles, "These rooms know each other:")
+    assert_none(circles, "These rooms know each other:")
 
 
 def test_rooms_are_entered_by_their_front_doors():
     wrong = [f"{one} ({why})" for one in ours() if (why := trespass(one))]
-    check(wrong, "These imports do not enter by a front door:")
+    assert_none(wrong, "These imports do not enter by a front door:")
 
 
 def trespass(one: Import) -> str:
@@ -235,7 +235,7 @@ def test_front_doors_list_names_that_exist():
             for name in sorted(names_of(door))
             if not hasattr(module, name)
         ]
-    check(wrong, "These front doors are not whole:")
+    assert_none(wrong, "These front doors are not whole:")
 
 
 def test_rooms_do_not_know_the_packages_they_need_not():
@@ -245,12 +245,14 @@ def test_rooms_do_not_know_the_packages_they_need_not():
         for room, packages in UNKNOWN.items()
         if is_inside(one.source, room) and one.target.split(".")[0] in packages.split()
     ]
-    check(wrong, f"These imports are of packages that UNKNOWN keeps out of a room, {UNKNOWN}:")
+    assert_none(
+        wrong, f"These imports are of packages that UNKNOWN keeps out of a room, {UNKNOWN}:"
+    )
 
 
 def test_optional_packages_are_imported_in_functions():
     wrong = [str(one) for one in imports() if one.at_top and one.target.split(".")[0] in OPTIONAL]
-    check(wrong, f"Users need not have {OPTIONAL}; import them where they are used:")
+    assert_none(wrong, f"Users need not have {OPTIONAL}; import them where they are used:")
 
 
 def test_private_names_of_scikit_learn_are_in_one_file():
@@ -260,7 +262,7 @@ def test_private_names_of_scikit_learn_are_in_one_file():
         if one.target.split(".")[0] == "sklearn" and one.source != "skpc._sklearn"
         if any(name.startswith("_") for name in [*one.target.split("."), *one.names])
     ]
-    check(wrong, "skpc/_sklearn.py alone imports private names of scikit-learn:")
+    assert_none(wrong, "skpc/_sklearn.py alone imports private names of scikit-learn:")
 
 
 def test_estimators_stay_in_the_facades():
@@ -275,7 +277,7 @@ def test_estimators_stay_in_the_facades():
                     for argument in arguments_of(function)
                     if argument.arg in ("model", "estimator") and may_be_anything(argument)
                 ]
-    check(wrong, "These functions below the facades take an estimator:")
+    assert_none(wrong, "These functions below the facades take an estimator:")
 
 
 def arguments_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:
@@ -301,4 +303,4 @@ def test_files_are_short():
         n_lines = len(path.read_text(encoding="utf-8").splitlines())
         if n_lines > most:
             wrong.append(f"{where(module, n_lines)}: {n_lines} lines, more than {most}")
-    check(wrong, "These files are long:")
+    assert_none(wrong, "These files are long:")

@@ -88,6 +88,7 @@ class LatentMixture:
         """Fit a component; None if its first network weighs less than LEAST_WEIGHT."""
 
         def report(number: int, log_likelihood: float, weight: float) -> None:
+            """One line about a network, for `verbose`."""
             task.report(
                 f"latent mixture {number}: log-likelihood {log_likelihood:.4f}, weight on "
                 f"held-out rows {weight:.3f}"
@@ -210,6 +211,7 @@ class _Fit:
         """Passes over rows, which the recorder gets."""
 
         def record(iteration: int, progress: Progress, state: LatentState) -> bool:
+            """Hand over what the last pass reached, and never stop the training."""
             self.recorder.add(progress.log_likelihood[-1])
             return False
 
