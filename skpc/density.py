@@ -258,7 +258,7 @@ default="from_dtype"
         "n_sums": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "n_leaves": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "layer": [StrOptions({"cp", "tucker"})],
-        "components": [str, "array-like", HasMethods(["get_params"]), HasMethods(["fit"])],
+        "components": [str, list, tuple, HasMethods(["get_params"]), HasMethods(["fit"])],
         "leaf": [str, type, dict, "array-like"],
         "grid_shape": ["array-like", None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
