@@ -180,7 +180,7 @@ def test_codes_are_imputed_beside_columns_whose_floors_differ():
     X = np.column_stack([X, X[:, 0] > 1.5])
     model = tiny(components=mixed(5), categorical_features=[3]).fit(X)
     components = inside(model).components("cpu")
-    of_trees, of_gaussians = (len(one.circuit.inputs.groups) for one in components)
+    of_trees, of_gaussians = (len(one.circuit.inputs.folds) for one in components)
     assert of_gaussians > of_trees
     holes = X.copy()
     holes[::2, 3] = np.nan

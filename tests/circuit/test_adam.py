@@ -19,9 +19,9 @@ def assert_near(a, b, tolerance=1e-9):
 def from_free(circuit, free):
     """Parameters as a differentiable function of the free ones."""
     leaves = torch.zeros_like(free[0])
-    for group in circuit.inputs.groups:
-        theta = group.family.from_free(group.unpack(free[0])[0])
-        group.pack(leaves, theta, -group.family.log_partition(theta).unsqueeze(1))
+    for fold in circuit.inputs.folds:
+        theta = fold.family.from_free(fold.unpack(free[0])[0])
+        fold.pack(leaves, theta, -fold.family.log_partition(theta).unsqueeze(1))
     sums = []
     for layer, logits in zip(circuit.weighted, free[1:], strict=True):
         present = torch.ones_like(logits) if layer.mask is None else layer.mask.to(logits)

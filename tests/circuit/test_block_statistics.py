@@ -74,9 +74,9 @@ def test_other_statistics_are_not_taken_for_indicators(kit):
     circuit = kit.build(graph, families, "cp", 2, 2)
     assert circuit.n_direct == 2
     parameters, x = kit.numbers(circuit), kit.states(families)
-    for group in circuit.inputs.groups:
-        theta, _ = group.unpack(parameters.leaves)
-        base = -group.family.log_partition(theta).unsqueeze(1)
-        group.pack(parameters.leaves, theta, base)
+    for fold in circuit.inputs.folds:
+        theta, _ = fold.unpack(parameters.leaves)
+        base = -fold.family.log_partition(theta).unsqueeze(1)
+        fold.pack(parameters.leaves, theta, base)
     total = kit.log_density(circuit, parameters, x).exp().sum()
     torch.testing.assert_close(total, torch.ones_like(total))

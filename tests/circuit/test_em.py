@@ -205,10 +205,10 @@ def test_one_unit_fits_the_columns_in_one_step(kit):
     mean = (share * x.nan_to_num()).sum(dim=0)
     variance = (share * (x.nan_to_num() - mean) ** 2).sum(dim=0)
     codes = torch.stack([(share[:, 2] * (x[:, 2] == c)).sum() for c in range(3)])
-    for group in circuit.inputs.groups:
-        mu = group.family.expectation(group.unpack(parameters.leaves)[0])[:, :, 0]
-        column = int(group.columns[group.column_of][0])
-        if isinstance(group.family, Gaussian):
+    for fold in circuit.inputs.folds:
+        mu = fold.family.expectation(fold.unpack(parameters.leaves)[0])[:, :, 0]
+        column = int(fold.columns[fold.column_of][0])
+        if isinstance(fold.family, Gaussian):
             assert_near(mu[0], torch.stack([mean[column], variance[column] + mean[column] ** 2]))
         else:
             assert_near(mu[0], mean[1:2] if column == 1 else codes)
@@ -223,12 +223,12 @@ def test_huge_smoothing_makes_units_of_the_columns_own_distributions(kit, layer)
     for w, layer_of_w in zip(parameters.sums, circuit.weighted, strict=True):
         mask = torch.ones_like(w) if layer_of_w.mask is None else layer_of_w.mask.expand_as(w)
         assert_near(w, mask / mask.sum(dim=2, keepdim=True), 1e-6)
-    for group in circuit.inputs.groups:
-        mu = group.family.expectation(group.unpack(parameters.leaves)[0])
-        columns = x[:, group.columns[group.column_of]].T
-        statistics = group.family.statistics(columns).sum(dim=2, keepdim=True)
+    for fold in circuit.inputs.folds:
+        mu = fold.family.expectation(fold.unpack(parameters.leaves)[0])
+        columns = x[:, fold.columns[fold.column_of]].T
+        statistics = fold.family.statistics(columns).sum(dim=2, keepdim=True)
         # The prior adds one row of the family's reference to the column's own.
-        expected = (statistics + group.family.reference()[:, None]) / 51
+        expected = (statistics + fold.family.reference()[:, None]) / 51
         assert_near(mu, expected.expand_as(mu), 1e-6)
 
 

@@ -40,10 +40,10 @@ def passes(circuit, parameters, dtype, x):
 def test_log_density_is_the_sum_over_columns(kit, far):
     _, circuit, parameters, dtype, x = far
     expected = torch.zeros(len(x), dtype=torch.float64)
-    (group,) = circuit.inputs.groups
-    mean, variance = group.family.moments(group.unpack(parameters.leaves)[0])
+    (fold,) = circuit.inputs.folds
+    mean, variance = fold.family.moments(fold.unpack(parameters.leaves)[0])
     for v in range(x.shape[1]):
-        one = int(torch.nonzero(group.columns[group.column_of] == v)[0])
+        one = int(torch.nonzero(fold.columns[fold.column_of] == v)[0])
         peer = stats.norm(mean[one, 0].item(), variance[one, 0].sqrt().item())
         expected += torch.from_numpy(peer.logpdf(x[:, v].numpy()))
     actual = kit.log_density(circuit, parameters, x, dtype)
@@ -81,13 +81,13 @@ def test_products_of_many_leaves_at_their_floors_do_not_underflow(kit, dtype):
     families = [Bernoulli()] * d
     circuit = Circuit(graph, families, "cp", k, k, torch.device("cpu"))
     assert circuit.n_direct == d
-    (group,) = circuit.inputs.groups
+    (fold,) = circuit.inputs.folds
     # Each unit finds another third of the ones all but impossible.
     unlikely = torch.arange(d)[:, None, None] % k == torch.arange(k)
     p = torch.where(unlikely, 1e-12, 0.5).double()
     leaves = torch.zeros(circuit.inputs.shape, dtype=torch.float64)
-    theta = group.family.natural(p)
-    group.pack(leaves, theta, -group.family.log_partition(theta).unsqueeze(1))
+    theta = fold.family.natural(p)
+    fold.pack(leaves, theta, -fold.family.log_partition(theta).unsqueeze(1))
     parameters = Parameters(leaves, (torch.full((1, 1, k), 1 / k, dtype=torch.float64),))
     x = torch.ones((2, d), dtype=torch.float64)
     x[1] = torch.arange(d) % k != 0

@@ -100,10 +100,10 @@ def test_counts_add_to_the_number_of_rows(kit, plain_case, dtype):
     actual = collect(circuit, parameters, Cells(x), torch.ones(40, dtype=torch.float64))
     assert actual.sums[-1].sum().item() == pytest.approx(40, rel=1e-5)
     counts = torch.zeros(len(families), dtype=torch.float64)
-    for group in circuit.inputs.groups:
-        _, observed = group.unpack(actual.leaves)
+    for fold in circuit.inputs.folds:
+        _, observed = fold.unpack(actual.leaves)
         per_incidence = observed.sum(dim=(1, 2))
-        counts.index_add_(0, group.columns[group.column_of], per_incidence)
+        counts.index_add_(0, fold.columns[fold.column_of], per_incidence)
     assert_near(counts, torch.full_like(counts, 40), 1e-4)
 
 
@@ -125,9 +125,9 @@ def test_missing_cells_count_nothing(kit, plain_case, any_table):
     x = kit.table(families, 15)
     x[:, 0] = torch.nan
     actual = collect(circuit, kit.numbers(circuit), Cells(x), torch.ones(15, dtype=torch.float64))
-    for group in circuit.inputs.groups:
-        values, counts = group.unpack(actual.leaves)
-        missing = group.columns[group.column_of] == 0
+    for fold in circuit.inputs.folds:
+        values, counts = fold.unpack(actual.leaves)
+        missing = fold.columns[fold.column_of] == 0
         assert (values[missing] == 0).all()
         assert (counts[missing] == 0).all()
 

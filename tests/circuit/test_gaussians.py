@@ -100,14 +100,14 @@ def unit(component, k):
 
 def share(component, column, k, code):
     """Probability of a category, or of a number (0) or an atom (from 1), in a unit."""
-    for group in component.circuit.inputs.groups:
-        if column in group.columns:
-            theta, _ = group.unpack(component.parameters.leaves)
-            mine = theta[group.columns.tolist().index(column)][None]
-            if isinstance(group.family, Numeric):
-                return float(group.family.decompose(mine)[2][0, code, k])
-            if isinstance(group.family, Categorical):
-                return float(group.family.expectation(mine)[0, code, k])
+    for fold in component.circuit.inputs.folds:
+        if column in fold.columns:
+            theta, _ = fold.unpack(component.parameters.leaves)
+            mine = theta[fold.columns.tolist().index(column)][None]
+            if isinstance(fold.family, Numeric):
+                return float(fold.family.decompose(mine)[2][0, code, k])
+            if isinstance(fold.family, Categorical):
+                return float(fold.family.expectation(mine)[0, code, k])
     return 1.0
 
 
@@ -127,9 +127,9 @@ def density(component, row, atoms):
         if atoms[4]:
             value *= share(component, 4, k, 1)
         elif not np.isnan(row[4]):
-            group = next(g for g in component.circuit.inputs.groups if 4 in g.columns)
-            theta, _ = group.unpack(component.parameters.leaves)
-            m, v, shares = (of_units[..., k] for of_units in group.family.decompose(theta))
+            fold = next(g for g in component.circuit.inputs.folds if 4 in g.columns)
+            theta, _ = fold.unpack(component.parameters.leaves)
+            m, v, shares = (of_units[..., k] for of_units in fold.family.decompose(theta))
             value *= float(shares[0, 0]) * multivariate_normal.pdf(row[4], m.item(), v.item())
         if numbers:
             value *= multivariate_normal.pdf(

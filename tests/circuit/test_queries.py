@@ -140,7 +140,7 @@ def test_a_posterior_answers_from_one_upward_pass(mixed, monkeypatch):
     posterior.complete(torch.arange(len(x)), None)
     posterior.moments(queries.unit_moments(circuit, parameters))
     assert posterior.log_density.shape == (len(x),)
-    for group in circuit.inputs.groups:
-        of_columns = torch.zeros(len(group.columns), len(x), dtype=torch.float64)
-        of_columns.index_add_(0, group.column_of, shares[group.region_of].sum(dim=1))
+    for fold in circuit.inputs.folds:
+        of_columns = torch.zeros(len(fold.columns), len(x), dtype=torch.float64)
+        of_columns.index_add_(0, fold.column_of, shares[fold.region_of].sum(dim=1))
         assert_near(of_columns, torch.ones_like(of_columns))

@@ -24,23 +24,23 @@ def draw(circuit, parameters, x, n_rows, seed=0):
     units = choose(circuit, parameters, x, n_rows, seed)
     rows = torch.full((n_rows, circuit.inputs.n_columns), torch.nan, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed + 1)
-    for group in circuit.inputs.groups:
-        theta, _ = group.unpack(parameters.leaves)
-        regions = region_of(circuit, group)
-        for i, (column, region) in enumerate(zip(columns_of(group), regions, strict=True)):
+    for fold in circuit.inputs.folds:
+        theta, _ = fold.unpack(parameters.leaves)
+        regions = region_of(circuit, fold)
+        for i, (column, region) in enumerate(zip(columns_of(fold), regions, strict=True)):
             mine = torch.nonzero(units[region] >= 0).flatten()
             chosen = theta[i : i + 1, :, units[region, mine]]
-            rows[mine, column] = group.family.sample(chosen, generator)[0]
+            rows[mine, column] = fold.family.sample(chosen, generator)[0]
     return rows
 
 
-def columns_of(group):
-    return group.columns[group.column_of].tolist()
+def columns_of(fold):
+    return fold.columns[fold.column_of].tolist()
 
 
-def region_of(circuit, group):
+def region_of(circuit, fold):
     """Leaf region of every incidence: packed rows stand region by region."""
-    return (group.packed.index[:: group.width] // circuit.inputs.shape[1]).tolist()
+    return (fold.packed.index[:: fold.width] // circuit.inputs.shape[1]).tolist()
 
 
 def empty_row(n_columns):

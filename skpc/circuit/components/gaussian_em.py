@@ -200,15 +200,15 @@ def with_numbers(
     variance = covariance.diagonal(dim1=1, dim2=2)
     moments = torch.stack([mean.T, (mean * mean + variance).T], dim=1)
     position = {int(column): i for i, column in enumerate(component.columns)}
-    for group in inputs.groups:
-        columns = group.columns[group.column_of].tolist()
+    for fold in inputs.folds:
+        columns = fold.columns[fold.column_of].tolist()
         normal = [i for i, column in enumerate(columns) if column in position]
         if not normal:
             continue
-        values, counts = (unpacked.clone() for unpacked in group.unpack(sums))
-        numbers = counts[normal] if group.with_atoms is None else values[normal, 2:3]
+        values, counts = (unpacked.clone() for unpacked in fold.unpack(sums))
+        numbers = counts[normal] if fold.with_atoms is None else values[normal, 2:3]
         values[normal, :2] = numbers * moments[[position[columns[i]] for i in normal]]
-        group.pack(sums, values, counts)
+        fold.pack(sums, values, counts)
     packed = inputs.from_expectation(sums, component.parameters.leaves)
     spread = variance.sqrt()
     matrices = (1 - SHRINKAGE) * covariance / (spread[:, :, None] * spread[:, None])

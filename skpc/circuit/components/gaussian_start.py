@@ -86,13 +86,13 @@ def normal_columns(circuit: Circuit, sums: Tensor) -> Tensor:
         From `column_sums`.
     """
     columns: list[int] = []
-    for group in circuit.inputs.groups:
-        if has_normal_numbers(group.family):
-            means = column_means(group, sums)[:, :, 0]
-            if group.with_atoms is None:
-                columns += group.columns.tolist()
+    for fold in circuit.inputs.folds:
+        if has_normal_numbers(fold.family):
+            means = column_means(fold, sums)[:, :, 0]
+            if fold.with_atoms is None:
+                columns += fold.columns.tolist()
             else:
-                columns += group.columns[means[:, 2] >= 0.5].tolist()
+                columns += fold.columns[means[:, 2] >= 0.5].tolist()
     return torch.tensor(sorted(columns), dtype=torch.long, device=circuit.device)
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..leaves import FARTHEST, Gaussian, Leaf, Numeric
-from ..passes import LOWEST, Cells, LeafGroup
+from ..passes import LOWEST, Cells, LeafFold
 from .component import Component
 from .correlations import Correlations, Numbers
 
@@ -60,10 +60,10 @@ class GaussianUnits(Component):
         """Means and standard deviations of the numbers, twice (K, 1, d)."""
         mean = self.parameters.leaves.new_zeros((self.circuit.inputs.n_columns, self.n_units))
         variance = torch.ones_like(mean)
-        for group in self.circuit.inputs.groups:
-            if has_normal_numbers(group.family):
-                columns = group.columns[group.column_of]
-                mean[columns], variance[columns] = _number_moments(group, self.parameters.leaves)
+        for fold in self.circuit.inputs.folds:
+            if has_normal_numbers(fold.family):
+                columns = fold.columns[fold.column_of]
+                mean[columns], variance[columns] = _number_moments(fold, self.parameters.leaves)
         spread = variance.sqrt()
         return mean[self.columns].T.unsqueeze(1), spread[self.columns].T.unsqueeze(1)
 
@@ -142,18 +142,18 @@ class GaussianUnits(Component):
     def shares(self) -> dict[int, Tensor]:
         """Shares of numbers and of each of m atoms, (1 + m, K), for each column with atoms."""
         of_columns: dict[int, Tensor] = {}
-        for group in self.circuit.inputs.groups:
-            if group.with_atoms is not None:
-                theta, _ = group.unpack(self.parameters.leaves)
-                _, _, shares = group.with_atoms.decompose(theta)
-                columns = group.columns[group.column_of].tolist()
+        for fold in self.circuit.inputs.folds:
+            if fold.with_atoms is not None:
+                theta, _ = fold.unpack(self.parameters.leaves)
+                _, _, shares = fold.with_atoms.decompose(theta)
+                columns = fold.columns[fold.column_of].tolist()
                 of_columns.update(zip(columns, shares, strict=True))
         return of_columns
 
 
-def _number_moments(group: LeafGroup, leaves: Tensor) -> tuple[Tensor, Tensor]:
-    """Means and variances of the numbers of a group's leaves, twice (m, K)."""
-    theta, _ = group.unpack(leaves)
-    if group.with_atoms is None:
-        return group.family.moments(theta)
-    return group.with_atoms.decompose(theta)[:2]
+def _number_moments(fold: LeafFold, leaves: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and variances of the numbers of a fold's leaves, twice (m, K)."""
+    theta, _ = fold.unpack(leaves)
+    if fold.with_atoms is None:
+        return fold.family.moments(theta)
+    return fold.with_atoms.decompose(theta)[:2]

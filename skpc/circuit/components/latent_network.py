@@ -74,43 +74,43 @@ def to_normal(u: Tensor) -> Tensor:
     return torch.special.ndtri(u.clamp(END, 1 - END))
 
 
-def _free_of_groups(circuit: Circuit, outputs: Tensor) -> list[Tensor]:
-    """Each group's free parameters (n, t, N), float64, from outputs (N, M)."""
-    groups = circuit.inputs.groups
-    sizes = [len(group.column_of) * group.family.n_statistics for group in groups]
+def _free_of_folds(circuit: Circuit, outputs: Tensor) -> list[Tensor]:
+    """Each fold's free parameters (n, t, N), float64, from outputs (N, M)."""
+    folds = circuit.inputs.folds
+    sizes = [len(fold.column_of) * fold.family.n_statistics for fold in folds]
     return [
-        free.reshape(len(group.column_of), -1, free.shape[1])
-        for group, free in zip(groups, outputs.T.double().split(sizes), strict=True)
+        free.reshape(len(fold.column_of), -1, free.shape[1])
+        for fold, free in zip(folds, outputs.T.double().split(sizes), strict=True)
     ]
 
 
 def column_centre(circuit: Circuit, sums: Tensor) -> Tensor:
     """Free parameters of the columns' own distributions, (M,)."""
-    of_groups = []
-    for group in circuit.inputs.groups:
-        mu = column_means(group, sums)[group.column_of]
-        family = group.family
+    of_folds = []
+    for fold in circuit.inputs.folds:
+        mu = column_means(fold, sums)[fold.column_of]
+        family = fold.family
         # A little of the broad reference is mixed in: a free number at a bound has no gradient.
         mu = family.project(0.99 * mu + 0.01 * family.reference().to(mu)[:, None])
-        of_groups.append(family.to_free(family.natural(mu)).flatten())
-    return torch.cat(of_groups)
+        of_folds.append(family.to_free(family.natural(mu)).flatten())
+    return torch.cat(of_folds)
 
 
 def parameters_at(circuit: Circuit, outputs: Tensor, logits: Tensor) -> Parameters:
     """Packed parameters from free numbers (N, M) and logits of the weights (N,)."""
     shape = circuit.inputs.shape
     leaves = torch.zeros(shape, dtype=torch.float64, device=outputs.device)
-    for group, free in zip(circuit.inputs.groups, _free_of_groups(circuit, outputs), strict=True):
-        theta = group.family.from_free(free)
-        group.pack(leaves, theta, -group.family.log_partition(theta).unsqueeze(1))
+    for fold, free in zip(circuit.inputs.folds, _free_of_folds(circuit, outputs), strict=True):
+        theta = fold.family.from_free(free)
+        fold.pack(leaves, theta, -fold.family.log_partition(theta).unsqueeze(1))
     weights = torch.softmax(logits.double(), dim=0).view(1, 1, -1)
     return Parameters(leaves, (floored(weights, None),))
 
 
 def gradient_by_outputs(circuit: Circuit, outputs: Tensor, leaves: Tensor) -> Tensor:
     """Gradient by the free numbers (N, M) from a mean row's statistics (F, S, N), float32."""
-    of_groups = []
-    for group, free in zip(circuit.inputs.groups, _free_of_groups(circuit, outputs), strict=True):
-        gradient = group.family.free_gradient(free, *group.unpack(leaves))
-        of_groups.append(gradient.flatten(0, 1).float())
-    return torch.cat(of_groups).T
+    of_folds = []
+    for fold, free in zip(circuit.inputs.folds, _free_of_folds(circuit, outputs), strict=True):
+        gradient = fold.family.free_gradient(free, *fold.unpack(leaves))
+        of_folds.append(gradient.flatten(0, 1).float())
+    return torch.cat(of_folds).T

@@ -3,7 +3,7 @@
 from .block_statistics import BlockStatistics
 from .cells import Cells, joined
 from .circuit import Circuit, Parameters, product_mixture
-from .groups import LeafGroup
+from .leaf_folds import LeafFold
 from .layers import Layer
 from .layers.base import WEIGHT_FLOOR, floored
 from .memory import Space
@@ -19,7 +19,7 @@ __all__ = [
     "Cells",
     "Circuit",
     "Layer",
-    "LeafGroup",
+    "LeafFold",
     "Parameters",
     "Space",
     "Trace",

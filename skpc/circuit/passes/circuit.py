@@ -86,7 +86,7 @@ class Circuit:
     @property
     def n_parameters(self) -> int:
         """Number of free parameters: those of the leaves, and for each sum its weights less one."""
-        leaves = sum(len(g.column_of) * g.family.n_free for g in self.inputs.groups)
+        leaves = sum(len(g.column_of) * g.family.n_free for g in self.inputs.folds)
         sums = sum(
             int(layer.mask.sum()) * layer.shape[1] - layer.shape[0] * layer.shape[1]
             if layer.mask is not None
@@ -117,7 +117,7 @@ class Circuit:
         """Rows that are drawn at once: the probabilities of a layer's choices fill about 64 MB."""
         columns = self.inputs.n_columns
         widest = max(min(s[0], columns) * s[2] for s in (e.shape for e in self.weighted) if s)
-        statistics = sum(g.family.n_statistics * len(g.columns) for g in self.inputs.groups)
+        statistics = sum(g.family.n_statistics * len(g.columns) for g in self.inputs.folds)
         return max(64, min(16_384, 8_000_000 // max(widest, statistics)))
 
     def leaf_dtype(self, dtype: torch.dtype) -> torch.dtype:

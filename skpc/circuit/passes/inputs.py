@@ -24,7 +24,7 @@ from torch import Tensor
 from ..leaves import Leaf
 from .block_statistics import BlockStatistics, DirectLeaves
 from .cells import Cells
-from .groups import LeafGroup, incidences, members_of, phi_starts
+from .leaf_folds import LeafFold, incidences, members_of, phi_starts
 from .selection import Selected, Selection, assembled
 from .shortcuts import may_fail
 
@@ -37,7 +37,7 @@ class InputLayer:
     scopes : sequence of tuple of int
         Columns of each leaf region, F of them.
     families : sequence of Leaf
-        One per column, D of them; columns share a group where the object is the same.
+        One per column, D of them; columns share a fold where the object is the same.
     n_units : int
         K.
     device : torch.device
@@ -68,13 +68,13 @@ class InputLayer:
         self.index = torch.tensor(index, device=device).view(self.shape[:2])
         self.in_order = index == list(range(self.n_phi))
         self.incidences = incidences(scopes, widths, n_statistics)
-        self.groups = [self._group(columns, families, starts) for columns in members]
+        self.folds = [self._fold(columns, families, starts) for columns in members]
         columns = [scope[0] for scope in scopes[:n_direct]]
         self.counts_of_direct = torch.tensor([widths[v] - 1 for v in columns], device=device).long()
         self.missing_of_direct = Selection([self._rest(v) + 1 for v in columns], device)
         self.summed = Selection(range(n_direct, len(scopes)), device)
-        self.precise = any(group.family.precise for group in self.groups)
-        self.has_atoms = any(group.family.n_atoms for group in self.groups)
+        self.precise = any(fold.family.precise for fold in self.folds)
+        self.has_atoms = any(fold.family.n_atoms for fold in self.folds)
 
     def _phi_index(
         self, scopes: Sequence[tuple[int, ...]], widths: list[int], starts: dict[int, int]
@@ -99,25 +99,25 @@ class InputLayer:
         """
         return self.n_phi + 1 + 2 * column
 
-    def _group(
+    def _fold(
         self, columns: list[int], families: Sequence[Leaf], starts: dict[int, int]
-    ) -> LeafGroup:
+    ) -> LeafFold:
         family = families[columns[0]]
         width = family.n_statistics + 1
         position = {v: i for i, v in enumerate(columns)}
-        incidences_of_group = [(v, row) for v, row in self.incidences if v in position]
-        return LeafGroup(
+        incidences_of_fold = [(v, row) for v, row in self.incidences if v in position]
+        return LeafFold(
             family=family,
             columns=torch.tensor(columns, device=self.device),
             phi=slice(starts[columns[0]], starts[columns[0]] + width * len(columns)),
             packed=Selection(
-                [row + i for _, row in incidences_of_group for i in range(width)], self.device
+                [row + i for _, row in incidences_of_fold for i in range(width)], self.device
             ),
             column_of=torch.tensor(
-                [position[v] for v, _ in incidences_of_group], device=self.device
+                [position[v] for v, _ in incidences_of_fold], device=self.device
             ),
             region_of=torch.tensor(
-                [row // self.shape[1] for _, row in incidences_of_group], device=self.device
+                [row // self.shape[1] for _, row in incidences_of_fold], device=self.device
             ),
         )
 
@@ -133,8 +133,8 @@ class InputLayer:
     def counts(self, sums: Tensor) -> Tensor:
         """Observed rows of every column from sums over rows of Phi (R,), (D,)."""
         counts = sums.new_zeros(self.n_columns)
-        for group in self.groups:
-            counts[group.columns] = sums[group.phi].view(-1, group.width)[:, -1]
+        for fold in self.folds:
+            counts[fold.columns] = sums[fold.phi].view(-1, fold.width)[:, -1]
         return counts
 
     def gather(self, cells: Cells) -> BlockStatistics:
@@ -143,16 +143,16 @@ class InputLayer:
         phi = cells.values.new_zeros((self.n_rows_of_phi, n_rows))
         log_base, inside = phi.new_zeros(n_rows), None
         incomplete = may_fail(cells.observed)
-        for group in self.groups:
-            values, atoms, observed = group.read(cells, incomplete)
-            self._write(phi, group, group.statistics(values, atoms), observed)
-            if group.family.has_base:
-                logs = group.log_base(values, atoms)
+        for fold in self.folds:
+            values, atoms, observed = fold.read(cells, incomplete)
+            self._write(phi, fold, fold.statistics(values, atoms), observed)
+            if fold.family.has_base:
+                logs = fold.log_base(values, atoms)
                 # Integrate out: a missing cell has no log h either.
                 logs = logs if observed is None else logs * observed
-                if group.family.base_inside:
+                if fold.family.base_inside:
                     inside = phi.new_zeros((self.shape[0], n_rows)) if inside is None else inside
-                    inside.index_add_(0, group.region_of, logs[group.column_of])
+                    inside.index_add_(0, fold.region_of, logs[fold.column_of])
                 else:
                     log_base += logs.sum(dim=0)
         missing = None
@@ -161,19 +161,19 @@ class InputLayer:
         return BlockStatistics(phi, self.index, missing, log_base, inside, self.in_order)
 
     def _write(
-        self, phi: Tensor, group: LeafGroup, statistics: Tensor, observed: Tensor | None
+        self, phi: Tensor, fold: LeafFold, statistics: Tensor, observed: Tensor | None
     ) -> None:
-        """Fill the rows of a group in phi, with zeros where a cell is missing."""
-        rows = phi[group.phi].view(len(group.columns), group.width, -1)
+        """Fill the rows of a fold in phi, with zeros where a cell is missing."""
+        rows = phi[fold.phi].view(len(fold.columns), fold.width, -1)
         rows[:, :-1] = statistics
         rows[:, -1] = 1.0
         if observed is not None:
             # Integrate out: rows of zeros add log 1 = 0 to the log density of every unit.
             rows *= observed.unsqueeze(1)
-        if self.n_direct and group.family.closed:
+        if self.n_direct and fold.family.closed:
             rest = phi[self.n_phi + 1 :].view(self.n_columns, 2, -1)
-            rest[group.columns, 0] = 2 * rows[:, -1] - rows.sum(dim=1)
-            rest[group.columns, 1] = 1 - rows[:, -1]
+            rest[fold.columns, 0] = 2 * rows[:, -1] - rows.sum(dim=1)
+            rest[fold.columns, 1] = 1 - rows[:, -1]
 
     def forward(self, packed: Tensor, statistics: BlockStatistics) -> Tensor:
         """Log densities of the regions that are not direct, (F, S, K) to (F - f, K, B).
@@ -233,17 +233,17 @@ class InputLayer:
         Tensor (F, S, K)
         """
         packed = template.clone()
-        for group in self.groups:
-            values, counts = group.unpack(sums)
+        for fold in self.folds:
+            values, counts = fold.unpack(sums)
             alive = counts > 0
             unused = may_fail(alive)
-            mu = group.family.project(values / (counts.where(alive, 1.0) if unused else counts))
-            theta = group.family.natural(mu)
-            base = -group.family.log_partition(theta).unsqueeze(1)
+            mu = fold.family.project(values / (counts.where(alive, 1.0) if unused else counts))
+            theta = fold.family.natural(mu)
+            base = -fold.family.log_partition(theta).unsqueeze(1)
             if unused:
-                kept, kept_base = group.unpack(template)
+                kept, kept_base = fold.unpack(template)
                 theta, base = theta.where(alive, kept), base.where(alive, kept_base)
-            group.pack(packed, theta, base)
+            fold.pack(packed, theta, base)
         return packed
 
 

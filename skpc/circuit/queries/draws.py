@@ -30,14 +30,14 @@ def draw_leaves(
     """Every column drawn from its leaf regions' chosen units (F, B), or their modes, (B, D)."""
     inputs = circuit.inputs
     drawn = Cells.empty(units.shape[1], inputs.n_columns, circuit.device, inputs.has_atoms)
-    for group in inputs.groups:
-        theta, _ = group.unpack(parameters.leaves)
-        unit = units[group.region_of]
+    for fold in inputs.folds:
+        theta, _ = fold.unpack(parameters.leaves)
+        unit = units[fold.region_of]
         # In a row every column belongs to exactly one chosen leaf region.
         incidence, row = torch.nonzero(unit >= 0, as_tuple=True)
         chosen = theta[incidence, :, unit[incidence, row]].unsqueeze(2)
-        values, atoms = group.draw(chosen, generator)
-        column = group.columns[group.column_of[incidence]]
+        values, atoms = fold.draw(chosen, generator)
+        column = fold.columns[fold.column_of[incidence]]
         drawn.values[row, column] = values.squeeze(1)
         if drawn.atoms is not None and atoms is not None:
             drawn.atoms[row, column] = atoms.squeeze(1)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..passes import LeafGroup, Parameters
+from ..passes import LeafFold, Parameters
 from .moments import expected_values
 from .posterior import Posterior
 
@@ -33,29 +33,29 @@ def likeliest_codes(
         NaN in columns that do not hold codes.
     """
     codes = torch.full_like(posteriors[0].rows.values, torch.nan)
-    # The groups of columns of codes are the same in all circuits; groups of numbers may differ,
+    # The folds of columns of codes are the same in all circuits; folds of numbers may differ,
     # as their floors of variance do.
     of_components = [
-        [group for group in posterior.circuit.inputs.groups if n_codes[int(group.columns[0])]]
+        [fold for fold in posterior.circuit.inputs.folds if n_codes[int(fold.columns[0])]]
         for posterior in posteriors
     ]
-    for groups in zip(*of_components, strict=True):
-        columns = groups[0].columns
+    for folds in zip(*of_components, strict=True):
+        columns = folds[0].columns
         n = n_codes[int(columns[0])]
         total = codes.new_zeros((len(columns), n, len(codes)))
-        for group, posterior, share in zip(groups, posteriors, responsibilities, strict=True):
-            of_units = _probabilities(group, posterior.parameters, n)
-            total += expected_values(group, of_units, posterior.probabilities).mul_(share)
+        for fold, posterior, share in zip(folds, posteriors, responsibilities, strict=True):
+            of_units = _probabilities(fold, posterior.parameters, n)
+            total += expected_values(fold, of_units, posterior.probabilities).mul_(share)
         codes[:, columns] = total.argmax(dim=1).T.to(codes.dtype)
     return codes
 
 
-def _probabilities(group: LeafGroup, parameters: Parameters, n_codes: int) -> Tensor:
-    """Probability of every code in every unit of every incidence of a group, (m, C, K)."""
-    theta, minus_log_partition = group.unpack(parameters.leaves)
+def _probabilities(fold: LeafFold, parameters: Parameters, n_codes: int) -> Tensor:
+    """Probability of every code in every unit of every incidence of a fold, (m, C, K)."""
+    theta, minus_log_partition = fold.unpack(parameters.leaves)
     codes = torch.arange(n_codes, dtype=theta.dtype, device=theta.device).unsqueeze(0)
-    logs = torch.einsum("mtk,tc->mck", theta, group.family.statistics(codes)[0])
+    logs = torch.einsum("mtk,tc->mck", theta, fold.family.statistics(codes)[0])
     logs += minus_log_partition
-    if group.family.has_base:
-        logs += group.family.log_base(codes)[0, :, None]
+    if fold.family.has_base:
+        logs += fold.family.log_base(codes)[0, :, None]
     return torch.exp(logs)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..passes import Cells, Circuit, LeafGroup, Parameters
+from ..passes import Cells, Circuit, LeafFold, Parameters
 from .piecewise import Pieces
 
 
@@ -21,12 +21,12 @@ class UnitMoments:
     ----------
     pieces : list of Pieces or None (D,)
         Values of columns whose leaves model a map of them, on the circuit's device.
-    of_groups : list of (Tensor, Tensor)
-        Mean and mean square of every unit, twice (m, K), for each group of columns.
+    of_folds : list of (Tensor, Tensor)
+        Mean and mean square of every unit, twice (m, K), for each fold of columns.
     """
 
     pieces: list[Pieces | None]
-    of_groups: list[tuple[Tensor, Tensor]]
+    of_folds: list[tuple[Tensor, Tensor]]
 
 
 def unit_moments(
@@ -34,20 +34,20 @@ def unit_moments(
 ) -> UnitMoments:
     """Moments of all columns in every unit; of the values where columns have pieces (D,)."""
     moved = [p and p.to(circuit.device) for p in pieces or [None] * circuit.inputs.n_columns]
-    return UnitMoments(moved, [_of_group(g, parameters, moved) for g in circuit.inputs.groups])
+    return UnitMoments(moved, [_of_fold(g, parameters, moved) for g in circuit.inputs.folds])
 
 
-def _of_group(
-    group: LeafGroup, parameters: Parameters, pieces: Sequence[Pieces | None]
+def _of_fold(
+    fold: LeafFold, parameters: Parameters, pieces: Sequence[Pieces | None]
 ) -> tuple[Tensor, Tensor]:
-    theta, _ = group.unpack(parameters.leaves)
-    mean, variance = group.family.moments(theta)
+    theta, _ = fold.unpack(parameters.leaves)
+    mean, variance = fold.family.moments(theta)
     square = variance + mean**2
-    for position, column in enumerate(group.columns.tolist()):
+    for position, column in enumerate(fold.columns.tolist()):
         of_column = pieces[column]
         if of_column is not None:
-            incidences = group.column_of == position
-            moments_of_column = of_column.moments(group.family, theta[incidences])
+            incidences = fold.column_of == position
+            moments_of_column = of_column.moments(fold.family, theta[incidences])
             mean[incidences], square[incidences] = moments_of_column
     return mean, square
 
@@ -57,18 +57,18 @@ def expected_moments(
 ) -> tuple[Tensor, Tensor]:
     """Mean and mean square of every column by the units' probabilities (F, K, B), twice (B, D)."""
     both = probabilities.new_empty((2, probabilities.shape[2], circuit.inputs.n_columns))
-    for group, (mean, square) in zip(circuit.inputs.groups, of_units.of_groups, strict=True):
-        expected = expected_values(group, torch.stack([mean, square], dim=1), probabilities)
-        both[:, :, group.columns] = expected.permute(1, 2, 0)
+    for fold, (mean, square) in zip(circuit.inputs.folds, of_units.of_folds, strict=True):
+        expected = expected_values(fold, torch.stack([mean, square], dim=1), probabilities)
+        both[:, :, fold.columns] = expected.permute(1, 2, 0)
     return both[0], both[1]
 
 
-def expected_values(group: LeafGroup, values: Tensor, probabilities: Tensor) -> Tensor:
-    """Expectations over the units of a group's columns.
+def expected_values(fold: LeafFold, values: Tensor, probabilities: Tensor) -> Tensor:
+    """Expectations over the units of a fold's columns.
 
     Parameters
     ----------
-    group : LeafGroup
+    fold : LeafFold
         Of c columns.
     values : Tensor (m, v, K)
         In every unit of every incidence.
@@ -83,9 +83,9 @@ def expected_values(group: LeafGroup, values: Tensor, probabilities: Tensor) -> 
         # A product mixture may have very many units: they are not copied for every column.
         of_incidences = torch.matmul(values, probabilities[0])
     else:
-        of_incidences = torch.bmm(values, probabilities[group.region_of])
-    columns = of_incidences.new_zeros((len(group.columns), *of_incidences.shape[1:]))
-    return columns.index_add_(0, group.column_of, of_incidences)
+        of_incidences = torch.bmm(values, probabilities[fold.region_of])
+    columns = of_incidences.new_zeros((len(fold.columns), *of_incidences.shape[1:]))
+    return columns.index_add_(0, fold.column_of, of_incidences)
 
 
 def centred(mean: Tensor, square: Tensor) -> Tensor:

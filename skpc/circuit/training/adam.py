@@ -138,9 +138,9 @@ class Adam:
 def _free_leaves(circuit: Circuit, parameters: Parameters) -> Tensor:
     """Free form of the leaves, (F, S, K)."""
     leaves = torch.zeros_like(parameters.leaves)
-    for group in circuit.inputs.groups:
-        theta, counts = group.unpack(parameters.leaves)
-        group.pack(leaves, group.family.to_free(theta), torch.zeros_like(counts))
+    for fold in circuit.inputs.folds:
+        theta, counts = fold.unpack(parameters.leaves)
+        fold.pack(leaves, fold.family.to_free(theta), torch.zeros_like(counts))
     return leaves
 
 
@@ -152,11 +152,11 @@ def _gradients(
     They are made from expected statistics of the leaves and expected counts of the sums.
     """
     by_leaves = torch.zeros_like(state.momentum.free[0])
-    for group in circuit.inputs.groups:
-        expected, counts = group.unpack(leaves)
-        free, _ = group.unpack(state.momentum.free[0])
-        gradient = group.family.free_gradient(free, expected, counts)
-        group.pack(by_leaves, gradient, torch.zeros_like(counts))
+    for fold in circuit.inputs.folds:
+        expected, counts = fold.unpack(leaves)
+        free, _ = fold.unpack(state.momentum.free[0])
+        gradient = fold.family.free_gradient(free, expected, counts)
+        fold.pack(by_leaves, gradient, torch.zeros_like(counts))
     by_logits = (
         counts - weights * counts.sum(dim=2, keepdim=True)
         for counts, weights in zip(sums, state.parameters.sums, strict=True)
@@ -183,9 +183,9 @@ def _direction(first: Tensor, second: Tensor, step: int) -> Tensor:
 
 def _parameters(circuit: Circuit, free: tuple[Tensor, ...]) -> Parameters:
     leaves = torch.zeros_like(free[0])
-    for group in circuit.inputs.groups:
-        theta = group.family.from_free(group.unpack(free[0])[0])
-        group.pack(leaves, theta, -group.family.log_partition(theta).unsqueeze(1))
+    for fold in circuit.inputs.folds:
+        theta = fold.family.from_free(fold.unpack(free[0])[0])
+        fold.pack(leaves, theta, -fold.family.log_partition(theta).unsqueeze(1))
     sums = []
     for layer, logits in zip(circuit.weighted, free[1:], strict=True):
         if layer.mask is not None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ..passes import Cells, Circuit, LeafGroup, Parameters, floored
+from ..passes import Cells, Circuit, LeafFold, Parameters, floored
 from .prior import Prior
 
 
@@ -45,11 +45,11 @@ def make_prior(circuit: Circuit, sums: Tensor, smoothing: float) -> Prior:
         Pseudo-rows per unit.
     """
     packed = torch.zeros((*circuit.inputs.shape[:2], 1), dtype=torch.float64, device=sums.device)
-    for group in circuit.inputs.groups:
-        values, counts = _of_group(group, sums)
-        reference = group.family.reference().to(values)[:, None]
+    for fold in circuit.inputs.folds:
+        values, counts = _of_fold(fold, sums)
+        reference = fold.family.reference().to(values)[:, None]
         mu = (values + reference) / (counts + 1)
-        group.pack(packed, mu[group.column_of], torch.ones_like(counts)[group.column_of])
+        fold.pack(packed, mu[fold.column_of], torch.ones_like(counts)[fold.column_of])
     return Prior(smoothing, packed)
 
 
@@ -66,11 +66,11 @@ def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator
     """
     k = circuit.inputs.n_units
     leaves = torch.zeros(circuit.inputs.shape, dtype=torch.float64, device=sums.device)
-    for group in circuit.inputs.groups:
-        mu = column_means(group, sums)[group.column_of]
+    for fold in circuit.inputs.folds:
+        mu = column_means(fold, sums)[fold.column_of]
         noise = _uniform((len(mu), mu.shape[1], k), generator).to(sums.device)
-        theta = group.family.natural(group.family.spread(mu, noise))
-        group.pack(leaves, theta, -group.family.log_partition(theta).unsqueeze(1))
+        theta = fold.family.natural(fold.family.spread(mu, noise))
+        fold.pack(leaves, theta, -fold.family.log_partition(theta).unsqueeze(1))
     weights = []
     for layer in circuit.weighted:
         assert layer.shape is not None
@@ -82,18 +82,18 @@ def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator
     return Parameters(leaves, tuple(weights))
 
 
-def column_means(group: LeafGroup, sums: Tensor) -> Tensor:
-    """Mean statistics of a group's columns, projected to allowed ones, (n_columns, t, 1)."""
-    values, counts = _of_group(group, sums)
-    reference = group.family.reference().to(values)[:, None]
-    return group.family.project(
+def column_means(fold: LeafFold, sums: Tensor) -> Tensor:
+    """Mean statistics of a fold's columns, projected to allowed ones, (n_columns, t, 1)."""
+    values, counts = _of_fold(fold, sums)
+    reference = fold.family.reference().to(values)[:, None]
+    return fold.family.project(
         torch.where(counts > 0, values / counts.clamp_min(1e-300), reference)
     )
 
 
-def _of_group(group: LeafGroup, sums: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums (n_columns, t, 1) and counts (n_columns, 1, 1) of a group's columns."""
-    rows = sums[group.phi].view(-1, group.width, 1)
+def _of_fold(fold: LeafFold, sums: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums (n_columns, t, 1) and counts (n_columns, 1, 1) of a fold's columns."""
+    rows = sums[fold.phi].view(-1, fold.width, 1)
     return rows[:, :-1], rows[:, -1:]
 
 

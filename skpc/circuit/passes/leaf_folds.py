@@ -18,7 +18,7 @@ from .shortcuts import may_fail
 
 
 @dataclass(frozen=True)
-class LeafGroup:
+class LeafFold:
     """Columns of one family with the same number of statistics.
 
     Attributes
@@ -116,7 +116,7 @@ class LeafGroup:
 
 
 def members_of(families: Sequence[Leaf]) -> list[list[int]]:
-    """Columns by family object: those that share one are a group."""
+    """Columns by family object: those that share one are a fold."""
     members: dict[int, list[int]] = {}
     for column, family in enumerate(families):
         members.setdefault(id(family), []).append(column)
@@ -124,7 +124,7 @@ def members_of(families: Sequence[Leaf]) -> list[list[int]]:
 
 
 def phi_starts(members: list[list[int]], widths: list[int]) -> dict[int, int]:
-    """First row of every column in Phi: columns of a group are adjacent."""
+    """First row of every column in Phi: columns of a fold are adjacent."""
     starts, row = {}, 0
     for columns in members:
         for column in columns:
