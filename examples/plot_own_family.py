@@ -28,9 +28,9 @@ output = parser.parse_args().output
 # ----------
 # p(x) = x / s^2 exp(-x^2 / 2 s^2) has the form h(x) exp(theta T(x) - A(theta)) with T(x) = x^2,
 # theta = -1 / (2 s^2), A = log s^2 and h(x) = x. All units of all leaves are handled at once, by
-# tensors whose second axis is that of the statistics: one, here. ``support`` says what reaches
-# the family: "positive" columns are divided by their mean. In a file that others import, the class
-# survives pickle, joblib and parallel searches.
+# tensors whose second axis is that of the leaf's columns, or of its statistics: one of each, here.
+# ``support`` says what reaches the family: "positive" columns are divided by their mean. In a file
+# that others import, the class survives pickle, joblib and parallel searches.
 
 SMALLEST, LARGEST = 1e-150, 1e100
 
@@ -59,12 +59,12 @@ class Rayleigh(Leaf):
         return 1
 
     def statistics(self, x):
-        """T(x) = x^2, (n, B) to (n, 1, B)."""
-        return x.clamp(SMALLEST, LARGEST).square().unsqueeze(1)
+        """T(x) = x^2, (n, 1, B)."""
+        return x.clamp(SMALLEST, LARGEST).square()
 
     def log_base(self, x):
         """Log h(x) = log x."""
-        return torch.log(x.clamp(SMALLEST, LARGEST))
+        return torch.log(x[:, 0].clamp(SMALLEST, LARGEST))
 
     def log_partition(self, theta):
         """Log s^2."""
@@ -100,17 +100,16 @@ class Rayleigh(Leaf):
 
     def sample(self, theta, generator):
         """The square root of -2 s^2 log u."""
-        like = theta[:, 0]
-        u = torch.rand(like.shape, generator=generator, dtype=like.dtype, device=like.device)
-        return torch.sqrt(torch.log1p(-u) / like).clamp_min(SMALLEST)
+        u = torch.rand(theta.shape, generator=generator, dtype=theta.dtype, device=theta.device)
+        return torch.sqrt(torch.log1p(-u) / theta).clamp_min(SMALLEST)
 
     def mode(self, theta):
         """The density is highest at s."""
-        return torch.sqrt(-0.5 / theta[:, 0])
+        return torch.sqrt(-0.5 / theta)
 
     def moments(self, theta):
         """Mean s sqrt(pi / 2), variance s^2 (4 - pi) / 2."""
-        square = -0.5 / theta[:, 0]
+        square = -0.5 / theta
         return torch.sqrt(square * torch.pi / 2), square * (4 - torch.pi) / 2
 
 

@@ -259,8 +259,8 @@ def leaf_region(packed, scope, families: list[Leaf], x):
         theta, base, row = packed[row : row + n], packed[row + n], row + n + 1
         observed = ~torch.isnan(x[:, v])
         value = torch.where(observed, x[:, v], family.fill)
-        inner = theta.T @ family.statistics(value[None])[0] + base[:, None]
-        log = log + torch.where(observed, inner + family.log_base(value), 0.0)
+        inner = theta.T @ family.statistics(value[None, None])[0] + base[:, None]
+        log = log + torch.where(observed, inner + family.log_base(value[None, None]), 0.0)
     return torch.exp(log)
 
 

@@ -37,7 +37,7 @@ def test_direct_densities_are_those_of_the_leaves(kit, dtype, missing, n_rows, o
         family, packed = families[column], parameters.leaves[position]
         n = family.n_statistics
         value = torch.where(x[:, column].isnan(), 0.0, x[:, column])
-        logs = packed[:n].T @ family.statistics(value[None])[0] + packed[n, :, None]
+        logs = packed[:n].T @ family.statistics(value[None, None])[0] + packed[n, :, None]
         expected = torch.where(x[:, column].isnan(), 1.0, logs.exp())
         torch.testing.assert_close(densities[position].double(), expected, rtol=1e-5, atol=0)
 
@@ -62,7 +62,7 @@ class Ising(Bernoulli):
     """Zeros and ones by T = -1 and 1: closed, but not by indicators."""
 
     def statistics(self, x):
-        return 2 * x.unsqueeze(1) - 1
+        return 2 * x - 1
 
     def log_partition(self, theta):
         return torch.log(2 * torch.cosh(theta[:, 0]))

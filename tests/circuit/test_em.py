@@ -207,7 +207,7 @@ def test_one_unit_fits_the_columns_in_one_step(kit):
     codes = torch.stack([(share[:, 2] * (x[:, 2] == c)).sum() for c in range(3)])
     for fold in circuit.inputs.folds:
         mu = fold.family.expectation(fold.unpack(parameters.leaves)[0])[:, :, 0]
-        column = int(fold.columns[fold.column_of][0])
+        column = int(fold.columns[fold.group_of[0], 0])
         if isinstance(fold.family, Gaussian):
             assert_near(mu[0], torch.stack([mean[column], variance[column] + mean[column] ** 2]))
         else:
@@ -225,7 +225,7 @@ def test_huge_smoothing_makes_units_of_the_columns_own_distributions(kit, layer)
         assert_near(w, mask / mask.sum(dim=2, keepdim=True), 1e-6)
     for fold in circuit.inputs.folds:
         mu = fold.family.expectation(fold.unpack(parameters.leaves)[0])
-        columns = x[:, fold.columns[fold.column_of]].T
+        columns = x[:, fold.columns[fold.group_of, 0]].T.unsqueeze(1)
         statistics = fold.family.statistics(columns).sum(dim=2, keepdim=True)
         # The prior adds one row of the family's reference to the column's own.
         expected = (statistics + fold.family.reference()[:, None]) / 51

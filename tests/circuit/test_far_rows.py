@@ -41,9 +41,10 @@ def test_log_density_is_the_sum_over_columns(kit, far):
     _, circuit, parameters, dtype, x = far
     expected = torch.zeros(len(x), dtype=torch.float64)
     (fold,) = circuit.inputs.folds
-    mean, variance = fold.family.moments(fold.unpack(parameters.leaves)[0])
+    theta, _ = fold.unpack(parameters.leaves)
+    mean, variance = (moment[:, 0] for moment in fold.family.moments(theta))
     for v in range(x.shape[1]):
-        one = int(torch.nonzero(fold.columns[fold.column_of] == v)[0])
+        one = int(torch.nonzero(fold.columns[fold.group_of, 0] == v)[0])
         peer = stats.norm(mean[one, 0].item(), variance[one, 0].sqrt().item())
         expected += torch.from_numpy(peer.logpdf(x[:, v].numpy()))
     actual = kit.log_density(circuit, parameters, x, dtype)

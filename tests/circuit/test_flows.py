@@ -103,7 +103,7 @@ def test_counts_add_to_the_number_of_rows(kit, plain_case, dtype):
     for fold in circuit.inputs.folds:
         _, observed = fold.unpack(actual.leaves)
         per_incidence = observed.sum(dim=(1, 2))
-        counts.index_add_(0, fold.columns[fold.column_of], per_incidence)
+        counts.index_add_(0, fold.columns[fold.group_of, 0], per_incidence)
     assert_near(counts, torch.full_like(counts, 40), 1e-4)
 
 
@@ -127,7 +127,7 @@ def test_missing_cells_count_nothing(kit, plain_case, any_table):
     actual = collect(circuit, kit.numbers(circuit), Cells(x), torch.ones(15, dtype=torch.float64))
     for fold in circuit.inputs.folds:
         values, counts = fold.unpack(actual.leaves)
-        missing = fold.columns[fold.column_of] == 0
+        missing = fold.columns[fold.group_of, 0] == 0
         assert (values[missing] == 0).all()
         assert (counts[missing] == 0).all()
 

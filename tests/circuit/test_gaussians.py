@@ -103,7 +103,7 @@ def share(component, column, k, code):
     for fold in component.circuit.inputs.folds:
         if column in fold.columns:
             theta, _ = fold.unpack(component.parameters.leaves)
-            mine = theta[fold.columns.tolist().index(column)][None]
+            mine = theta[fold.columns[:, 0].tolist().index(column)][None]
             if isinstance(fold.family, Numeric):
                 return float(fold.family.decompose(mine)[2][0, code, k])
             if isinstance(fold.family, Categorical):

@@ -143,16 +143,16 @@ def mu(example):
 def sums_of(example, seed):
     """Sums of the statistics of 6 random values (N, t, K), and their number (N, 1, K)."""
     x = torch.from_numpy(example.draw(np.random.RandomState(seed), N * K * 6)).double()
-    statistics = example.family.statistics(x.view(N, -1)).view(N, -1, K, 6)
+    statistics = example.family.statistics(x.view(N, 1, -1)).view(N, -1, K, 6)
     sums = statistics.sum(dim=3)
     return example.family.project(sums / 6) * 6, torch.full((N, 1, K), 6.0, dtype=sums.dtype)
 
 
 def log_density(family, theta, x):
     """Log density of values (B,) under theta (n, t, K), (n, K, B)."""
-    statistics = family.statistics(x[None])[0]
+    statistics = family.statistics(x[None, None])[0]
     inner = torch.einsum("ntk,tb->nkb", theta, statistics)
-    return inner - family.log_partition(theta)[:, :, None] + family.log_base(x)
+    return inner - family.log_partition(theta)[:, :, None] + family.log_base(x[None, None])
 
 
 def mean_log_density(family, theta, mu):
@@ -173,11 +173,13 @@ def test_shapes(example, mu):
     family = example.family
     theta = family.natural(mu)
     t = family.n_statistics
-    x = torch.full((N, 5), family.fill, dtype=torch.float64)
+    x = torch.full((N, 1, 5), family.fill, dtype=torch.float64)
     assert theta.shape == family.expectation(theta).shape == (N, t, K)
     assert family.statistics(x).shape == (N, t, 5)
     assert family.log_base(x).shape == (N, 5)
-    assert family.log_partition(theta).shape == family.mode(theta).shape == (N, K)
+    assert family.log_partition(theta).shape == (N, K)
+    assert family.mode(theta).shape == (N, 1, K)
+    assert all(moment.shape == (N, 1, K) for moment in family.moments(theta))
     assert family.reference().shape == (t,)
 
 
@@ -198,7 +200,7 @@ def test_log_density_equals_scipy(example, mu):
 def test_expectation_is_the_mean_of_the_statistics(example, mu):
     family = example.family
     density = log_density(family, family.natural(mu), example.points).exp() * example.weights
-    means = torch.einsum("nkb,tb->ntk", density, family.statistics(example.points[None])[0])
+    means = torch.einsum("nkb,tb->ntk", density, family.statistics(example.points[None, None])[0])
     assert_near(means, family.expectation(family.natural(mu)))
 
 
@@ -223,7 +225,7 @@ def test_project_makes_single_values_possible_parameters(example):
     """Statistics of one value repeated lie on the border of the allowed set."""
     family = example.family
     x = example.points[:: max(1, len(example.points) // 7)]
-    projected = family.project(family.statistics(x[None]).transpose(0, 2))
+    projected = family.project(family.statistics(x[None, None]).transpose(0, 2))
     assert_near(family.project(projected), projected, 1e-14)
     theta = family.natural(projected)
     assert torch.isfinite(theta).all()
@@ -233,7 +235,7 @@ def test_project_makes_single_values_possible_parameters(example):
 def test_project_finds_the_most_likely_allowed_parameters(example, mu):
     family = example.family
     x = example.points[:: max(1, len(example.points) // 7)]
-    border = family.statistics(x[None]).transpose(0, 2)
+    border = family.statistics(x[None, None]).transpose(0, 2)
     best = mean_log_density(family, family.natural(family.project(border)), border)
     for other in mu.transpose(1, 2).reshape(-1, mu.shape[1], 1):
         theta = family.natural(other.expand_as(border))
@@ -273,7 +275,7 @@ def test_samples_follow_the_density(example, mu):
     family, n_draws = example.family, 4000
     theta = family.natural(mu)[:, :, :1]
     generator = torch.Generator().manual_seed(3)
-    draws = family.sample(theta.expand(-1, -1, n_draws), generator).numpy()
+    draws = family.sample(theta.expand(-1, -1, n_draws), generator)[:, 0].numpy()
     assert draws.shape == (N, n_draws)
     for n in range(N):
         peer = example.peer(mu[n, :, 0].numpy())
@@ -304,14 +306,14 @@ def test_mode_is_the_highest_point(example, mu):
     family = example.family
     theta = family.natural(mu)
     highest = log_density(family, theta, example.points).amax(dim=2)
-    mode = family.mode(theta)
+    mode = family.mode(theta)[:, 0]
     at_mode = [log_density(family, theta, mode[n])[n].diagonal() for n in range(N)]
     assert (torch.stack(at_mode) >= highest - 1e-12).all()
 
 
 def test_moments_by_quadrature(example, mu):
     theta = example.family.natural(mu)
-    mean, variance = example.family.moments(theta)
+    mean, variance = (moment[:, 0] for moment in example.family.moments(theta))
     if example.family.support == "codes":
         assert mean.isnan().all()
         assert variance.isnan().all()
@@ -330,7 +332,7 @@ def test_cdf_by_quadrature(example, mu):
     if not example.is_discrete:
         # A sum of equal steps is the integral up to the middle of the next step.
         sums = sums - 0.5 * density
-    actual = example.family.cdf(example.points.expand(N, -1), theta)
+    actual = example.family.cdf(example.points.expand(N, 1, -1), theta)
     assert actual.shape == sums.shape
     assert_near(actual, sums, 1e-9 if example.is_discrete else 2e-5)
 
@@ -338,7 +340,7 @@ def test_cdf_by_quadrature(example, mu):
 def test_cdf_equals_scipy(example, mu):
     points = example.points[:: max(1, len(example.points) // 500)]
     between = points + 0.4 if example.is_discrete else points
-    actual = example.family.cdf(between.expand(N, -1), example.family.natural(mu))
+    actual = example.family.cdf(between.expand(N, 1, -1), example.family.natural(mu))
     for n in range(N):
         for k in range(K):
             peer = example.peer(mu[n, :, k].numpy())
@@ -353,7 +355,7 @@ def test_cdf_rises_from_zero_to_one(example, mu):
     if family.support in ("positive", "nonnegative", "unit"):
         x = torch.cat([x[:4], torch.zeros(1, dtype=torch.float64), x[4:]])
         x[3] = -1e-300
-    values = family.cdf(x.expand(N, -1), theta)
+    values = family.cdf(x.expand(N, 1, -1), theta)
     assert ((values >= 0) & (values <= 1)).all()
     assert (values.diff(dim=2) >= -1e-9).all()
     assert (values[:, :, :3] == 0).all()
@@ -364,7 +366,7 @@ def test_cdf_rises_from_zero_to_one(example, mu):
         assert (values[:, :, 4] == 0).all(), "nothing lies at zero"
     if family.support in ("binary", "codes", "trials", "unit"):
         end = 1.0 if family.support == "unit" else float(points[-1])
-        last = torch.full((N, 1), end, dtype=torch.float64)
+        last = torch.full((N, 1, 1), end, dtype=torch.float64)
         assert (family.cdf(last, theta) == 1).all()
 
 

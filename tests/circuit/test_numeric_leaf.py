@@ -27,7 +27,8 @@ def log_density(theta, x=None, atoms=None):
     """Of numbers, or of atoms, in every unit."""
     x = torch.zeros(len(atoms), dtype=torch.float64) if x is None else x
     atoms = torch.zeros(len(x), dtype=torch.int16) if atoms is None else atoms
-    inner = torch.einsum("ntk,tb->kb", theta, FAMILY.statistics(x[None], atoms[None])[0])
+    x, atoms = x[None, None], atoms[None, None]
+    inner = torch.einsum("ntk,tb->kb", theta, FAMILY.statistics(x, atoms)[0])
     return inner - FAMILY.log_partition(theta)[0, :, None] + FAMILY.log_base(x, atoms)
 
 
@@ -40,7 +41,7 @@ def test_numbers_and_atoms_add_to_one(mu):
 
 
 def test_cells_without_atoms_are_numbers():
-    numbers, no_atoms = REALS[None, ::1000], torch.zeros((1, 25), dtype=torch.int16)
+    numbers, no_atoms = REALS[None, None, ::1000], torch.zeros((1, 1, 25), dtype=torch.int16)
     assert torch.equal(FAMILY.statistics(numbers), FAMILY.statistics(numbers, no_atoms))
     assert torch.equal(FAMILY.log_base(numbers), FAMILY.log_base(numbers, no_atoms))
 
@@ -70,8 +71,8 @@ def test_free_gradient_equals_autograd(mu):
 
 
 def test_project_makes_single_values_possible(mu):
-    x = torch.cat([torch.zeros(2).double(), REALS[:2]])[None]
-    atoms = torch.cat([ATOMS, torch.zeros(2, dtype=torch.int16)])[None]
+    x = torch.cat([torch.zeros(2).double(), REALS[:2]])[None, None]
+    atoms = torch.cat([ATOMS, torch.zeros(2, dtype=torch.int16)])[None, None]
     border = FAMILY.statistics(x, atoms)
     projected = FAMILY.project(border)
     theta = FAMILY.natural(projected)
@@ -93,8 +94,8 @@ def test_starts_are_allowed_and_apart(mu):
 def test_draws_have_the_shares_and_the_normal(mu):
     theta = FAMILY.natural(mu)[:, :, :1].expand(-1, -1, 20_000)
     generator = torch.Generator().manual_seed(0)
-    draws = FAMILY.sample(theta, generator)[0]
-    drawn_atoms = FAMILY.sample_atoms(theta, generator)[0]
+    draws = FAMILY.sample(theta, generator)[0, 0]
+    drawn_atoms = FAMILY.sample_atoms(theta, generator)[0, 0]
     atoms = torch.stack([(drawn_atoms == a).double().mean() for a in ATOMS])
     torch.testing.assert_close(atoms, mu[0, 3:, 0], atol=0.015, rtol=0)
     numbers = draws[drawn_atoms == 0]
@@ -105,8 +106,8 @@ def test_draws_have_the_shares_and_the_normal(mu):
 def test_mode_is_the_highest_point(mu):
     theta = FAMILY.natural(mu)
     # Of the first unit the peak 0.5 / sqrt(2 pi 0.25) = 0.4 beats 0.3, of the second 0.8 wins.
-    assert FAMILY.mode_atoms(theta)[0].tolist() == [0, 2]
-    assert FAMILY.mode(theta)[0, 0].item() == pytest.approx(0.5)
+    assert FAMILY.mode_atoms(theta)[0, 0].tolist() == [0, 2]
+    assert FAMILY.mode(theta)[0, 0, 0].item() == pytest.approx(0.5)
 
 
 def test_moments_need_the_values_of_atoms(mu):
@@ -116,11 +117,12 @@ def test_moments_need_the_values_of_atoms(mu):
 def test_cdf_jumps_at_the_atoms(mu):
     theta = FAMILY.natural(mu)
     values = torch.tensor([[-0.5, 1.25]], dtype=torch.float64)
-    x = torch.tensor([[-torch.inf, -0.5 - 1e-9, -0.5, 1.25, torch.inf]], dtype=torch.float64)
+    x = torch.tensor([[[-torch.inf, -0.5 - 1e-9, -0.5, 1.25, torch.inf]]], dtype=torch.float64)
     actual = FAMILY.cdf(x, theta, values)[0]
     step = REALS[1] - REALS[0]
     numbers = [
-        log_density(theta, REALS[value >= REALS]).exp().sum(dim=1) * step for value in x[0].tolist()
+        log_density(theta, REALS[value >= REALS]).exp().sum(dim=1) * step
+        for value in x[0, 0].tolist()
     ]
     jumps = torch.tensor([0, 0, 1, 1, 1]), torch.tensor([0, 0, 0, 1, 1])
     for k in range(2):

@@ -142,5 +142,5 @@ def test_a_posterior_answers_from_one_upward_pass(mixed, monkeypatch):
     assert posterior.log_density.shape == (len(x),)
     for fold in circuit.inputs.folds:
         of_columns = torch.zeros(len(fold.columns), len(x), dtype=torch.float64)
-        of_columns.index_add_(0, fold.column_of, shares[fold.region_of].sum(dim=1))
+        of_columns.index_add_(0, fold.group_of, shares[fold.region_of].sum(dim=1))
         assert_near(of_columns, torch.ones_like(of_columns))

@@ -30,12 +30,12 @@ def draw(circuit, parameters, x, n_rows, seed=0):
         for i, (column, region) in enumerate(zip(columns_of(fold), regions, strict=True)):
             mine = torch.nonzero(units[region] >= 0).flatten()
             chosen = theta[i : i + 1, :, units[region, mine]]
-            rows[mine, column] = fold.family.sample(chosen, generator)[0]
+            rows[mine, column] = fold.family.sample(chosen, generator)[0, 0]
     return rows
 
 
 def columns_of(fold):
-    return fold.columns[fold.column_of].tolist()
+    return fold.columns[fold.group_of, 0].tolist()
 
 
 def region_of(circuit, fold):

@@ -17,10 +17,10 @@ class Rayleigh(Leaf):
     n_statistics = 1
 
     def statistics(self, x):
-        return x.clamp(1e-150, 1e100).square().unsqueeze(1)
+        return x.clamp(1e-150, 1e100).square()
 
     def log_base(self, x):
-        return torch.log(x)
+        return torch.log(x[:, 0])
 
     def log_partition(self, theta):
         return -torch.log(-2 * theta[:, 0])
@@ -47,16 +47,15 @@ class Rayleigh(Leaf):
         return -1 / torch.exp(-free).clamp(0.01, 1e30)
 
     def sample(self, theta, generator):
-        like = theta[:, 0]
-        u = torch.rand(like.shape, generator=generator, dtype=like.dtype, device=like.device)
-        return torch.sqrt(torch.log1p(-u) / like)
+        u = torch.rand(theta.shape, generator=generator, dtype=theta.dtype, device=theta.device)
+        return torch.sqrt(torch.log1p(-u) / theta)
 
     def mode(self, theta):
-        return torch.sqrt(-0.5 / theta[:, 0])
+        return torch.sqrt(-0.5 / theta)
 
     def moments(self, theta):
-        square = -0.5 / theta[:, 0]
+        square = -0.5 / theta
         return torch.sqrt(square * torch.pi / 2), square * (4 - torch.pi) / 2
 
     def cdf(self, x, theta):
-        return -torch.expm1(theta[:, 0].unsqueeze(2) * x.clamp_min(0).square().unsqueeze(1))
+        return -torch.expm1(theta[:, 0].unsqueeze(2) * x.clamp_min(0).square())

@@ -95,7 +95,9 @@ def collect(component: GaussianComponent, cells: Cells, weights: Tensor) -> Gaus
     weighted = filled * shares.unsqueeze(2)
     flows = [(component.circuit.inputs.summed, shares[None])]
     return GaussianStatistics(
-        leaves=component.circuit.inputs.expected_statistics(flows, numbers.statistics),
+        leaves=component.circuit.inputs.expected_statistics(
+            component.parameters.leaves, flows, numbers.statistics
+        ),
         counts=shares.sum(dim=1),
         first=weighted.sum(dim=1),
         second=torch.baddbmm(scatter, weighted.transpose(1, 2), filled),
@@ -201,7 +203,7 @@ def with_numbers(
     moments = torch.stack([mean.T, (mean * mean + variance).T], dim=1)
     position = {int(column): i for i, column in enumerate(component.columns)}
     for fold in inputs.folds:
-        columns = fold.columns[fold.column_of].tolist()
+        columns = fold.columns[fold.group_of, 0].tolist()
         normal = [i for i, column in enumerate(columns) if column in position]
         if not normal:
             continue

@@ -90,9 +90,9 @@ def normal_columns(circuit: Circuit, sums: Tensor) -> Tensor:
         if has_normal_numbers(fold.family):
             means = column_means(fold, sums)[:, :, 0]
             if fold.with_atoms is None:
-                columns += fold.columns.tolist()
+                columns += fold.columns[:, 0].tolist()
             else:
-                columns += fold.columns[means[:, 2] >= 0.5].tolist()
+                columns += fold.columns[means[:, 2] >= 0.5, 0].tolist()
     return torch.tensor(sorted(columns), dtype=torch.long, device=circuit.device)
 
 

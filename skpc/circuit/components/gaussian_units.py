@@ -62,7 +62,7 @@ class GaussianUnits(Component):
         variance = torch.ones_like(mean)
         for fold in self.circuit.inputs.folds:
             if has_normal_numbers(fold.family):
-                columns = fold.columns[fold.column_of]
+                columns = fold.columns[fold.group_of, 0]
                 mean[columns], variance[columns] = _number_moments(fold, self.parameters.leaves)
         spread = variance.sqrt()
         return mean[self.columns].T.unsqueeze(1), spread[self.columns].T.unsqueeze(1)
@@ -146,7 +146,7 @@ class GaussianUnits(Component):
             if fold.with_atoms is not None:
                 theta, _ = fold.unpack(self.parameters.leaves)
                 _, _, shares = fold.with_atoms.decompose(theta)
-                columns = fold.columns[fold.column_of].tolist()
+                columns = fold.columns[fold.group_of, 0].tolist()
                 of_columns.update(zip(columns, shares, strict=True))
         return of_columns
 
@@ -155,5 +155,7 @@ def _number_moments(fold: LeafFold, leaves: Tensor) -> tuple[Tensor, Tensor]:
     """Means and variances of the numbers of a fold's leaves, twice (m, K)."""
     theta, _ = fold.unpack(leaves)
     if fold.with_atoms is None:
-        return fold.family.moments(theta)
-    return fold.with_atoms.decompose(theta)[:2]
+        mean, variance = fold.family.moments(theta)
+    else:
+        mean, variance, _ = fold.with_atoms.decompose(theta)
+    return mean[:, 0], variance[:, 0]

@@ -77,9 +77,9 @@ def to_normal(u: Tensor) -> Tensor:
 def _free_of_folds(circuit: Circuit, outputs: Tensor) -> list[Tensor]:
     """Each fold's free parameters (n, t, N), float64, from outputs (N, M)."""
     folds = circuit.inputs.folds
-    sizes = [len(fold.column_of) * fold.family.n_statistics for fold in folds]
+    sizes = [len(fold.group_of) * fold.family.n_statistics for fold in folds]
     return [
-        free.reshape(len(fold.column_of), -1, free.shape[1])
+        free.reshape(len(fold.group_of), -1, free.shape[1])
         for fold, free in zip(folds, outputs.T.double().split(sizes), strict=True)
     ]
 
@@ -88,7 +88,7 @@ def column_centre(circuit: Circuit, sums: Tensor) -> Tensor:
     """Free parameters of the columns' own distributions, (M,)."""
     of_folds = []
     for fold in circuit.inputs.folds:
-        mu = column_means(fold, sums)[fold.column_of]
+        mu = column_means(fold, sums)[fold.group_of]
         family = fold.family
         # A little of the broad reference is mixed in: a free number at a bound has no gradient.
         mu = family.project(0.99 * mu + 0.01 * family.reference().to(mu)[:, None])

@@ -8,6 +8,7 @@ from .categorical import Categorical
 from .exponential import Exponential
 from .gamma import Gamma
 from .gaussian import FARTHEST, Gaussian
+from .group import GroupLeaf, as_group
 from .lognormal import LogNormal
 from .numeric import Numeric
 from .poisson import Poisson
@@ -39,9 +40,11 @@ __all__ = [
     "Exponential",
     "Gamma",
     "Gaussian",
+    "GroupLeaf",
     "Leaf",
     "LogNormal",
     "Numeric",
     "Poisson",
+    "as_group",
     "with_atoms",
 ]

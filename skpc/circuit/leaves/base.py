@@ -1,6 +1,6 @@
 """The interface of a leaf family: one exponential family per file.
 
-Axes: n columns or leaf incidences, t statistics, B rows, K units, m atoms.
+Axes: n groups or leaf incidences, d columns of a group, t statistics, B rows, K units, m atoms.
 """
 
 from abc import ABC, abstractmethod
@@ -11,11 +11,13 @@ from torch import Tensor
 
 
 class Leaf(ABC):
-    """An exponential family p(x) = h(x) exp(<theta, T(x)> - A(theta)) of one column.
+    """An exponential family p(x) = h(x) exp(<theta, T(x)> - A(theta)) of a group of columns.
 
-    Parameters of all units of all incidences (a column in a leaf region) are handled at
-    once. The statistic axis is second: theta and mu = E[T] are (n, t, K). `free`
-    parameters are an unconstrained form of theta for gradient solvers.
+    A group is the columns that one leaf owns: one, or several where the family is a `GroupLeaf`.
+    Parameters of all units of all incidences (a group in a leaf region) are handled at
+    once. The axis of columns, or of statistics, is second: cells are (n, d, B), theta and
+    mu = E[T] are (n, t, K). `free` parameters are an unconstrained form of theta for gradient
+    solvers.
 
     Attributes
     ----------
@@ -38,6 +40,8 @@ class Leaf(ABC):
     n_atoms : int
         Number m of atoms: values that have a probability of their own besides the density of
         all others. A family with atoms is an `AtomLeaf` as well.
+    n_columns : int
+        Columns d of a group.
     support : str
         Values that the family models, and what is done to the column before: "binary" (0 and
         1), "codes" (0 to C - 1), "counts" (0, 1, 2, ...), "trials" (0 to a largest N), "real"
@@ -58,6 +62,7 @@ class Leaf(ABC):
     precise: ClassVar[bool] = False
     closed: ClassVar[bool] = False
     n_atoms: int = 0
+    n_columns: int = 1
 
     @classmethod
     def for_column(cls, n_categories: int, min_variance: float) -> Self:
@@ -85,7 +90,7 @@ class Leaf(ABC):
 
     @abstractmethod
     def statistics(self, x: Tensor) -> Tensor:
-        """T(x): values (n, B) to statistics (n, t, B)."""
+        """T(x): cells (n, d, B) to statistics (n, t, B)."""
 
     @abstractmethod
     def log_partition(self, theta: Tensor) -> Tensor:
@@ -109,11 +114,11 @@ class Leaf(ABC):
 
     @abstractmethod
     def reference(self) -> Tensor:
-        """E[T] under a broad distribution of a standardised column, (t,); float64."""
+        """E[T] under a broad distribution of standardised columns, (t,); float64."""
 
     @abstractmethod
     def spread(self, mu: Tensor, noise: Tensor) -> Tensor:
-        """Starting points around a column's own mu.
+        """Starting points around a group's own mu.
 
         Parameters
         ----------
@@ -151,21 +156,22 @@ class Leaf(ABC):
 
     @abstractmethod
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """One draw for each parameter: (n, t, B) to (n, B)."""
+        """One draw for each parameter: (n, t, B) to (n, d, B)."""
 
     @abstractmethod
     def mode(self, theta: Tensor) -> Tensor:
-        """A most probable value: (n, t, B) to (n, B)."""
+        """A most probable point: (n, t, B) to (n, d, B)."""
 
     @abstractmethod
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of x: (n, t, K) to twice (n, K); NaN for codes, which have none."""
+        """Mean and variance of x: (n, t, K) to twice (n, d, K); NaN for codes, which have none."""
 
     def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
-        """P(X <= x) in every unit: values (n, B) and theta (n, t, K) to (n, K, B).
+        """P(X <= x) in every unit: cells (n, 1, B) and theta (n, t, K) to (n, K, B).
 
         Codes are in the order of their numbers. Values need not be in the support: below it the
-        probability is 0, above it 1.
+        probability is 0, above it 1. It is asked of one column: that of a column of a larger group
+        is the cdf of its marginal family (`GroupLeaf.marginal`).
 
         Raises
         ------
@@ -175,8 +181,8 @@ class Leaf(ABC):
         raise NotImplementedError(f"The family {self.name!r} has no cdf.")
 
     def log_base(self, x: Tensor) -> Tensor:
-        """The log base measure log h(x), elementwise; zero unless a family overrides it."""
-        return torch.zeros_like(x)
+        """The log base measure log h(x), (n, d, B) to (n, B); zero unless a family overrides it."""
+        return torch.zeros_like(x[:, 0])
 
 
 class AtomLeaf(Protocol):
@@ -189,22 +195,22 @@ class AtomLeaf(Protocol):
     n_atoms: int
 
     def statistics(self, x: Tensor, atoms: Tensor) -> Tensor:
-        """T of numbers x and atoms, both (n, B), to (n, t, B)."""
+        """T of numbers x and atoms, both (n, 1, B), to (n, t, B)."""
 
     def log_base(self, x: Tensor, atoms: Tensor) -> Tensor:
-        """The log base measure log h of numbers and atoms, elementwise."""
+        """The log base measure log h of numbers and atoms, both (n, 1, B), to (n, B)."""
 
     def sample_atoms(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Atoms of draws whose numbers `sample` has drawn before: (n, t, B) to integers (n, B)."""
+        """Atoms of draws whose numbers `sample` drew before: (n, t, B) to integers (n, 1, B)."""
 
     def mode_atoms(self, theta: Tensor) -> Tensor:
-        """The atom that is the mode, 0 where the number `mode` is: (n, t, B) to integers (n, B)."""
+        """The atom that is the mode, 0 where the number `mode` is: (n, t, B) to integers."""
 
     def cdf(self, x: Tensor, theta: Tensor, atoms: Tensor | None = None) -> Tensor:
-        """P(X <= x) with atoms at the values (n, m): x (n, B) and theta (n, t, K) to (n, K, B)."""
+        """P(X <= x) with atoms at the values (n, m): x (n, 1, B), theta (n, t, K) to (n, K, B)."""
 
     def decompose(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and variance of numbers (n, K), and shares of numbers and atoms (n, 1 + m, K)."""
+        """Mean and variance of numbers (n, 1, K), shares of numbers and atoms (n, 1 + m, K)."""
 
 
 def with_atoms(family: Leaf) -> AtomLeaf | None:

@@ -28,8 +28,8 @@ class Bernoulli(Leaf):
         return 1
 
     def statistics(self, x: Tensor) -> Tensor:
-        """(n, B) to (n, 1, B)."""
-        return x.unsqueeze(1)
+        """The cells themselves, (n, 1, B)."""
+        return x
 
     def log_partition(self, theta: Tensor) -> Tensor:
         """A = log(1 + e^theta), (n, 1, K) to (n, K)."""
@@ -68,22 +68,22 @@ class Bernoulli(Leaf):
         return sums - count * torch.sigmoid(free)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """1 with probability sigmoid(theta), (n, 1, B) to (n, B)."""
-        p = torch.sigmoid(theta[:, 0])
+        """1 with probability sigmoid(theta), (n, 1, B)."""
+        p = torch.sigmoid(theta)
         return (_uniform_like(p, generator) < p).to(p.dtype)
 
     def mode(self, theta: Tensor) -> Tensor:
         """1 where p >= 1/2."""
-        return (theta[:, 0] >= 0).to(theta.dtype)
+        return (theta >= 0).to(theta.dtype)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Mean p and variance p (1 - p)."""
-        p = torch.sigmoid(theta[:, 0])
+        p = torch.sigmoid(theta)
         return p, p * (1 - p)
 
     def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
-        """0 below 0, 1 - p below 1, and 1 from there on, (n, B) to (n, K, B)."""
-        x, zero = x.unsqueeze(1), torch.sigmoid(-theta[:, 0]).unsqueeze(2)
+        """0 below 0, 1 - p below 1, and 1 from there on, (n, 1, B) to (n, K, B)."""
+        zero = torch.sigmoid(-theta[:, 0]).unsqueeze(2)
         return torch.where(x >= 1, 1.0, torch.where(x >= 0, zero, 0.0))
 
 

@@ -52,9 +52,9 @@ class Beta(Leaf):
         return 2
 
     def statistics(self, x: Tensor) -> Tensor:
-        """(n, B) to (n, 2, B)."""
+        """(n, 1, B) to (n, 2, B)."""
         x = x.clamp(SMALLEST, LARGEST_SHARE)
-        return torch.stack([torch.log(x), torch.log1p(-x)], dim=1)
+        return torch.cat([torch.log(x), torch.log1p(-x)], dim=1)
 
     def log_partition(self, theta: Tensor) -> Tensor:
         """A = log B(a, b), (n, 2, K) to (n, K)."""
@@ -116,8 +116,9 @@ class Beta(Leaf):
         return torch.stack([by_logit, a * by_shape[:, 0] + b * by_shape[:, 1]], dim=1)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Shares of two Gamma draws, (n, 2, B) to (n, B), ends excluded."""
-        first, second = (log_gamma_draws(shape, generator) for shape in _shapes(theta))
+        """Shares of two Gamma draws, (n, 2, B) to (n, 1, B), ends excluded."""
+        shapes = (shape.unsqueeze(1) for shape in _shapes(theta))
+        first, second = (log_gamma_draws(shape, generator) for shape in shapes)
         return torch.sigmoid(first - second).clamp(SMALLEST, LARGEST_SHARE)
 
     def mode(self, theta: Tensor) -> Tensor:
@@ -126,18 +127,17 @@ class Beta(Leaf):
         inner = (a - 1) / (a + b - 2)
         end = torch.where(a <= b, torch.full_like(a, SMALLEST), LARGEST_SHARE)
         mode = torch.where((a > 1) & (b > 1), inner, end)
-        return torch.where((a == 1) & (b == 1), 0.5, mode)
+        return torch.where((a == 1) & (b == 1), 0.5, mode).unsqueeze(1)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Mean a / s and variance a b / (s^2 (s + 1))."""
-        a, b = _shapes(theta)
+        a, b = (shape.unsqueeze(1) for shape in _shapes(theta))
         s = a + b
         return a / s, a / s * (b / s) / (s + 1)
 
     def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
-        """The incomplete beta function I_x(a, b), (n, B) to (n, K, B)."""
+        """The incomplete beta function I_x(a, b), (n, 1, B) to (n, K, B)."""
         a, b = (shape.unsqueeze(2) for shape in _shapes(theta))
-        x = x.unsqueeze(1)
         inside = x.clamp(SMALLEST, 1.0)
         return torch.where(x > 0, incomplete_beta(a, b, inside, 1 - inside), 0.0)
 

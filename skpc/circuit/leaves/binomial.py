@@ -47,11 +47,12 @@ class Binomial(Leaf):
         return 1
 
     def statistics(self, x: Tensor) -> Tensor:
-        """(n, B) to (n, 1, B)."""
-        return x.unsqueeze(1)
+        """The cells themselves, (n, 1, B)."""
+        return x
 
     def log_base(self, x: Tensor) -> Tensor:
-        """Log base measure: log h = log C(N, x)."""
+        """Log base measure: log h = log C(N, x), (n, 1, B) to (n, B)."""
+        x = x[:, 0]
         whole = torch.lgamma(torch.full_like(x, self.n + 1.0))
         return whole - torch.lgamma(x + 1) - torch.lgamma(self.n - x + 1)
 
@@ -92,24 +93,24 @@ class Binomial(Leaf):
         return sums - count * self.n * torch.sigmoid(free)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Numbers of successes, (n, 1, B) to (n, B)."""
-        p = torch.sigmoid(theta[:, 0])
+        """Numbers of successes, (n, 1, B)."""
+        p = torch.sigmoid(theta)
         return torch.binomial(torch.full_like(p, self.n), p, generator=generator)
 
     def mode(self, theta: Tensor) -> Tensor:
         """The integer part of (N + 1) p, and N at most."""
-        p = torch.sigmoid(theta[:, 0])
+        p = torch.sigmoid(theta)
         # Rounded up a little: where (N + 1) p is an integer, it and the count below are modes.
         return torch.floor((self.n + 1) * p * (1 + 1e-14)).clamp_max(self.n)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Mean N p and variance N p (1 - p)."""
-        p = torch.sigmoid(theta[:, 0])
+        p = torch.sigmoid(theta)
         return self.n * p, self.n * p * (1 - p)
 
     def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
-        """I_(1 - p)(N - k, k + 1), k the integer part of x, (n, B) to (n, K, B)."""
-        k, logit = torch.floor(x).unsqueeze(1), theta[:, 0].unsqueeze(2)
+        """I_(1 - p)(N - k, k + 1), k the integer part of x, (n, 1, B) to (n, K, B)."""
+        k, logit = torch.floor(x), theta[:, 0].unsqueeze(2)
         inside = k.clamp(0, self.n - 1)
         p, rest = torch.sigmoid(logit), torch.sigmoid(-logit)
         shares = incomplete_beta(self.n - inside, inside + 1, rest, p)

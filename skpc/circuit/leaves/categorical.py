@@ -44,9 +44,9 @@ class Categorical(Leaf):
         return self.n_categories - 1
 
     def statistics(self, x: Tensor) -> Tensor:
-        """One-hot, (n, B) to (n, C, B)."""
+        """One-hot, (n, 1, B) to (n, C, B)."""
         codes = torch.arange(self.n_categories, dtype=x.dtype, device=x.device)
-        return (x.unsqueeze(1) == codes[:, None]).to(x.dtype)
+        return (x == codes[:, None]).to(x.dtype)
 
     def log_partition(self, theta: Tensor) -> Tensor:
         """A = logsumexp(theta), (n, C, K) to (n, K)."""
@@ -92,7 +92,7 @@ class Categorical(Leaf):
         return sums - count * torch.softmax(free, dim=1)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Inverse of the cumulative probabilities, (n, C, B) to (n, B)."""
+        """Inverse of the cumulative probabilities, (n, C, B) to (n, 1, B)."""
         cumulative = torch.softmax(theta, dim=1).cumsum(dim=1)
         u = torch.rand(
             (theta.shape[0], 1, theta.shape[2]),
@@ -101,20 +101,20 @@ class Categorical(Leaf):
             device=theta.device,
         )
         # The last cumulative probability may round below 1; leaving it out keeps codes in range.
-        return (u >= cumulative[:, :-1]).sum(dim=1).to(theta.dtype)
+        return (u >= cumulative[:, :-1]).sum(dim=1, keepdim=True).to(theta.dtype)
 
     def mode(self, theta: Tensor) -> Tensor:
         """The first most probable code."""
-        return theta.argmax(dim=1).to(theta.dtype)
+        return theta.argmax(dim=1, keepdim=True).to(theta.dtype)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Codes have no scale: NaN."""
-        undefined = torch.full_like(theta[:, 0], torch.nan)
+        undefined = torch.full_like(theta[:, :1], torch.nan)
         return undefined, undefined
 
     def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
-        """Sum of the probabilities of all codes up to x, (n, B) to (n, K, B)."""
+        """Sum of the probabilities of all codes up to x, (n, 1, B) to (n, K, B)."""
         codes = torch.arange(self.n_categories, dtype=x.dtype, device=x.device)
-        below = (codes[:, None] <= x.unsqueeze(1)).to(theta.dtype)
+        below = (codes[:, None] <= x).to(theta.dtype)
         shares = torch.bmm(torch.softmax(theta, dim=1).transpose(1, 2), below)
-        return torch.where(x.unsqueeze(1) >= self.n_categories - 1, 1.0, shares)
+        return torch.where(x >= self.n_categories - 1, 1.0, shares)

@@ -43,8 +43,8 @@ class Exponential(Leaf):
         return 1
 
     def statistics(self, x: Tensor) -> Tensor:
-        """(n, B) to (n, 1, B), at most LARGEST."""
-        return x.clamp_max(LARGEST).unsqueeze(1)
+        """The cells themselves, at most LARGEST, (n, 1, B)."""
+        return x.clamp_max(LARGEST)
 
     def log_partition(self, theta: Tensor) -> Tensor:
         """A = log m, (n, 1, K) to (n, K)."""
@@ -87,18 +87,18 @@ class Exponential(Leaf):
         return log_mean.clamp(log(self.lowest), log(LARGEST))
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """-m log u, (n, 1, B) to (n, B)."""
-        return log_uniform(theta[:, 0], generator) / theta[:, 0]
+        """-m log u, (n, 1, B)."""
+        return log_uniform(theta, generator) / theta
 
     def mode(self, theta: Tensor) -> Tensor:
         """Zero."""
-        return torch.zeros_like(theta[:, 0])
+        return torch.zeros_like(theta)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Mean m and variance m^2."""
-        mean = -1 / theta[:, 0]
+        mean = -1 / theta
         return mean, mean * mean
 
     def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
-        """1 - e^(-x / m), (n, B) to (n, K, B)."""
-        return -torch.expm1(theta[:, 0].unsqueeze(2) * x.clamp_min(0.0).unsqueeze(1))
+        """1 - e^(-x / m), (n, 1, B) to (n, K, B)."""
+        return -torch.expm1(theta[:, 0].unsqueeze(2) * x.clamp_min(0.0))

@@ -47,9 +47,9 @@ class Gamma(Leaf):
         return 2
 
     def statistics(self, x: Tensor) -> Tensor:
-        """(n, B) to (n, 2, B), between SMALLEST and LARGEST."""
+        """(n, 1, B) to (n, 2, B), between SMALLEST and LARGEST."""
         x = x.clamp(SMALLEST, LARGEST)
-        return torch.stack([torch.log(x), x], dim=1)
+        return torch.cat([torch.log(x), x], dim=1)
 
     def log_partition(self, theta: Tensor) -> Tensor:
         """A = log Gamma(a) - a log b, (n, 2, K) to (n, K)."""
@@ -115,22 +115,20 @@ class Gamma(Leaf):
         return a, free[:, 1].clamp(log(SMALLEST), log(LARGEST))
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """(n, 2, B) to (n, B), at least SMALLEST."""
-        log_draw = log_gamma_draws(theta[:, 0] + 1, generator) - torch.log(-theta[:, 1])
+        """(n, 2, B) to (n, 1, B), at least SMALLEST."""
+        log_draw = log_gamma_draws(theta[:, :1] + 1, generator) - torch.log(-theta[:, 1:])
         return torch.exp(log_draw).clamp_min(SMALLEST)
 
     def mode(self, theta: Tensor) -> Tensor:
         """(a - 1) / b, or the smallest number where the density is highest at zero."""
-        return (theta[:, 0] / -theta[:, 1]).clamp_min(SMALLEST)
+        return (theta[:, :1] / -theta[:, 1:]).clamp_min(SMALLEST)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Mean a / b and variance a / b^2."""
-        mean = -(theta[:, 0] + 1) / theta[:, 1]
-        return mean, -mean / theta[:, 1]
+        mean = -(theta[:, :1] + 1) / theta[:, 1:]
+        return mean, -mean / theta[:, 1:]
 
     def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
-        """The lower incomplete Gamma function P(a, b x), (n, B) to (n, K, B); within 1e-9."""
+        """The lower incomplete Gamma function P(a, b x), (n, 1, B) to (n, K, B); within 1e-9."""
         a, rate = (theta[:, 0] + 1).unsqueeze(2), -theta[:, 1].unsqueeze(2)
-        return torch.special.gammainc(
-            *torch.broadcast_tensors(a, rate * x.clamp_min(0).unsqueeze(1))
-        )
+        return torch.special.gammainc(*torch.broadcast_tensors(a, rate * x.clamp_min(0)))

@@ -46,17 +46,17 @@ class Gaussian(Leaf):
         return 2
 
     def statistics(self, x: Tensor) -> Tensor:
-        """(n, B) to (n, 2, B), at most FARTHEST spreads from the mean."""
+        """(n, 1, B) to (n, 2, B), at most FARTHEST spreads from the mean."""
         x = x.clamp(-FARTHEST, FARTHEST)
-        return torch.stack([x, x * x], dim=1)
+        return torch.cat([x, x * x], dim=1)
 
     def log_base(self, x: Tensor) -> Tensor:
-        """Log base measure: log h = -log(2 pi) / 2 for every cell."""
-        return torch.full_like(x, -0.5 * log(2 * pi))
+        """Log base measure: log h = -log(2 pi) / 2 for every cell, (n, 1, B) to (n, B)."""
+        return torch.full_like(x[:, 0], -0.5 * log(2 * pi))
 
     def log_partition(self, theta: Tensor) -> Tensor:
         """A = m^2 / 2v + log(v) / 2, (n, 2, K) to (n, K)."""
-        mean, variance = self.moments(theta)
+        mean, variance = _moments(theta)
         return 0.5 * (mean * mean / variance + torch.log(variance))
 
     def natural(self, mu: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class Gaussian(Leaf):
 
     def expectation(self, theta: Tensor) -> Tensor:
         """(m / v, -1 / 2v) to (m, m^2 + v)."""
-        mean, variance = self.moments(theta)
+        mean, variance = _moments(theta)
         return torch.stack([mean, mean * mean + variance], dim=1)
 
     def project(self, mu: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class Gaussian(Leaf):
 
     def to_free(self, theta: Tensor) -> Tensor:
         """(m, log(v) / 2)."""
-        mean, variance = self.moments(theta)
+        mean, variance = _moments(theta)
         return torch.stack([mean, 0.5 * torch.log(variance)], dim=1)
 
     def from_free(self, free: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ class Gaussian(Leaf):
         return torch.stack([by_mean, squares / variance - n], dim=1)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Draws m + sqrt(v) z, z standard normal, (n, 2, B) to (n, B)."""
+        """Draws m + sqrt(v) z, z standard normal, (n, 2, B) to (n, 1, B)."""
         mean, variance = self.moments(theta)
         z = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
         return mean + variance.sqrt() * z
@@ -114,13 +114,19 @@ class Gaussian(Leaf):
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Mean m and variance v."""
-        variance = -0.5 / theta[:, 1]
-        return theta[:, 0] * variance, variance
+        variance = -0.5 / theta[:, 1:]
+        return theta[:, :1] * variance, variance
 
     def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
-        """The standard normal's at (x - m) / sqrt(v), (n, B) to (n, K, B)."""
-        mean, variance = (value.unsqueeze(2) for value in self.moments(theta))
-        return torch.special.ndtr((x.unsqueeze(1) - mean) / variance.sqrt())
+        """The standard normal's at (x - m) / sqrt(v), (n, 1, B) to (n, K, B)."""
+        mean, variance = (value.unsqueeze(2) for value in _moments(theta))
+        return torch.special.ndtr((x - mean) / variance.sqrt())
+
+
+def _moments(theta: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance, (n, 2, K) to twice (n, K)."""
+    variance = -0.5 / theta[:, 1]
+    return theta[:, 0] * variance, variance
 
 
 def _natural(mean: Tensor, variance: Tensor) -> Tensor:

@@ -49,12 +49,12 @@ class LogNormal(Leaf):
         return 2
 
     def statistics(self, x: Tensor) -> Tensor:
-        """(n, B) to (n, 2, B), between SMALLEST and LARGEST."""
+        """(n, 1, B) to (n, 2, B), between SMALLEST and LARGEST."""
         return self.log.statistics(_log(x))
 
     def log_base(self, x: Tensor) -> Tensor:
-        """Log base measure: log h = -log(x) - log(2 pi) / 2."""
-        return -_log(x) - 0.5 * log(2 * pi)
+        """Log base measure: log h = -log(x) - log(2 pi) / 2, (n, 1, B) to (n, B)."""
+        return -_log(x[:, 0]) - 0.5 * log(2 * pi)
 
     def log_partition(self, theta: Tensor) -> Tensor:
         """A = m^2 / 2v + log(v) / 2, (n, 2, K) to (n, K)."""
@@ -96,7 +96,7 @@ class LogNormal(Leaf):
         return self.log.free_gradient(free, sums, count)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Exponentials of normal draws, (n, 2, B) to (n, B)."""
+        """Exponentials of normal draws, (n, 2, B) to (n, 1, B)."""
         return torch.exp(self.log.sample(theta, generator)).clamp(SMALLEST, LARGEST)
 
     def mode(self, theta: Tensor) -> Tensor:
@@ -111,8 +111,8 @@ class LogNormal(Leaf):
         return first, first * first * torch.expm1(variance)
 
     def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
-        """The Gaussian's at log x, and 0 up to 0, (n, B) to (n, K, B)."""
-        return torch.where(x.unsqueeze(1) > 0, self.log.cdf(torch.log(x.clamp_min(0)), theta), 0.0)
+        """The Gaussian's at log x, and 0 up to 0, (n, 1, B) to (n, K, B)."""
+        return torch.where(x > 0, self.log.cdf(torch.log(x.clamp_min(0)), theta), 0.0)
 
 
 def _log(x: Tensor) -> Tensor:

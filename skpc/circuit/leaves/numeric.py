@@ -55,18 +55,18 @@ class Numeric(Leaf):
         return 2 + self.n_atoms
 
     def statistics(self, x: Tensor, atoms: Tensor | None = None) -> Tensor:
-        """T of numbers (0 at atoms) and atoms, both (n, B), to (n, t, B); None: no atoms."""
+        """T of numbers (0 at atoms) and atoms, both (n, 1, B), to (n, t, B); None: no atoms."""
         atoms = torch.zeros_like(x) if atoms is None else atoms
         z = x.clamp(-FARTHEST, FARTHEST)
         codes = torch.arange(self.n_atoms + 1, dtype=atoms.dtype, device=x.device)
-        indicators = (atoms.unsqueeze(1) == codes[:, None]).to(x.dtype)
-        return torch.cat([torch.stack([z, z * z], dim=1), indicators], dim=1)
+        indicators = (atoms == codes[:, None]).to(x.dtype)
+        return torch.cat([z, z * z, indicators], dim=1)
 
     def log_base(self, x: Tensor, atoms: Tensor | None = None) -> Tensor:
-        """-log(2 pi) / 2 for numbers, 0 for atoms."""
+        """-log(2 pi) / 2 for numbers, 0 for atoms, (n, 1, B) to (n, B)."""
         if atoms is None:
-            return torch.full_like(x, -0.5 * log(2 * pi))
-        return -0.5 * log(2 * pi) * (atoms == 0).to(x.dtype)
+            return torch.full_like(x[:, 0], -0.5 * log(2 * pi))
+        return -0.5 * log(2 * pi) * (atoms[:, 0] == 0).to(x.dtype)
 
     def log_partition(self, theta: Tensor) -> Tensor:
         """Log of the sum of the unnormalised probabilities, (n, t, K) to (n, K)."""
@@ -128,15 +128,15 @@ class Numeric(Leaf):
         return torch.cat([gaussian, logits], dim=1)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Normal numbers for all cells, (n, t, B) to (n, B); `sample_atoms` draws the atoms."""
+        """Normal numbers for all cells, (n, t, B) to (n, 1, B); `sample_atoms` draws the atoms."""
         return self.gaussian.sample(theta[:, :2], generator).clamp(-FARTHEST, FARTHEST)
 
     def sample_atoms(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Atoms, 0 where the cell is a number, (n, t, B) to (n, B)."""
+        """Atoms, 0 where the cell is a number, (n, t, B) to (n, 1, B)."""
         shares = torch.softmax(self._logits(theta), dim=1).cumsum(dim=1)
         shape = (theta.shape[0], 1, theta.shape[2])
         u = torch.rand(shape, generator=generator, dtype=theta.dtype, device=theta.device)
-        return (u >= shares[:, :-1]).sum(dim=1)
+        return (u >= shares[:, :-1]).sum(dim=1, keepdim=True)
 
     def mode(self, theta: Tensor) -> Tensor:
         """The Gaussian's mean, which is the mode where `mode_atoms` is 0."""
@@ -146,8 +146,8 @@ class Numeric(Leaf):
         """The likeliest atom where p_i exceeds p_0 times the Gaussian's peak density, else 0."""
         _, variance = self.gaussian.moments(theta[:, :2])
         logits = self._logits(theta).clone()
-        logits[:, 0] -= 0.5 * torch.log(2 * pi * variance)
-        return logits.argmax(dim=1)
+        logits[:, :1] -= 0.5 * torch.log(2 * pi * variance)
+        return logits.argmax(dim=1, keepdim=True)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Those of the Gaussian; NaN with atoms, whose values only the column knows."""
@@ -160,7 +160,7 @@ class Numeric(Leaf):
 
         Parameters
         ----------
-        x : Tensor (n, B)
+        x : Tensor (n, 1, B)
         theta : Tensor (n, t, K)
         atoms : Tensor (n, m), optional
             Where the atoms lie among the numbers. Without it NaN if there are atoms, whose values
@@ -176,11 +176,11 @@ class Numeric(Leaf):
         if atoms is None:
             return torch.full_like(numbers, torch.nan)
         shares = torch.softmax(self._logits(theta), dim=1).transpose(1, 2)
-        below = (atoms.unsqueeze(2) <= x.unsqueeze(1)).to(shares.dtype)
+        below = (atoms.unsqueeze(2) <= x).to(shares.dtype)
         return shares[:, :, :1] * numbers + torch.bmm(shares[:, :, 1:], below)
 
     def decompose(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and variance of numbers (n, K), and shares of numbers and atoms (n, 1 + m, K)."""
+        """Mean and variance of numbers (n, 1, K), shares of numbers and atoms (n, 1 + m, K)."""
         return *self.gaussian.moments(theta[:, :2]), torch.softmax(self._logits(theta), dim=1)
 
     def _logits(self, theta: Tensor) -> Tensor:

@@ -32,12 +32,12 @@ class Poisson(Leaf):
         return 1
 
     def statistics(self, x: Tensor) -> Tensor:
-        """(n, B) to (n, 1, B)."""
-        return x.unsqueeze(1)
+        """The cells themselves, (n, 1, B)."""
+        return x
 
     def log_base(self, x: Tensor) -> Tensor:
-        """Log base measure: log h = -log(x!)."""
-        return -torch.lgamma(x + 1)
+        """Log base measure: log h = -log(x!), (n, 1, B) to (n, B)."""
+        return -torch.lgamma(x[:, 0] + 1)
 
     def log_partition(self, theta: Tensor) -> Tensor:
         """A = m, (n, 1, K) to (n, K)."""
@@ -76,22 +76,22 @@ class Poisson(Leaf):
         return sums - count * torch.exp(free)
 
     def sample(self, theta: Tensor, generator: torch.Generator) -> Tensor:
-        """Counts, (n, 1, B) to (n, B)."""
-        return torch.poisson(torch.exp(theta[:, 0]), generator=generator)
+        """Counts, (n, 1, B)."""
+        return torch.poisson(torch.exp(theta), generator=generator)
 
     def mode(self, theta: Tensor) -> Tensor:
         """The integer part of m."""
         # Rounded up a little: exp(log m) of an integer m may fall below it. Where m is an integer,
         # it and the count below are modes.
-        return torch.floor(torch.exp(theta[:, 0]) * (1 + 1e-14))
+        return torch.floor(torch.exp(theta) * (1 + 1e-14))
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Mean m and variance m."""
-        mean = torch.exp(theta[:, 0])
+        mean = torch.exp(theta)
         return mean, mean
 
     def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
         """The upper incomplete Gamma function Q(k + 1, m), k the integer part of x, (n, K, B)."""
-        k, mean = torch.floor(x).unsqueeze(1), torch.exp(theta[:, 0]).unsqueeze(2)
+        k, mean = torch.floor(x), torch.exp(theta[:, 0]).unsqueeze(2)
         shares = torch.special.gammaincc(*torch.broadcast_tensors(k.clamp_min(0) + 1, mean))
         return torch.where(k >= 0, shares, 0.0)

@@ -3,10 +3,11 @@
 from .block_statistics import BlockStatistics
 from .cells import Cells, joined
 from .circuit import Circuit, Parameters, product_mixture
-from .leaf_folds import LeafFold
 from .layers import Layer
 from .layers.base import WEIGHT_FLOOR, floored
+from .leaf_folds import LeafFold
 from .memory import Space
+from .partly_seen import partial_patterns
 from .random import seeded
 from .selection import assembled
 from .shortcuts import may_fail
@@ -27,6 +28,7 @@ __all__ = [
     "floored",
     "joined",
     "may_fail",
+    "partial_patterns",
     "pick",
     "product_mixture",
     "seeded",

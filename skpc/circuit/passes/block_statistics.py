@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .partly_seen import PartlySeen
 from .selection import Selection
 
 # Numbers of the statistics that are gathered at once. On the CPU the caches hold as many, and
@@ -37,6 +38,8 @@ class BlockStatistics:
     in_order : bool
         Whether the regions read the rows of phi one after another, without an index. So it may
         be in a circuit without partitions.
+    partial : list of PartlySeen
+        Groups in rows that show some of their cells; phi has zeros there.
     """
 
     phi: Tensor
@@ -45,6 +48,7 @@ class BlockStatistics:
     log_base: Tensor
     inside: Tensor | None
     in_order: bool
+    partial: list[PartlySeen]
 
     @property
     def n_rows(self) -> int:

@@ -60,7 +60,12 @@ def _mixing(graph: RegionGraph, level: Level, n_units: int, device: torch.device
 
 
 def direct_leaves(
-    graph: RegionGraph, families: Sequence[Leaf], layer: str, n_leaves: int, n_sums: int
+    graph: RegionGraph,
+    families: Sequence[Leaf],
+    groups: Sequence[tuple[int, ...]],
+    layer: str,
+    n_leaves: int,
+    n_sums: int,
 ) -> frozenset[int]:
     """Leaf regions whose units CP layers multiply as they are, without a sum on the edge.
 
@@ -71,12 +76,16 @@ def direct_leaves(
     if layer != "cp" or n_leaves != n_sums or not graph.partitions:
         return frozenset()
     uses = Counter(child for _, children in graph.partitions for child in children)
-    known = {id(family): family for family in families}
-    counted = {key for key, family in known.items() if _has_indicators(family)}
+    known = {id(family): _has_indicators(family) for family in families}
+    counted = {
+        group[0]
+        for family, group in zip(families, groups, strict=True)
+        if len(group) == 1 and known[id(family)]
+    }
     return frozenset(
         region
         for region, scope in enumerate(graph.regions)
-        if len(scope) == 1 and uses[region] == 1 and id(families[scope[0]]) in counted
+        if len(scope) == 1 and uses[region] == 1 and scope[0] in counted
     )
 
 
@@ -85,10 +94,10 @@ def _has_indicators(family: Leaf) -> bool:
 
     They are computed here, since a subclass of a closed family may have changed them.
     """
-    if not family.closed or family.base_inside:
+    if not family.closed or family.base_inside or family.n_columns > 1:
         return False
     values = torch.arange(max(2, family.n_statistics), dtype=torch.float64)
-    statistics = family.statistics(values[None])[0]
+    statistics = family.statistics(values[None, None])[0]
     zeros_and_ones = ((statistics == 0) | (statistics == 1)).all()
     return bool(zeros_and_ones and (statistics.sum(dim=0) <= 1).all())
 

@@ -51,11 +51,13 @@ class Circuit:
     ----------
     graph : RegionGraph
     families : sequence of Leaf
-        One per column.
+        One per column, or per group.
     layer : {"cp", "tucker"}
     n_sums, n_leaves : int
         Units of a sum region and of a leaf region.
     device : torch.device
+    groups : sequence of tuple of int, optional
+        The columns that each leaf owns; one each, in order, by default.
     """
 
     def __init__(
@@ -66,18 +68,16 @@ class Circuit:
         n_sums: int,
         n_leaves: int,
         device: torch.device,
+        groups: Sequence[tuple[int, ...]] | None = None,
     ) -> None:
-        if graph.n_variables != len(families):
-            raise ValueError(
-                f"The region graph covers {graph.n_variables} columns, "
-                f"the table has {len(families)}."
-            )
+        groups = [(v,) for v in range(len(families))] if groups is None else groups
+        _check_groups(graph, families, groups)
         self.device = device
-        direct = direct_leaves(graph, families, layer, n_leaves, n_sums)
+        direct = direct_leaves(graph, families, groups, layer, n_leaves, n_sums)
         self.n_direct = len(direct)
         self.levels, self.layers = build_layers(graph, layer, n_leaves, n_sums, device, direct)
         scopes = [graph.regions[region] for region in self.levels[0].regions]
-        self.inputs = InputLayer(scopes, families, n_leaves, device, len(direct))
+        self.inputs = InputLayer(scopes, families, groups, n_leaves, device, len(direct))
         self.n_sums = n_sums
         edges = sum(len(level.edges) for level in self.levels) if layer == "cp" else 0
         self.n_edges = edges - self.n_direct
@@ -86,7 +86,7 @@ class Circuit:
     @property
     def n_parameters(self) -> int:
         """Number of free parameters: those of the leaves, and for each sum its weights less one."""
-        leaves = sum(len(g.column_of) * g.family.n_free for g in self.inputs.folds)
+        leaves = sum(len(g.group_of) * g.family.n_free for g in self.inputs.folds)
         sums = sum(
             int(layer.mask.sum()) * layer.shape[1] - layer.shape[0] * layer.shape[1]
             if layer.mask is not None
@@ -239,7 +239,24 @@ class Circuit:
         return choice.direct if others is None else torch.cat([choice.direct, others])
 
 
+def _check_groups(
+    graph: RegionGraph, families: Sequence[Leaf], groups: Sequence[tuple[int, ...]]
+) -> None:
+    """Refuse groups that do not share the columns of a graph out, and leaves of another width."""
+    columns = sorted(column for group in groups for column in group)
+    if columns != list(range(graph.n_variables)):
+        raise ValueError(
+            f"The region graph covers {graph.n_variables} columns, "
+            f"the leaves own the columns {columns}."
+        )
+    for family, group in zip(families, groups, strict=True):
+        if family.n_columns != len(group):
+            raise ValueError(
+                f"The family {family.name!r} has {family.n_columns} columns; it is given {group}."
+            )
+
+
 def product_mixture(families: Sequence[Leaf], n_units: int, device: torch.device) -> Circuit:
-    """A mixture of products of leaves: one leaf region of all columns."""
+    """A mixture of products of leaves, of one column each: one leaf region of all columns."""
     graph = RegionGraph([range(len(families))], [])
     return Circuit(graph, families, "cp", n_units, n_units, device)

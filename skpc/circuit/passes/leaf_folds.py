@@ -1,17 +1,16 @@
-"""Columns of one family, and the rows of Phi and of the parameters that are theirs.
+"""Groups of columns of one family, and the rows of Phi and of the parameters that are theirs.
 
-Axes: D columns, B rows, F leaf regions, K units, S statistics of a region, n incidences (a column
-in a leaf region), t statistics of a family.
+Axes: D columns, d of a group, B rows, F leaf regions, K units, S statistics of a region, n
+incidences (a group in a leaf region), t statistics of a family.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ..leaves import AtomLeaf, Leaf, with_atoms
+from ..leaves import AtomLeaf, GroupLeaf, Leaf, as_group, with_atoms
 from .cells import Cells
 from .selection import Selection
 from .shortcuts import may_fail
@@ -19,32 +18,35 @@ from .shortcuts import may_fail
 
 @dataclass(frozen=True)
 class LeafFold:
-    """Columns of one family with the same number of statistics.
+    """Groups of columns of one family, whose leaves are computed together.
 
     Attributes
     ----------
     family : Leaf
-    columns : Tensor (n_columns,)
+    groups : Tensor (n_groups,)
+        Positions among all groups of the circuit.
+    columns : Tensor (n_groups, d)
     phi : slice
-        Rows of these columns in Phi.
+        Rows of these groups in Phi.
     packed : Selection
         Positions of all their incidences in the packed parameters as (F S, K).
-    column_of : Tensor (n,)
-        For each incidence its position in `columns`.
+    group_of : Tensor (n,)
+        For each incidence the position of its group in `columns`.
     region_of : Tensor (n,)
         For each incidence its leaf region.
     """
 
     family: Leaf
+    groups: Tensor
     columns: Tensor
     phi: slice
     packed: Selection
-    column_of: Tensor
+    group_of: Tensor
     region_of: Tensor
 
     @property
     def width(self) -> int:
-        """Rows of one column: its statistics and a count."""
+        """Rows of one group: its statistics and a count."""
         return self.family.n_statistics + 1
 
     @cached_property
@@ -52,16 +54,21 @@ class LeafFold:
         """The family as an `AtomLeaf`, or None if it has no atoms."""
         return with_atoms(self.family)
 
+    @cached_property
+    def of_group(self) -> GroupLeaf | None:
+        """The family as a `GroupLeaf`, or None if it has one column."""
+        return as_group(self.family)
+
     def read(self, cells: Cells, incomplete: bool) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Values, atoms and the mask of observed cells, each (n_columns, B).
+        """Values, atoms and the mask of observed cells, each (n_groups, d, B).
 
         A missing cell has a value of the family's support. The atoms are None if the family has
         none. The mask is None if no cell is missing; `incomplete` says whether one may be.
         """
-        values, atoms = cells.values.T.index_select(0, self.columns), self._atoms(cells)
+        values, atoms = self._of_groups(cells.values), self._atoms(cells)
         if not incomplete:
             return values, atoms, None
-        observed = cells.observed.T.index_select(0, self.columns)
+        observed = self._of_groups(cells.observed)
         if not may_fail(observed):
             return values, atoms, None
         return torch.where(observed, values, self.family.fill), atoms, observed
@@ -70,19 +77,22 @@ class LeafFold:
         if not self.family.n_atoms:
             return None
         if cells.atoms is None:
-            return torch.zeros(
-                (len(self.columns), len(cells)), dtype=torch.int16, device=cells.device
-            )
-        return cells.atoms.T.index_select(0, self.columns)
+            shape = (*self.columns.shape, len(cells))
+            return torch.zeros(shape, dtype=torch.int16, device=cells.device)
+        return self._of_groups(cells.atoms)
+
+    def _of_groups(self, cells: Tensor) -> Tensor:
+        """Cells (B, D) as (n_groups, d, B)."""
+        return cells.T.index_select(0, self.columns.flatten()).view(*self.columns.shape, -1)
 
     def statistics(self, values: Tensor, atoms: Tensor | None) -> Tensor:
-        """Sufficient statistics T of the columns' cells, (n_columns, B) to (n_columns, t, B)."""
+        """Sufficient statistics T of the groups' cells, (n_groups, d, B) to (n_groups, t, B)."""
         if self.with_atoms is None or atoms is None:
             return self.family.statistics(values)
         return self.with_atoms.statistics(values, atoms)
 
     def log_base(self, values: Tensor, atoms: Tensor | None) -> Tensor:
-        """The log base measure log h of the columns' cells, (n_columns, B)."""
+        """The log base measure log h of the groups' cells, (n_groups, d, B) to (n_groups, B)."""
         if self.with_atoms is None or atoms is None:
             return self.family.log_base(values)
         return self.with_atoms.log_base(values, atoms)
@@ -90,7 +100,7 @@ class LeafFold:
     def draw(
         self, theta: Tensor, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Numbers and atoms (n, B) for parameters (n, t, B): draws, or modes without generator."""
+        """Numbers and atoms (n, d, B) for parameters (n, t, B): draws; modes without generator."""
         family, of_atoms = self.family, self.with_atoms
         values = family.mode(theta) if generator is None else family.sample(theta, generator)
         if of_atoms is None:
@@ -113,34 +123,3 @@ class LeafFold:
         """Write (n, t, K) and (n, 1, K) into a contiguous packed (F, S, K)."""
         rows = torch.cat([values, counts], dim=1).reshape(-1, packed.shape[-1])
         self.packed.put(packed.view(-1, packed.shape[-1]), rows)
-
-
-def members_of(families: Sequence[Leaf]) -> list[list[int]]:
-    """Columns by family object: those that share one are a fold."""
-    members: dict[int, list[int]] = {}
-    for column, family in enumerate(families):
-        members.setdefault(id(family), []).append(column)
-    return list(members.values())
-
-
-def phi_starts(members: list[list[int]], widths: list[int]) -> dict[int, int]:
-    """First row of every column in Phi: columns of a fold are adjacent."""
-    starts, row = {}, 0
-    for columns in members:
-        for column in columns:
-            starts[column] = row
-            row += widths[column]
-    return starts
-
-
-def incidences(
-    scopes: Sequence[tuple[int, ...]], widths: list[int], n_statistics: int
-) -> list[tuple[int, int]]:
-    """Pairs (column, its first row in the packed parameters as (F S, K))."""
-    pairs = []
-    for region, scope in enumerate(scopes):
-        row = region * n_statistics
-        for column in scope:
-            pairs.append((column, row))
-            row += widths[column]
-    return pairs

@@ -1,12 +1,13 @@
 """Draws of whole rows from a circuit, and of columns from chosen units.
 
-Axes: n rows, D columns, B rows of a block, F leaf regions.
+Axes: n rows, D columns, d of a group, B rows of a block, F leaf regions, t statistics of a family.
 """
 
 import torch
 from torch import Tensor
 
-from ..passes import Cells, Circuit, Parameters, joined
+from ..leaves import GroupLeaf
+from ..passes import Cells, Circuit, Parameters, joined, partial_patterns
 
 
 def sample(circuit: Circuit, parameters: Parameters, n: int, generator: torch.Generator) -> Cells:
@@ -25,20 +26,69 @@ def sample(circuit: Circuit, parameters: Parameters, n: int, generator: torch.Ge
 
 
 def draw_leaves(
-    circuit: Circuit, parameters: Parameters, units: Tensor, generator: torch.Generator | None
+    circuit: Circuit,
+    parameters: Parameters,
+    units: Tensor,
+    generator: torch.Generator | None,
+    evidence: Cells | None = None,
 ) -> Cells:
-    """Every column drawn from its leaf regions' chosen units (F, B), or their modes, (B, D)."""
+    """Every column drawn from its leaf regions' chosen units, or their modes.
+
+    Parameters
+    ----------
+    units : Tensor (F, B)
+    generator : torch.Generator or None
+    evidence : Cells (B, D), optional
+        Groups of which a row shows some cells are drawn given these.
+
+    Returns
+    -------
+    Cells (B, D)
+        Observed cells are drawn too.
+    """
     inputs = circuit.inputs
     drawn = Cells.empty(units.shape[1], inputs.n_columns, circuit.device, inputs.has_atoms)
     for fold in inputs.folds:
         theta, _ = fold.unpack(parameters.leaves)
         unit = units[fold.region_of]
-        # In a row every column belongs to exactly one chosen leaf region.
+        # In a row every group belongs to exactly one chosen leaf region.
         incidence, row = torch.nonzero(unit >= 0, as_tuple=True)
         chosen = theta[incidence, :, unit[incidence, row]].unsqueeze(2)
         values, atoms = fold.draw(chosen, generator)
-        column = fold.columns[fold.column_of[incidence]]
-        drawn.values[row, column] = values.squeeze(1)
+        columns = fold.columns[fold.group_of[incidence]]
+        if fold.of_group is not None and evidence is not None:
+            cells = evidence.values[row[:, None], columns]
+            _draw_hidden(fold.of_group, chosen, cells, generator, values)
+        drawn.values[row[:, None], columns] = values.squeeze(2)
         if drawn.atoms is not None and atoms is not None:
-            drawn.atoms[row, column] = atoms.squeeze(1)
+            drawn.atoms[row[:, None], columns] = atoms.squeeze(2)
     return drawn
+
+
+def _draw_hidden(
+    family: GroupLeaf,
+    theta: Tensor,
+    cells: Tensor,
+    generator: torch.Generator | None,
+    values: Tensor,
+) -> None:
+    """Draw hidden cells given the seen ones of their group, or take the mode; in place.
+
+    Parameters
+    ----------
+    theta : Tensor (n, t, 1)
+        Of the units chosen for n groups.
+    cells : Tensor (n, d)
+        NaN where hidden.
+    values : Tensor (n, d, 1)
+        Draws of whole groups, of which those of hidden cells are replaced.
+    """
+    for seen, rows in partial_patterns(~cells.isnan()):
+        hidden = [i for i in range(family.n_columns) if i not in seen]
+        given = (theta[rows], seen, cells[rows][:, list(seen)].unsqueeze(2))
+        drawn = (
+            family.mode_given(*given)
+            if generator is None
+            else family.sample_given(*given, generator)
+        )
+        values[rows[:, None], hidden] = drawn

@@ -36,11 +36,11 @@ def likeliest_codes(
     # The folds of columns of codes are the same in all circuits; folds of numbers may differ,
     # as their floors of variance do.
     of_components = [
-        [fold for fold in posterior.circuit.inputs.folds if n_codes[int(fold.columns[0])]]
+        [fold for fold in posterior.circuit.inputs.folds if n_codes[int(fold.columns[0, 0])]]
         for posterior in posteriors
     ]
     for folds in zip(*of_components, strict=True):
-        columns = folds[0].columns
+        columns = folds[0].columns[:, 0]
         n = n_codes[int(columns[0])]
         total = codes.new_zeros((len(columns), n, len(codes)))
         for fold, posterior, share in zip(folds, posteriors, responsibilities, strict=True):
@@ -53,7 +53,7 @@ def likeliest_codes(
 def _probabilities(fold: LeafFold, parameters: Parameters, n_codes: int) -> Tensor:
     """Probability of every code in every unit of every incidence of a fold, (m, C, K)."""
     theta, minus_log_partition = fold.unpack(parameters.leaves)
-    codes = torch.arange(n_codes, dtype=theta.dtype, device=theta.device).unsqueeze(0)
+    codes = torch.arange(n_codes, dtype=theta.dtype, device=theta.device)[None, None]
     logs = torch.einsum("mtk,tc->mck", theta, fold.family.statistics(codes)[0])
     logs += minus_log_partition
     if fold.family.has_base:

@@ -46,6 +46,7 @@ class Pieces:
             shares = torch.ones_like(theta[:, :1])
         else:
             mean, variance, shares = of_atoms.decompose(theta)
+        mean, variance = mean[:, 0], variance[:, 0]
         of_numbers = self.of_normal(mean, variance)
         atoms = (torch.einsum("nmk,m->nk", shares[:, 1:], v) for v in (self.atoms, self.atoms**2))
         number, square = (shares[:, 0] * x + y for x, y in zip(of_numbers, atoms, strict=True))

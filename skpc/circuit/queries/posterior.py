@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..passes import Cells, Circuit, Parameters, Space, Trace, assembled, joined
 from .draws import draw_leaves
-from .moments import UnitMoments, centred, expected_moments, with_evidence
+from .moments import UnitMoments, centred, expected_moments, given_seen, with_evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +85,7 @@ class Posterior(ABC):
         and the variance 0; columns of codes have NaN.
         """
         mean, square = expected_moments(self.circuit, self.probabilities, of_units)
+        given_seen(self.circuit, self.parameters, self.rows, self.probabilities, (mean, square))
         return with_evidence(self.rows, mean, centred(mean, square))
 
 
@@ -118,7 +119,7 @@ class CircuitPosterior(Posterior):
         """All cells (b, D) of rows like selected ones (b,), drawn or most probable."""
         trace = self.trace.for_choices(index)
         units = self.circuit.choose(self.parameters, trace, len(index), generator)
-        return draw_leaves(self.circuit, self.parameters, units, generator)
+        return draw_leaves(self.circuit, self.parameters, units, generator, self.rows.rows(index))
 
 
 def observe(

@@ -14,7 +14,7 @@ from .prior import Prior
 
 
 def column_sums(circuit: Circuit, blocks: Iterable[tuple[Cells, Tensor]]) -> Tensor:
-    """Weighted sums of every column's statistics and counts over blocks of rows.
+    """Weighted sums of every group's statistics and counts over blocks of rows.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def make_prior(circuit: Circuit, sums: Tensor, smoothing: float) -> Prior:
         values, counts = _of_fold(fold, sums)
         reference = fold.family.reference().to(values)[:, None]
         mu = (values + reference) / (counts + 1)
-        fold.pack(packed, mu[fold.column_of], torch.ones_like(counts)[fold.column_of])
+        fold.pack(packed, mu[fold.group_of], torch.ones_like(counts)[fold.group_of])
     return Prior(smoothing, packed)
 
 
@@ -67,7 +67,7 @@ def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator
     k = circuit.inputs.n_units
     leaves = torch.zeros(circuit.inputs.shape, dtype=torch.float64, device=sums.device)
     for fold in circuit.inputs.folds:
-        mu = column_means(fold, sums)[fold.column_of]
+        mu = column_means(fold, sums)[fold.group_of]
         noise = _uniform((len(mu), mu.shape[1], k), generator).to(sums.device)
         theta = fold.family.natural(fold.family.spread(mu, noise))
         fold.pack(leaves, theta, -fold.family.log_partition(theta).unsqueeze(1))
@@ -83,7 +83,7 @@ def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator
 
 
 def column_means(fold: LeafFold, sums: Tensor) -> Tensor:
-    """Mean statistics of a fold's columns, projected to allowed ones, (n_columns, t, 1)."""
+    """Mean statistics of a fold's groups, projected to allowed ones, (n_groups, t, 1)."""
     values, counts = _of_fold(fold, sums)
     reference = fold.family.reference().to(values)[:, None]
     return fold.family.project(
@@ -92,7 +92,7 @@ def column_means(fold: LeafFold, sums: Tensor) -> Tensor:
 
 
 def _of_fold(fold: LeafFold, sums: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums (n_columns, t, 1) and counts (n_columns, 1, 1) of a fold's columns."""
+    """Sums (n_groups, t, 1) and counts (n_groups, 1, 1) of a fold's groups."""
     rows = sums[fold.phi].view(-1, fold.width, 1)
     return rows[:, :-1], rows[:, -1:]
 

@@ -91,8 +91,9 @@ def collect(
     shares = (weights / heaviest).to(dtype)
     flows, counts, objective = circuit.flows(parameters, trace, shares, exponent)
     log_base = gathered.log_base.double()
+    leaves = circuit.inputs.expected_statistics(parameters.leaves, flows, gathered)
     return Statistics(
-        leaves=circuit.inputs.expected_statistics(flows, gathered).double().mul_(heaviest),
+        leaves=leaves.double().mul_(heaviest),
         sums=tuple(count.double().mul_(heaviest) for count in counts),
         log_likelihood=(weights * (trace.root + log_base)).sum(),
         objective=(weights * (objective + log_base)).sum(),
