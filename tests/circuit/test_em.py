@@ -244,18 +244,19 @@ def test_rate_one_forgets_the_running_statistics(kit, plain_case):
     assert_all_near(by_used.parameters, by_fresh.parameters)
 
 
-def test_running_statistics_move_by_the_rate(kit, plain_case):
+@pytest.mark.parametrize("rate", [0.25, 0.5])
+def test_running_statistics_move_by_the_rate(kit, plain_case, rate):
     families = plain_case.families("mixed")
     circuit = plain_case.circuit(families)
     x, other = kit.table(families, 15, seed=1), kit.table(families, 15, seed=2)
     parameters, prior = kit.start_em(circuit, x, ones(x), 0.1)
-    first, _ = em_step(circuit, EMState(parameters), x, ones(x), prior, rate=0.25)
+    first, _ = em_step(circuit, EMState(parameters), x, ones(x), prior, rate=rate)
     assert_all_near(first, collect(circuit, parameters, Cells(x), ones(x)).per_row(15.0))
-    second, _ = em_step(circuit, first, other, ones(x), prior, rate=0.25)
+    second, _ = em_step(circuit, first, other, ones(x), prior, rate=rate)
     actual = collect(circuit, first.parameters, Cells(other), ones(x)).per_row(15.0)
-    assert_near(second.leaves, 0.75 * first.leaves + 0.25 * actual.leaves)
+    assert_near(second.leaves, (1 - rate) * first.leaves + rate * actual.leaves)
     for new, old, block in zip(second.sums, first.sums, actual.sums, strict=True):
-        assert_near(new, 0.75 * old + 0.25 * block)
+        assert_near(new, (1 - rate) * old + rate * block)
 
 
 def test_absent_mixing_weights_stay_zero(kit, plain_case):
@@ -266,6 +267,25 @@ def test_absent_mixing_weights_stay_zero(kit, plain_case):
         assert_near(w.sum(dim=2), torch.ones_like(w[:, :, 0]))
         if layer.mask is not None:
             assert (w[~layer.mask.expand_as(w)] == 0).all()
+
+
+def test_pseudo_counts_of_a_sum_add_to_the_smoothing(kit, plain_case):
+    families = plain_case.families("mixed")
+    circuit = plain_case.circuit(families)
+    x = kit.table(families, 15)
+    parameters, prior = kit.start_em(circuit, x, ones(x), 0.3)
+    nothing = tuple(torch.zeros_like(weights) for weights in parameters.sums)
+    _, smoothed = prior.add(circuit, torch.zeros_like(parameters.leaves), nothing, 1.0)
+    for counts in smoothed:
+        assert_near(counts.sum(dim=2), torch.full_like(counts[:, :, 0], 0.3))
+
+
+@pytest.mark.parametrize("total", [1.0, 1e-4, 1e-12, 1e-200])
+def test_sums_with_few_counts_have_their_shares(total):
+    old = torch.tensor([[[0.5, 0.5]]], dtype=torch.float64)
+    counts = total * torch.tensor([[[0.2, 0.8]]], dtype=torch.float64)
+    expected = torch.tensor([[[0.2, 0.8]]], dtype=torch.float64)
+    assert_near(normalised(counts, old, None), expected)
 
 
 @pytest.mark.parametrize("total", [0.0, 1e-310, 1e-301])
