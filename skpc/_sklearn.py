@@ -16,8 +16,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 try:  # scikit-learn 1.9 and later
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -32,6 +31,28 @@ except ImportError:  # pragma: no cover
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
         """Leave the method as it is."""
         return method
+
+
+def check_sample_weight(sample_weight: Any, X: Any, **options: Any) -> NDArray[Any]:
+    """Weights of the rows of X (n,), of which one is positive: before 1.9 scikit-learn took zeros.
+
+    Parameters
+    ----------
+    sample_weight : array-like (n,) or None
+        None: 1 for each row.
+    X : array-like (n, D)
+    **options
+        Of scikit-learn's own check.
+
+    Raises
+    ------
+    ValueError
+        For weights of another number of rows, NaN, infinity, and zeros alone.
+    """
+    weights: NDArray[Any] = _check_sample_weight(sample_weight, X, **options)
+    if not weights.any():
+        raise ValueError("sample_weight is zero for all rows; one must be positive.")
+    return weights
 
 
 @dataclass(frozen=True)

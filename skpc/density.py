@@ -409,8 +409,6 @@ default="from_dtype"
         """Columns and weights of the rows with positive weight."""
         X, features = check_table(self, X, None if last is None else features_of(last))
         weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weights.any():
-            raise ValueError("sample_weight is zero for all rows; one must be positive.")
         table, counts = read_table(X), weights > 0
         if not counts.all():
             table, weights = table.rows(counts), weights[counts]

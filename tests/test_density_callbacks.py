@@ -7,10 +7,11 @@ import pytest
 from helpers.cases import Case, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.callback import ProgressBar
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+callback = pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
 
 
 class Recorder:
@@ -120,7 +121,7 @@ def test_callback_of_the_inner_estimator_in_a_search(X):
 def test_progress_bar(X, capsys):
     if find_spec("rich") is None:
         with pytest.raises(ImportError, match="rich"):
-            ProgressBar()
+            callback.ProgressBar()
         return
-    tiny(max_iter=2).set_callbacks(ProgressBar()).fit(X)
+    tiny(max_iter=2).set_callbacks(callback.ProgressBar()).fit(X)
     assert "EinetDensityEstimator - fit" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn
 from helpers.cases import Case, tiny
 from numpy.testing import assert_allclose
 from sklearn import config_context
@@ -14,6 +15,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.fixes import parse_version
 
 GRID = {"depth": [1, None], "n_replicas": [1, 2], "n_sums": [1, 3], "layer": ["cp", "tucker"]}
 
@@ -93,6 +95,9 @@ def test_weights_are_routed_through_grid_search_and_pipeline(X, weights):
         model = tiny().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         scaler = StandardScaler().set_fit_request(sample_weight=False)
         pipeline = Pipeline([("scale", scaler), ("model", model)])
+        # Before scikit-learn 1.8 a pipeline had to be asked itself, too.
+        if parse_version(sklearn.__version__) < parse_version("1.8"):
+            pipeline.set_score_request(sample_weight=True)
         search = GridSearchCV(pipeline, {"model__n_sums": [1, 2]}, cv=KFold(2))
         search.fit(X, sample_weight=weights)
     Z = StandardScaler().fit_transform(X)

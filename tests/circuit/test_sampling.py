@@ -5,9 +5,9 @@ Axes: B rows, F leaf regions, K units, n draws.
 
 import pytest
 import torch
+from helpers.chi_square import chi_square
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from skpc.circuit.passes import Cells, assembled
 
@@ -51,10 +51,10 @@ def check_counts(rows, states, probabilities):
     """Chi-square of drawn rows against the probabilities of all states."""
     counts = (rows[:, None] == states).all(dim=2).sum(dim=0).double()
     assert counts.sum() == len(rows), "every draw is a state"
-    assert chi_square(counts, probabilities * len(rows)) > 1e-3
+    assert p_value(counts, probabilities * len(rows)) > 1e-3
 
 
-def chi_square(counts, means):
+def p_value(counts, means):
     """P-value of counts against their means."""
     # Rare states go together, as the test needs about five draws in each class.
     rare = means < 5
@@ -63,7 +63,7 @@ def chi_square(counts, means):
     used = expected > 1e-9
     if int(used.sum()) < 2:
         return 1.0
-    return stats.chisquare(observed[used], expected[used], sum_check=False).pvalue
+    return float(chi_square(observed[used], expected[used]))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_chosen_units_follow_the_flows(kit, plain_case):
         counts = torch.stack([(units[region] == k).sum() for k in range(-1, len(shares))])
         expected = torch.cat([(1 - shares.sum()).clamp_min(0)[None], shares]) * n_draws
         assert counts[expected <= 1e-9].sum() == 0
-        assert chi_square(counts.double(), expected) > 1e-4
+        assert p_value(counts.double(), expected) > 1e-4
 
 
 def check_cover(graph, circuit, units):

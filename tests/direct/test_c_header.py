@@ -74,9 +74,9 @@ def run_c(program, packed, rows):
     done = subprocess.run([program], input=rows.tobytes(), capture_output=True, check=True)
     record = np.dtype(
         [
-            ("inputs", np.int8, packed.n_features),
+            ("inputs", np.int8, (packed.n_features,)),
             ("out", np.float64, 2),
-            ("sums", np.int64, packed.n_samples),
+            ("sums", np.int64, (packed.n_samples,)),
         ]
     )
     return np.frombuffer(done.stdout, dtype=record)

@@ -171,36 +171,6 @@ def test_steps_too_far_apart_are_refused():
             pack(codes, 4, np.array([1.0, far]), noise_variance=1.0, input_range=4.0, **shared)
 
 
-@pytest.mark.parametrize("zeros", [0.0, 0.9])
-def test_a_file_brings_back_everything(tmp_path, zeros):
-    packed = ensemble(zeros=zeros, steps="powers")
-    path = tmp_path / "weights.packed"
-    packed.save(path)
-    loaded = PackedEnsemble.load(path)
-    rows = features(packed, 50)
-    for return_std in (False, True):
-        assert np.array_equal(loaded.predict(rows, return_std), packed.predict(rows, return_std))
-    assert (loaded.sums(packed.quantise(rows)) == packed.sums(packed.quantise(rows))).all()
-    assert loaded.nbytes == packed.nbytes
-    for name, value in vars(packed).items():
-        assert type(getattr(loaded, name)) is type(value)
-    with np.load(path, allow_pickle=False) as stored:
-        assert {array.dtype.kind for array in stored.values()} <= set("uifU")
-
-
-def test_other_files_are_refused(tmp_path):
-    path = tmp_path / "other"
-    path.write_text("weights")
-    with pytest.raises(ValueError, match="other is not a file that PackedEnsemble"):
-        PackedEnsemble.load(path)
-    with path.open("wb") as file:
-        np.savez(file, codes=np.ones(3))
-    with pytest.raises(ValueError, match="is not a file that PackedEnsemble"):
-        PackedEnsemble.load(path)
-    with pytest.raises(FileNotFoundError):
-        PackedEnsemble.load(tmp_path / "nothing")
-
-
 def test_bad_tables_are_named():
     packed = ensemble(n_features=3)
     good = np.zeros((6, 3))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skpc._files import Contents
 from skpc.direct.deploy import pack
 
 
@@ -52,3 +53,12 @@ def features(packed, n_rows, seed=0):
     random = np.random.RandomState(seed)
     levels = random.normal(0, 60, (n_rows, packed.n_features))
     return packed.offset + packed.scale * levels
+
+
+def contents(packed, **changes):
+    """What a file of the ensemble holds, with other values of some fields; None leaves one out."""
+    fields = {**vars(packed), **changes}
+    kept = {name: value for name, value in fields.items() if value is not None}
+    arrays = {name: value for name, value in kept.items() if isinstance(value, np.ndarray)}
+    numbers = {name: value for name, value in kept.items() if name not in arrays}
+    return Contents("packed ensemble", 1, numbers, arrays)

@@ -84,7 +84,8 @@ def start(circuit: Circuit, sums: Tensor, generator: torch.Generator, rate: floa
     """
     seed = int(torch.randint(2**62, (1,), generator=generator))
     engine = torch.quasirandom.SobolEngine(LATENT, scramble=True, seed=seed)
-    points = to_normal(engine.draw(circuit.inputs.n_units, dtype=torch.float32))
+    # Old versions of torch draw in the default type, whatever `dtype` says.
+    points = to_normal(engine.draw(circuit.inputs.n_units, dtype=torch.float32).float())
     centre = column_centre(circuit, sums).float().cpu()
     layers = random_layers(centre, points, generator)
     network = Momentum.begin(tuple(layer.to(circuit.device) for layer in layers))

@@ -10,22 +10,23 @@ The sums are integers. A C header made by `c_header` does the same arithmetic, t
 Axes: N rows, B features (after the feature map, if there is one), S draws.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any, Self
-from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._files import Contents, naming, read, write, write_whole
 from ..arrays import Floats
 from . import arithmetic, bits
 from .bits import Bytes, Codes
 from .c_header import header
 from .checks import check_features, check_inputs
+from .consistency import ARRAYS, check_header, check_layout, check_values
 
-FORMAT = "skpc packed ensemble 1"
+# What files say that they hold, and the number of the fields below.
+KIND, VERSION = "packed ensemble", 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class PackedEnsemble:
         Codes in the dense or the sparse layout of `skpc.direct.deploy.bits`, whichever is smaller;
         the mask is empty in the dense one.
     exponent_bits : int
-        Bits of an exponent; 0 if all features have one step.
+        Bits of an exponent, up to 6; 0 if all features have one step.
     exponent_stream : ndarray of uint8
         Exponents of the features' steps, B fields.
     offset, scale : ndarray (B,)
@@ -53,6 +54,11 @@ class PackedEnsemble:
         Units of y for a sum of 1.
     noise_variance : float
         In squared units of y.
+
+    Raises
+    ------
+    ValueError
+        If the fields do not agree, or predictions from them would not be finite.
 
     Examples
     --------
@@ -79,6 +85,11 @@ class PackedEnsemble:
     intercept: float
     unit: float
     noise_variance: float
+
+    def __post_init__(self) -> None:
+        arrays = {name: vars(self)[name] for name in ARRAYS}
+        check_layout(self._numbers(), arrays)
+        check_values(self)
 
     @property
     def n_features(self) -> int:
@@ -227,28 +238,47 @@ class PackedEnsemble:
         return mean, np.sqrt(variance + self.noise_variance)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write an npz file of plain arrays, without pickle."""
-        with Path(path).open("wb") as file:
-            np.savez(file, format=FORMAT, **vars(self))
+        """Write a file of plain arrays and numbers, whole or not at all.
+
+        It is a safetensors file with a checksum; nothing in it is run when it is read.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written. One that was there stays as it was.
+        """
+        arrays = {name: vars(self)[name] for name in ARRAYS}
+        write(path, Contents(KIND, VERSION, self._numbers(), arrays))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
-        """Read what `save` wrote.
+        """Read what `save` wrote, also by earlier versions of skpc.
+
+        All fields are compared with each other before memory is taken for any.
 
         Raises
         ------
         ValueError
-            If the file holds anything else.
+            If the file holds anything else, was cut or altered, or its fields do not agree.
+        OSError
+            If there is no such file, or it cannot be opened.
         """
-        with Path(path).open("rb") as file:
-            stored = dict(np.load(file, allow_pickle=False)) if is_zipfile(file) else {}
-        if str(stored.get("format")) != FORMAT:
-            raise ValueError(f"{path} is not a file that PackedEnsemble.save wrote.")
-        values = [stored[field.name] for field in fields(cls)]
-        return cls(*(value if value.ndim else value.item() for value in values))
+        with naming(path):
+            stored = read(path, KIND, VERSION, check_header)
+            return cls(**{**stored.fields, **stored.arrays})
+
+    def _numbers(self) -> dict[str, Any]:
+        """The fields that are no arrays."""
+        return {name: value for name, value in vars(self).items() if name not in ARRAYS}
 
     def to_c(self, path: str | PathLike[str], prefix: str = "packed") -> None:
         """Write a C99 header with the packed draws and functions that predict from them.
+
+        Like `save`, it writes the file whole or not at all.
 
         Parameters
         ----------
@@ -260,5 +290,7 @@ class PackedEnsemble:
         ------
         ValueError
             For any other prefix.
+        OSError
+            If the file cannot be written. One that was there stays as it was.
         """
-        Path(path).write_text(header(self, prefix), encoding="ascii")
+        write_whole(path, [header(self, prefix).encode("ascii")])
