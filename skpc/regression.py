@@ -29,11 +29,10 @@ from ._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
-    check_sample_weight,
     fit_context,
     store,
 )
-from ._validation import check_numbers
+from ._validation import TARGET, WEIGHTS, check_column, check_numbers, check_weights
 
 Floats = NDArray[np.float64]
 
@@ -288,7 +287,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
             For NaN, infinity, text, weights that are negative or all zero, and options that do
             not fit the data.
         """
-        return self._learn(X, y, sample_weight, last=None)
+        return self._learn(X, y, sample_weight, last=None, whole=True)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -307,21 +306,22 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         -------
         self
         """
-        return self._learn(X, y, sample_weight, last=getattr(self, "_fitted_regression", None))
+        last = getattr(self, "_fitted_regression", None)
+        return self._learn(X, y, sample_weight, last=last, whole=False)
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, *, last: FittedRegression | None) -> Self:
+    def _learn(
+        self, X: Any, y: Any, sample_weight: Any, *, last: FittedRegression | None, whole: bool
+    ) -> Self:
         """Check and fit, then warn; only the store at the end changes the estimator."""
         known = None if last is None else _features(last)
         (X, y), features = check_numbers(self, X, y, features=known)
-        weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weights.sum() > 0:
-            raise ValueError("sample_weight is zero for all rows; one must be positive.")
+        weights = check_weights(self, sample_weight, X)
         spec = RegressionSpec(**{f.name: getattr(self, f.name) for f in fields(RegressionSpec)})
         rows, random = Rows(X, y, weights, features.names), check_random_state(self.random_state)
-        result = fit_regression(spec, rows, random, last)
+        result = fit_regression(spec, rows, random, last, whole=whole)
         # Users may turn warnings into errors, so they come before the model is stored.
-        if result.widened:
-            warnings.warn(result.warning(self.noise_range), UserWarning, stacklevel=4)
+        for message in result.warnings(self.noise_range):
+            warnings.warn(message, UserWarning, stacklevel=4)
         if self.verbose:
             print(result.summary())
         attributes = {
@@ -352,6 +352,23 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         if return_std:
             return mean, np.sqrt(variance + fitted.posterior.noise_variance)
         return mean
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Coefficient of determination R**2 of the predicted means.
+
+        Parameters
+        ----------
+        X : array-like (n, D)
+        y : array-like (n,)
+        sample_weight : array-like (n,), optional
+
+        Returns
+        -------
+        float
+        """
+        y = check_column(self, y, TARGET)
+        sample_weight = check_column(self, sample_weight, WEIGHTS)
+        return super().score(X, y, sample_weight)
 
     def _read(self) -> FittedRegression:
         """The fitted model; every query reads it once, so that a refit cannot change it halfway."""
