@@ -71,16 +71,19 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Number of levels L of the noise variance.
     noise_range : "auto" or (float, float), default="auto"
         Lowest and highest noise variance, in squared units of y. "auto": around the best noise
-        variance on a coarse grid that spans twelve decades below the variance of y. A range at
-        whose edge the posterior lies is widened, with a warning. With `weight_scale="ridge"`,
-        "auto" is a range around the noise variance of the rounded ridge regression, and no range
-        is widened.
+        variance on a coarse grid, from twelve decades below the variance of y (its mean square
+        without an intercept) to four times that variance, and no lower than the rounding of y;
+        no level lies outside. A range at whose edge the posterior lies is widened up to those
+        ends, with a warning. With `weight_scale="ridge"`, "auto" is a range around the noise
+        variance of the rounded ridge regression, and no range is widened.
     fit_intercept : bool, default=True
         Whether to centre features and target on their means.
     feature_map : transformer or None, default=None
         Any scikit-learn transformer of arrays. A copy is fitted on the first 20,000 rows (of the
         first chunk, for `partial_fit`) and applied to blocks of rows in training and prediction,
-        so that its features are never in memory together.
+        so that its features are never in memory together. Of a map with a `fit_transform` of its
+        own, such as `TargetEncoder`, these first rows have the features that `fit_transform`
+        gives; they stay in memory during the fit.
     solver : {"auto", "lbfgs", "coordinate", "sampling"}, default="auto"
         "lbfgs": quasi-Newton over one natural parameter per weight, while the noise falls from
         large to its optimum, then sweeps and Newton steps. "coordinate": one weight after
@@ -152,9 +155,16 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    Sample weights count rows: a weight of 2 is a repeated row. The intercept, the scales and the
-    noise grid come from the same weighted moments as the posterior. The intercept is a point
-    estimate: its own uncertainty, of the order of the noise variance over n, is not counted.
+    Sample weights count rows: a weight of 2 is a repeated row. Where they add to less than the
+    number of rows of positive weight, they count for that number. The intercept, the scales and
+    the noise grid come from the same weighted moments as the posterior. The intercept is a point
+    estimate: its own uncertainty, of the order of the noise variance over n, is not counted. A
+    single row says nothing of the noise, whose standard deviation is then of the size of y.
+
+    Where the noise is so small that it drowns in the rounding of sums of squares, `fit` reads the
+    rows a second time and sums their residuals. `partial_fit` has the sums only: there the
+    expected squared error is raised by what rounding may have taken from it, so that the bound
+    holds and the noise is no lower than the resolution of the sums. It warns where that matters.
 
     The bound contains the divergence of every weight's posterior from its prior. Where many
     features are strongly correlated, the step with the highest bound is therefore smaller, and
@@ -272,8 +282,9 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like (n, D)
-            Finite numbers.
+            Finite numbers; 0, or of a root mean square from 1e-100 to 1e100.
         y : array-like (n,)
+            As a column of X.
         sample_weight : array-like (n,), optional
             How many rows each row counts for; not negative.
 
@@ -283,9 +294,10 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
         Raises
         ------
-        ValueError
-            For NaN, infinity, text, weights that are negative or all zero, and options that do
-            not fit the data.
+        ValueError, TypeError
+            For NaN, infinity, text (also of digits), categories, dates, durations and numbers
+            whose squares float64 cannot hold, by the name of the column; for weights that are
+            negative or all zero, and options that do not fit the data.
         """
         return self._learn(X, y, sample_weight, last=None, whole=True)
 
@@ -294,7 +306,9 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         """Add rows to those seen before, by `fit` or `partial_fit`, and fit to all of them.
 
         The model of several chunks is that of one fit to all rows, except that a feature map is
-        fitted on the first chunk alone.
+        fitted on the first chunk alone, and that the noise is no lower than the resolution of the
+        sums that are kept: relative to the variance of y, about 1e-15 times the root of the number
+        of rows. A UserWarning says where `elbo_` is lower by half a nat or more for that reason.
 
         Parameters
         ----------
@@ -345,6 +359,11 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         mean : ndarray (n,)
         std : ndarray (n,)
             Of a new target: uncertainty of the weights and E[sigma^2] together. If `return_std`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `fit`, and for a cell so far from training that the prediction overflows.
         """
         fitted = self._read()
         X, _ = check_numbers(self, X, features=_features(fitted))

@@ -62,11 +62,9 @@ class FittedRegression:
     def draw_targets(self, X: Any, n_samples: int, random: np.random.RandomState) -> Floats:
         """Targets (n, n_samples); those of a column share one draw of weights and noise."""
         posterior = self.posterior
-        weights = (posterior.draw_codes(n_samples, random) * posterior.step).T
+        weights = posterior.weights_of(posterior.draw_codes(n_samples, random)).T
         noise = posterior.draw_noise(n_samples, random)
-        mean = self._map(
-            lambda features: ((features - posterior.centre) / posterior.spread) @ weights, X
-        )
+        mean = self._map(lambda features: (features - posterior.centre) @ weights, X)
         return posterior.intercept + mean + random.standard_normal(mean.shape) * np.sqrt(noise)
 
     def pack(

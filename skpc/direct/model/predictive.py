@@ -67,13 +67,18 @@ class Predictive:
         features : ndarray (N, B)
         """
         # In standard units, whose squares stay in range where those of a unit of X do not.
-        z = (features - self.centre) / self.spread
+        z = features - self.centre
+        z /= self.spread
         mean = z @ self.mean.T + self.intercept
         return np.stack([mean, np.square(z, out=z) @ self.variance.T], axis=-1)
 
     def draw_codes(self, n_draws: int, random: np.random.RandomState) -> NDArray[np.int8]:
         """Codes of every weight, (S, B): each draw chooses a component first."""
         return draw_mixture(self.weights, self.probabilities, n_draws, random)
+
+    def weights_of(self, codes: NDArray[np.int8]) -> Floats:
+        """Weights of codes (S, B), in units of y per unit of a feature."""
+        return codes * self.step / self.spread
 
     def draw_noise(self, n_draws: int, random: np.random.RandomState) -> Floats:
         """Noise variances, (S,)."""

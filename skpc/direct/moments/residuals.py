@@ -47,7 +47,8 @@ def collect_residuals(source: Source, data: Standardised, weights: Floats) -> Re
     n_features = len(weights)
     by_residual, by_one = np.zeros(n_features + 2), np.zeros(n_features + 1)
     for x, y, counts in source.blocks():
-        z = (x - data.x_mean) / data.x_scale
+        z = x - data.x_mean
+        z /= data.x_scale
         residual = (y - data.y_mean) / data.y_scale - z @ weights
         # Weights of any unit: only their shares count.
         share = counts / source.weights.max()
