@@ -37,7 +37,7 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import cross_val_score
 
-from skpc.direct.moments import collect_blocks, map_blocks, standardise
+from skpc.direct.moments import Source, collect_blocks, map_blocks, standardise
 from skpc.direct.solve import (
     Options,
     mean_field,
@@ -101,7 +101,7 @@ def prepare(folder, name, k, n_features=N_FEATURES):
 
 
 def moments_of(u, y, feature_map, n_features=N_FEATURES):
-    moments = collect_blocks(u, y, np.ones(len(y)), feature_map, n_features, "cpu")
+    moments = collect_blocks(Source(u, y, np.ones(len(y)), feature_map, n_features), "cpu")
     return standardise(moments, True)
 
 

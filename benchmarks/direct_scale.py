@@ -25,7 +25,7 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import BayesianRidge
 
 from skpc import DirectBayesianRegressor
-from skpc.direct.moments import collect_blocks, standardise
+from skpc.direct.moments import Source, collect_blocks, standardise
 from skpc.direct.solve import solve_regression
 
 N_COLUMNS, N_FEATURES = 11, 2000
@@ -73,7 +73,7 @@ def rows(_):
 
         ones = np.ones(n)
         moments, seconds = clock(
-            lambda: collect_blocks(x, y, ones, mapped, N_FEATURES, "cpu")  # noqa: B023
+            lambda: collect_blocks(Source(x, y, ones, mapped, N_FEATURES), "cpu")  # noqa: B023
         )
         data = standardise(moments, True)
         _, solve = clock(lambda: solve_regression(data, OPTIONS, np.random.RandomState(0)))  # noqa: B023

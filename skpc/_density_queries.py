@@ -16,9 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
 from ._fitting import FittedDensity
-from ._sklearn import Features, check_sample_weight
+from ._sklearn import Features
 from ._tables import RawTable, column_mask, read_table
-from ._validation import check_count, check_table
+from ._validation import check_count, check_table, check_weights
 
 Floats = NDArray[Any]
 
@@ -61,9 +61,7 @@ class DensityQueries:
         """
         scores = self.score_samples(X).astype(np.float64)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(
-                sample_weight, scores[:, None], ensure_non_negative=True
-            )
+            sample_weight = check_weights(self, sample_weight, scores[:, None])
         return float(np.average(scores, weights=sample_weight))
 
     def predict_marginal(self, X: Any, features: Any) -> Floats:

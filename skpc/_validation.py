@@ -3,16 +3,23 @@
 Nothing here writes on an estimator: the columns of a table are returned together with it.
 """
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
-from ._sklearn import Features, validated
-from ._tables import container
+from ._sklearn import Features, check_sample_weight, validated
+from ._tables import container, holds_numbers, numbers_only, read_column, read_table
 
-FLOATS = (np.float64, np.float32)
+# Types that a table of numbers may keep; all others are read as float64. Integers become floats
+# block by block, so that a large table is not copied.
+INTEGERS = (np.int64, np.int32, np.int16, np.int8, np.uint64, np.uint32, np.uint16, np.uint8)
+NUMBERS = (np.float64, np.float32, *INTEGERS)
+# What messages call them.
+TARGET, WEIGHTS = "the target y", "the argument sample_weight"
 
 
 def check_table(estimator: Any, X: Any, features: Features | None) -> tuple[Any, Features]:
@@ -47,7 +54,7 @@ def check_table(estimator: Any, X: Any, features: Features | None) -> tuple[Any,
 def check_numbers(
     estimator: Any, X: Any, y: Any = "no_validation", *, features: Features | None
 ) -> tuple[Any, Features]:
-    """X, or X and y unless it is "no_validation", as arrays of finite floats, and the columns.
+    """X, or X and y unless it is "no_validation", as arrays of finite numbers, and the columns.
 
     Parameters
     ----------
@@ -62,24 +69,78 @@ def check_numbers(
     TypeError
         For Dask collections, which would be loaded into memory silently.
     ValueError
-        For NaN, infinity, text, empty or misshapen tables and other columns than in training.
+        For NaN, infinity, text, dates, categories, empty or misshapen tables and other columns
+        than in training.
     """
-    for table in (X, y):
-        _refuse_dask(estimator, table)
-    target = {} if isinstance(y, str) and y == "no_validation" else {"y_numeric": True}
-    try:
-        checked, features = validated(
-            estimator, X, y, features=features, dtype=FLOATS, ensure_all_finite=False, **target
-        )
-    except ValueError as error:
-        column = _first_text(X) if "convert" in str(error) else None
-        if column is None:
-            raise
-        raise ValueError(f"{error} (column {column}; only numbers are accepted)") from error
+    _refuse_dask(estimator, X)
+    known = features
+    if _is_table(X) and not holds_numbers(X := _as_array(X)):
+        X, known = check_table(estimator, X, features)
+        X = np.column_stack([numbers_only(raw) for raw in read_table(X).columns])
+        # The names were checked; an array has none.
+        features = Features(known.n, None)
+    if target := not (isinstance(y, str) and y == "no_validation"):
+        y = check_column(estimator, y, TARGET)
+    checked, read = validated(
+        estimator,
+        X,
+        y,
+        features=features,
+        dtype=NUMBERS,
+        ensure_all_finite=False,
+        **({"y_numeric": True} if target else {}),
+    )
+    known = known or read
     if target:
         checked = (checked[0], checked[1].astype(np.float64))
-    _check_finite(estimator, checked[0] if target else checked, features)
-    return checked, features
+    _check_finite(estimator, checked[0] if target else checked, known)
+    return checked, known
+
+
+def check_column(estimator: Any, values: Any, name: str) -> Any:
+    """A target or weights: as they are if they have a type of numbers, else as float64.
+
+    Shape and length are not checked.
+
+    Parameters
+    ----------
+    estimator : estimator
+    values : array-like (n,), or anything else that scikit-learn refuses or takes
+    name : str
+        For messages.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For Dask collections, dates, durations, texts, also of digits, and categories.
+    """
+    _refuse_dask(estimator, values)
+    if values is None or np.isscalar(values):
+        return values
+    values = _as_array(values)
+    if container(values) != "array":
+        columns = [replace(raw, name=name) for raw in read_table(values).columns]
+        return np.column_stack([numbers_only(column) for column in columns])
+    if not isinstance(values, np.ndarray):
+        # Arrays of other libraries are for scikit-learn.
+        return numbers_only(read_column(values, name)) if hasattr(values, "to_frame") else values
+    if values.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has the type {values.dtype}.")
+    if values.dtype.kind not in "OUSmM":
+        return values
+    return numbers_only(read_column(values.ravel(), name)).reshape(values.shape)
+
+
+def check_weights(estimator: Any, sample_weight: Any, X: Any) -> NDArray[np.float64]:
+    """Weights of the rows of X, (n,): numbers that are not negative; ones for None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but finite numbers, negative ones, another length, and no positive weight.
+    """
+    sample_weight = check_column(estimator, sample_weight, WEIGHTS)
+    return check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
 def check_count(n_samples: Any) -> int:
@@ -98,11 +159,22 @@ def _refuse_dask(estimator: Any, X: Any) -> None:
         )
 
 
+def _is_table(X: Any) -> bool:
+    """Whether cells can be looked at; scikit-learn refuses what is no table."""
+    return not issparse(X) and not isinstance(X, str) and X is not None
+
+
+def _as_array(X: Any) -> Any:
+    """Lists as arrays, of objects where NumPy would turn numbers beside texts into texts."""
+    if container(X) != "array" or hasattr(X, "dtype"):
+        return X
+    array = np.asarray(X)
+    return np.array(X, dtype=object) if array.dtype.kind in "US" else array
+
+
 def _check_array(estimator: Any, X: Any, features: Features | None) -> tuple[Any, Features]:
     """Arrays of numbers, or of objects that are read column by column."""
-    if isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
-        # NumPy turns a list of numbers and texts into texts.
-        X = np.array(X, dtype=object)
+    X = _as_array(X) if isinstance(X, list | tuple) else X
     textual = getattr(getattr(X, "dtype", None), "kind", "") in "OUSmM"
     return validated(
         estimator,
@@ -129,19 +201,3 @@ def _check_finite(estimator: Any, X: NDArray[Any], features: Features) -> None:
                 f"{type(estimator).__name__} takes finite numbers only; fill NaN cells first, for "
                 "instance by sklearn.impute."
             )
-
-
-def _first_text(X: Any) -> str | None:
-    """Name or position of the first column that does not hold numbers."""
-    columns = getattr(X, "columns", None)
-    if columns is None:
-        cells = np.asarray(X, dtype=object)
-        pairs = [(str(j), cells[:, j]) for j in range(cells.shape[1])] if cells.ndim == 2 else []
-    else:
-        pairs = [(repr(str(name)), np.asarray(X[name], dtype=object)) for name in columns]
-    for name, values in pairs:
-        try:
-            values.astype(np.float64)
-        except (TypeError, ValueError):
-            return name
-    return None

@@ -12,7 +12,6 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -27,13 +26,12 @@ from ._sklearn import (
     Interval,
     PassReporter,
     StrOptions,
-    check_sample_weight,
     fit_context,
     store,
     with_callbacks,
 )
 from ._tables import read_table
-from ._validation import check_table
+from ._validation import check_table, check_weights
 from .circuit import RegionGraph
 from .circuit.training import SOLVERS
 from .components import kinds_of
@@ -408,7 +406,7 @@ default="from_dtype"
     ) -> TrainingRows:
         """Columns and weights of the rows with positive weight."""
         X, features = check_table(self, X, None if last is None else features_of(last))
-        weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weights = check_weights(self, sample_weight, X)
         table, counts = read_table(X), weights > 0
         if not counts.all():
             table, weights = table.rows(counts), weights[counts]

@@ -29,11 +29,10 @@ from ._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
-    check_sample_weight,
     fit_context,
     store,
 )
-from ._validation import check_numbers
+from ._validation import TARGET, WEIGHTS, check_column, check_numbers, check_weights
 
 Floats = NDArray[np.float64]
 
@@ -72,16 +71,19 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Number of levels L of the noise variance.
     noise_range : "auto" or (float, float), default="auto"
         Lowest and highest noise variance, in squared units of y. "auto": around the best noise
-        variance on a coarse grid that spans twelve decades below the variance of y. A range at
-        whose edge the posterior lies is widened, with a warning. With `weight_scale="ridge"`,
-        "auto" is a range around the noise variance of the rounded ridge regression, and no range
-        is widened.
+        variance on a coarse grid, from twelve decades below the variance of y (its mean square
+        without an intercept) to four times that variance, and no lower than the rounding of y;
+        no level lies outside. A range at whose edge the posterior lies is widened up to those
+        ends, with a warning. With `weight_scale="ridge"`, "auto" is a range around the noise
+        variance of the rounded ridge regression, and no range is widened.
     fit_intercept : bool, default=True
         Whether to centre features and target on their means.
     feature_map : transformer or None, default=None
         Any scikit-learn transformer of arrays. A copy is fitted on the first 20,000 rows (of the
         first chunk, for `partial_fit`) and applied to blocks of rows in training and prediction,
-        so that its features are never in memory together.
+        so that its features are never in memory together. Of a map with a `fit_transform` of its
+        own, such as `TargetEncoder`, these first rows have the features that `fit_transform`
+        gives; they stay in memory during the fit.
     solver : {"auto", "lbfgs", "coordinate", "sampling"}, default="auto"
         "lbfgs": quasi-Newton over one natural parameter per weight, while the noise falls from
         large to its optimum, then sweeps and Newton steps. "coordinate": one weight after
@@ -153,9 +155,16 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    Sample weights count rows: a weight of 2 is a repeated row. The intercept, the scales and the
-    noise grid come from the same weighted moments as the posterior. The intercept is a point
-    estimate: its own uncertainty, of the order of the noise variance over n, is not counted.
+    Sample weights count rows: a weight of 2 is a repeated row. Where they add to less than the
+    number of rows of positive weight, they count for that number. The intercept, the scales and
+    the noise grid come from the same weighted moments as the posterior. The intercept is a point
+    estimate: its own uncertainty, of the order of the noise variance over n, is not counted. A
+    single row says nothing of the noise, whose standard deviation is then of the size of y.
+
+    Where the noise is so small that it drowns in the rounding of sums of squares, `fit` reads the
+    rows a second time and sums their residuals. `partial_fit` has the sums only: there the
+    expected squared error is raised by what rounding may have taken from it, so that the bound
+    holds and the noise is no lower than the resolution of the sums. It warns where that matters.
 
     The bound contains the divergence of every weight's posterior from its prior. Where many
     features are strongly correlated, the step with the highest bound is therefore smaller, and
@@ -273,8 +282,9 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like (n, D)
-            Finite numbers.
+            Finite numbers; 0, or of a root mean square from 1e-100 to 1e100.
         y : array-like (n,)
+            As a column of X.
         sample_weight : array-like (n,), optional
             How many rows each row counts for; not negative.
 
@@ -284,18 +294,21 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
         Raises
         ------
-        ValueError
-            For NaN, infinity, text, weights that are negative or all zero, and options that do
-            not fit the data.
+        ValueError, TypeError
+            For NaN, infinity, text (also of digits), categories, dates, durations and numbers
+            whose squares float64 cannot hold, by the name of the column; for weights that are
+            negative or all zero, and options that do not fit the data.
         """
-        return self._learn(X, y, sample_weight, last=None)
+        return self._learn(X, y, sample_weight, last=None, whole=True)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Add rows to those seen before, by `fit` or `partial_fit`, and fit to all of them.
 
         The model of several chunks is that of one fit to all rows, except that a feature map is
-        fitted on the first chunk alone.
+        fitted on the first chunk alone, and that the noise is no lower than the resolution of the
+        sums that are kept: relative to the variance of y, about 1e-15 times the root of the number
+        of rows. A UserWarning says where `elbo_` is lower by half a nat or more for that reason.
 
         Parameters
         ----------
@@ -307,21 +320,22 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         -------
         self
         """
-        return self._learn(X, y, sample_weight, last=getattr(self, "_fitted_regression", None))
+        last = getattr(self, "_fitted_regression", None)
+        return self._learn(X, y, sample_weight, last=last, whole=False)
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, *, last: FittedRegression | None) -> Self:
+    def _learn(
+        self, X: Any, y: Any, sample_weight: Any, *, last: FittedRegression | None, whole: bool
+    ) -> Self:
         """Check and fit, then warn; only the store at the end changes the estimator."""
         known = None if last is None else _features(last)
         (X, y), features = check_numbers(self, X, y, features=known)
-        weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weights.sum() > 0:
-            raise ValueError("sample_weight is zero for all rows; one must be positive.")
+        weights = check_weights(self, sample_weight, X)
         spec = RegressionSpec(**{f.name: getattr(self, f.name) for f in fields(RegressionSpec)})
         rows, random = Rows(X, y, weights, features.names), check_random_state(self.random_state)
-        result = fit_regression(spec, rows, random, last)
+        result = fit_regression(spec, rows, random, last, whole=whole)
         # Users may turn warnings into errors, so they come before the model is stored.
-        if result.widened:
-            warnings.warn(result.warning(self.noise_range), UserWarning, stacklevel=4)
+        for message in result.warnings(self.noise_range):
+            warnings.warn(message, UserWarning, stacklevel=4)
         if self.verbose:
             print(result.summary())
         attributes = {
@@ -345,6 +359,11 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         mean : ndarray (n,)
         std : ndarray (n,)
             Of a new target: uncertainty of the weights and E[sigma^2] together. If `return_std`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `fit`, and for a cell so far from training that the prediction overflows.
         """
         fitted = self._read()
         X, _ = check_numbers(self, X, features=_features(fitted))
@@ -352,6 +371,23 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         if return_std:
             return mean, np.sqrt(variance + fitted.posterior.noise_variance)
         return mean
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Coefficient of determination R**2 of the predicted means.
+
+        Parameters
+        ----------
+        X : array-like (n, D)
+        y : array-like (n,)
+        sample_weight : array-like (n,), optional
+
+        Returns
+        -------
+        float
+        """
+        y = check_column(self, y, TARGET)
+        sample_weight = check_column(self, sample_weight, WEIGHTS)
+        return super().score(X, y, sample_weight)
 
     def _read(self) -> FittedRegression:
         """The fitted model; every query reads it once, so that a refit cannot change it halfway."""

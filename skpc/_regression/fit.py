@@ -5,19 +5,33 @@ Nothing here changes its arguments: a fit has no effect until the estimator stor
 Axes: n rows, D columns of X, B features.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from .._device import choose_device
-from ..direct import merge
+from ..direct import Moments, merge
 from ..direct.model import custom_log_prior, standard_noise_range, standard_steps
-from ..direct.moments import FIRST_BLOCK, Standardised, collect_blocks, features_of, standardise
-from ..direct.solve import Options, predictive_of, solve_regression
-from .result import FittedRegression, public_attributes, transform_of
+from ..direct.moments import (
+    LEAST_WEIGHT,
+    MOST_WEIGHT,
+    Source,
+    Standardised,
+    UnitError,
+    collect_blocks,
+    collect_residuals,
+    standardise,
+)
+from ..direct.solve import Options, loss, predictive_of, solve_regression
+from .feature_map import fit_feature_map, transform_of
+from .result import FittedRegression, column_name, public_attributes
+
+# Nats of the bound from which on a user is told that rounding took them.
+WARNED = 0.5
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,7 @@ class Rows:
     Attributes
     ----------
     X : ndarray (n, D)
+        Of integers or floats.
     y, weights : ndarray (n,)
         Weights are not negative, and one is positive.
     feature_names : ndarray of str (D,) or None
@@ -69,20 +84,31 @@ class RegressionFit:
         The estimator's public attributes.
     widened : bool
         Whether the noise grid is wider than the user's range.
+    loss : float
+        Nats by which rounding may have changed the bound, and by which it was lowered therefore.
     """
 
     fitted: FittedRegression
     attributes: dict[str, Any]
     widened: bool
+    loss: float
 
-    def warning(self, noise_range: Any) -> str:
-        """The warning about a noise range that was widened."""
-        low, high = noise_range
-        levels = self.attributes["noise_levels_"]
-        return (
-            f"The posterior of the noise variance sits at the edge of noise_range=({low}, "
-            f"{high}); it was widened to ({levels[0]:.3g}, {levels[-1]:.3g})."
-        )
+    def warnings(self, noise_range: Any) -> Iterator[str]:
+        """Warnings about a noise range that was widened, and about sums of too few digits."""
+        if self.widened:
+            low, high = noise_range
+            levels = self.attributes["noise_levels_"]
+            yield (
+                f"The posterior of the noise variance sits at the edge of noise_range=({low}, "
+                f"{high}); it was widened to ({levels[0]:.3g}, {levels[-1]:.3g})."
+            )
+        if self.loss > WARNED:
+            yield (
+                f"The noise variance, {self.attributes['noise_variance_']:.3g}, is near the "
+                "rounding of the sums of squares that partial_fit keeps: it may be too large, and "
+                f"elbo_ is up to {2 * self.loss:.2g} nats too low. fit on all rows at once has no "
+                "such limit."
+            )
 
     def summary(self) -> str:
         """One line with the chosen step and noise, the share of zeros and the ELBO."""
@@ -99,6 +125,8 @@ def fit_regression(
     rows: Rows,
     random: np.random.RandomState,
     last: FittedRegression | None = None,
+    *,
+    whole: bool = True,
 ) -> RegressionFit:
     """Add the rows' moments to those of an earlier fit, if there was one, and solve.
 
@@ -109,45 +137,64 @@ def fit_regression(
     random : numpy.random.RandomState
     last : FittedRegression, optional
         Without one these are the first rows, and the feature map is fitted on them.
+    whole : bool
+        Whether these are all rows; then they may be read a second time, for small noise.
 
     Raises
     ------
     ValueError
-        For parameters that do not go with the rows.
+        For parameters that do not go with the rows, and for columns whose squares float64 cannot
+        hold.
     """
+    _check_weights(rows.weights)
     device = str(choose_device(spec.device))
     if last is None:
-        first = np.flatnonzero(rows.weights)[:FIRST_BLOCK]
-        X = rows.X[first]
-        feature_map = _fit_feature_map(spec.feature_map, X, rows.y[first], random)
-        n_features = features_of(X[:1], transform_of(feature_map)).shape[1]
+        feature_map, first = fit_feature_map(spec.feature_map, rows.X, rows.y, rows.weights, random)
+        n_features = rows.X.shape[1] if first is None else first.n_features
     else:
-        feature_map, n_features = last.feature_map, last.n_features
-    transform = transform_of(feature_map)
-    moments = collect_blocks(rows.X, rows.y, rows.weights, transform, n_features, device)
+        feature_map, first, n_features = last.feature_map, None, last.n_features
+    source = Source(
+        rows.X,
+        rows.y,
+        rows.weights,
+        transform_of(feature_map),
+        n_features,
+        None if first is None else first.features,
+    )
+    moments = _collect(source, rows, device)
     if last is not None:
         moments = merge(last.moments, moments)
     data = standardise(moments, spec.fit_intercept)
-    solution = solve_regression(data, _options(spec, data), random)
+    residuals = partial(collect_residuals, source, data) if whole else None
+    solution = solve_regression(data, _options(spec, data), random, residuals)
     fitted = FittedRegression(
         rows.X.shape[1], rows.feature_names, feature_map, moments, predictive_of(data, solution)
     )
-    return RegressionFit(fitted, public_attributes(fitted, data, solution), solution.widened)
+    attributes = public_attributes(fitted, data, solution)
+    return RegressionFit(fitted, attributes, solution.widened, loss(solution))
 
 
-def _fit_feature_map(
-    feature_map: Any, X: NDArray[Any], y: NDArray[np.float64], random: np.random.RandomState
-) -> Any:
-    """A copy of the map, seeded where it has no seed, and fitted; None without a map."""
-    if feature_map is None:
-        return None
-    copy = clone(feature_map)
-    unseeded = {
-        name: random.randint(np.iinfo(np.int32).max)
-        for name, value in sorted(copy.get_params(deep=True).items())
-        if name.rpartition("__")[2] == "random_state" and value is None
-    }
-    return copy.set_params(**unseeded).fit(X, y)
+def _check_weights(weights: NDArray[np.float64]) -> None:
+    """Refuse weights whose sums would lose the squares of columns, or overflow."""
+    with np.errstate(over="ignore"):
+        total = float(weights.sum())
+    if not LEAST_WEIGHT <= total <= MOST_WEIGHT:
+        raise ValueError(
+            f"sample_weight adds to {total:.3g}; sums from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g} are "
+            "accepted. Weights count rows: divide them by their mean."
+        )
+
+
+def _collect(source: Source, rows: Rows, device: str) -> Moments:
+    """Moments of the rows; errors name a column as the user does."""
+    try:
+        return collect_blocks(source, device)
+    except UnitError as error:
+        name = "the target y"
+        if error.column < source.n_features:
+            names, mapped = rows.feature_names, source.feature_map is not None
+            name = column_name(error.column, names, mapped)
+        raise ValueError(error.message(name)) from None
 
 
 def _options(spec: RegressionSpec, data: Standardised) -> Options:

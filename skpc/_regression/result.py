@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ..direct.deploy import PackedEnsemble, pack
 from ..direct.model import Predictive, pool
-from ..direct.moments import FeatureMap, Moments, Standardised, map_blocks
+from ..direct.moments import Moments, Standardised, features_of, map_blocks
 from ..direct.solve import Solution
+from .feature_map import transform_of
 
 Floats = NDArray[np.float64]
 
@@ -87,8 +88,32 @@ class FittedRegression:
         return self._map(self.posterior.linear_moments, X)
 
     def _map(self, function: Callable[[Floats], Floats], X: Any) -> Floats:
-        """A function of the features of all rows, block by block."""
-        return map_blocks(function, X, transform_of(self.feature_map), self.n_features)
+        """A function of the features of all rows, block by block.
+
+        Raises
+        ------
+        ValueError
+            If a feature is so far from those of training that the values overflow.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = map_blocks(function, X, transform_of(self.feature_map), self.n_features)
+        if not np.isfinite(values).all():
+            self._refuse_far(values, X)
+        return values
+
+    def _refuse_far(self, values: Floats, X: Any) -> None:
+        """Raise an error that names the cell for which the values (n, ...) of a row overflow."""
+        posterior, mapped = self.posterior, self.feature_map is not None
+        i = int(np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))[0])
+        feature = features_of(X[i : i + 1], transform_of(self.feature_map))[0]
+        # Halved, so that the difference of two large numbers does not overflow.
+        distance = np.abs((feature / 2 - posterior.centre / 2) / posterior.spread)
+        j = int(np.argmax(distance))
+        raise ValueError(
+            f"Row {i} has {feature[j]:.3g} in {column_name(j, self.feature_names, mapped)}, where "
+            f"training had {posterior.centre[j]:.3g} +- {posterior.spread[j]:.3g}: the prediction "
+            "overflows float64."
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """The state for a file: dicts of numbers and arrays, and the feature map."""
@@ -105,9 +130,11 @@ class FittedRegression:
         return cls(**{**plain, "moments": moments, "posterior": posterior})
 
 
-def transform_of(feature_map: Any) -> FeatureMap:
-    """A fitted map as a function, or None without one."""
-    return None if feature_map is None else feature_map.transform
+def column_name(j: int, names: NDArray[Any] | None, mapped: bool) -> str:
+    """A feature, for messages: by the name of its column, by position, or as one of the map's."""
+    if mapped:
+        return f"feature {j} of feature_map"
+    return f"column {j}" if names is None else f"column {str(names[j])!r}"
 
 
 def public_attributes(
@@ -115,7 +142,8 @@ def public_attributes(
 ) -> dict[str, Any]:
     """The attributes that the docstring of `DirectBayesianRegressor` lists, by their names."""
     posterior = fitted.posterior
-    coef, variance = pool(posterior.weights, posterior.coef, posterior.coef_variance, axis=0)
+    mean, variance = pool(posterior.weights, posterior.mean, posterior.variance, axis=0)
+    coef = mean / posterior.spread
     probabilities = np.tensordot(posterior.weights, posterior.probabilities, 1)
     codes = solution.problem.codes
     step = posterior.step
@@ -125,7 +153,7 @@ def public_attributes(
     return {
         **mapped,
         "coef_": coef,
-        "coef_std_": np.sqrt(variance),
+        "coef_std_": np.sqrt(variance) / posterior.spread,
         "intercept_": posterior.intercept - float(posterior.centre @ coef),
         "feature_scale_": posterior.spread,
         "weight_step_": float(step[0]) if (step == step[0]).all() else step,

@@ -1,11 +1,11 @@
 """Frames and arrays to the numbers that a circuit models, and back."""
 
-from .cells import numbers
+from .cells import numbers, numbers_only
 from .columns import Column
 from .describe import describe
 from .encoded import Encoded
 from .raw import RawColumn, RawTable
-from .reading import container, read_table
+from .reading import container, holds_numbers, read_column, read_table
 from .selection import column_mask, column_position
 from .shapes import row_weight
 from .supports import SUPPORTS
@@ -23,7 +23,10 @@ __all__ = [
     "column_position",
     "container",
     "describe",
+    "holds_numbers",
     "numbers",
+    "numbers_only",
+    "read_column",
     "read_table",
     "row_weight",
     "take_rows",

@@ -14,6 +14,9 @@ from .supports import check
 
 Floats = NDArray[np.float64]
 
+# Types that turn into floats although they are no numbers; others raise by themselves.
+NO_NUMBERS = (str, bytes, complex, np.complexfloating, np.datetime64, np.timedelta64)
+
 
 def numbers(raw: RawColumn) -> Floats:
     """A column as floats, NaN where missing.
@@ -50,6 +53,28 @@ def _number(raw: RawColumn, value: Any) -> float:
             "categories, list it in categorical_features, or in leaf as 'categorical'."
         )
     return number
+
+
+def numbers_only(raw: RawColumn) -> Floats:
+    """A column whose cells are numbers by type as floats, NaN where missing.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the type is one of categories, or a cell is a text, a date or anything but a number:
+        a text of digits is none.
+    """
+    if raw.categories is not None:
+        raise ValueError(f"{raw.title} holds categories; only numbers are accepted.")
+    if raw.values.dtype != object:
+        return raw.values
+    for i, value in enumerate(raw.values):
+        if isinstance(value, NO_NUMBERS):
+            kind = type(value).__name__
+            raise ValueError(
+                f"{raw.title} contains {value!r} in row {i}, a {kind}; only numbers are accepted."
+            )
+    return np.array([_number(raw, value) for value in raw.values], dtype=np.float64)
 
 
 def digits_of(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:

@@ -35,8 +35,50 @@ def read_table(X: Any) -> RawTable:
     return RawTable(read[library](X), library, names)
 
 
-def _array_columns(X: Any) -> list[RawColumn]:
-    names = [f"column {j}" for j in range(X.shape[1])]
+def read_column(values: Any, name: str) -> RawColumn:
+    """A one-dimensional array or a series as a column of that name.
+
+    Raises
+    ------
+    ValueError
+        For dates, times and complex numbers.
+    """
+    for library, read in (("pandas", _read_pandas), ("polars", _read_polars)):
+        module = sys.modules.get(library)
+        if module is not None and isinstance(values, module.Series):
+            return read(values, name)
+    return _array_columns(values[:, None], name)[0]
+
+
+def holds_numbers(X: Any) -> bool:
+    """Whether all cells have types of numbers that NumPy reads as what they are.
+
+    Dates, durations, texts, categories and objects have not; read them by `read_table`.
+    """
+    library = container(X)
+    if library == "pandas":
+        # Types of pandas' own have missing cells of another kind.
+        return all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in X.dtypes)
+    if library == "polars":
+        return all(_polars_kind(dtype) for dtype in X.dtypes)
+    return getattr(X.dtype, "kind", "f") in "biufc"
+
+
+def _polars_kind(dtype: Any) -> str:
+    """Kind of a column of numbers of polars; "" for all others."""
+    if dtype.is_decimal():
+        return ""
+    if dtype.is_numeric():
+        return "integer" if dtype.is_integer() else "number"
+    return "bool" if _polars_name(dtype) == "Boolean" else ""
+
+
+def _polars_name(dtype: Any) -> str:
+    return type(dtype).__name__ if not isinstance(dtype, type) else dtype.__name__
+
+
+def _array_columns(X: Any, name: str = "") -> list[RawColumn]:
+    names = [name] if name else [f"column {j}" for j in range(X.shape[1])]
     if X.dtype.kind in "mM":
         raise ValueError(refusal(names[0], X.dtype))
     if X.dtype.kind in "OUS":
@@ -72,11 +114,11 @@ def _is_missing(value: Any) -> bool:
 
 
 def _pandas_columns(X: Any) -> list[RawColumn]:
-    return [_read_pandas(X, j) for j in range(X.shape[1])]
+    names = [f"column {name!r}" for name in X.columns]
+    return [_read_pandas(X.iloc[:, j], name) for j, name in enumerate(names)]
 
 
-def _read_pandas(X: Any, j: int) -> RawColumn:
-    series, name = X.iloc[:, j], f"column {X.columns[j]!r}"
+def _read_pandas(series: Any, name: str) -> RawColumn:
     dtype = series.dtype
     numpy_kind = getattr(dtype, "kind", "O")
     if numpy_kind in "mMc":
@@ -95,18 +137,17 @@ def _read_pandas(X: Any, j: int) -> RawColumn:
 
 
 def _polars_columns(X: Any) -> list[RawColumn]:
-    return [_read_polars(X, j) for j in range(X.shape[1])]
+    names = [f"column {name!r}" for name in X.columns]
+    return [_read_polars(X.to_series(j), name) for j, name in enumerate(names)]
 
 
-def _read_polars(X: Any, j: int) -> RawColumn:
-    series, name = X.to_series(j), f"column {X.columns[j]!r}"
+def _read_polars(series: Any, name: str) -> RawColumn:
     dtype = series.dtype
     if dtype.is_temporal() or dtype.is_nested() or dtype.is_decimal():
         raise ValueError(refusal(name, dtype))
-    base = type(dtype).__name__ if not isinstance(dtype, type) else dtype.__name__
-    if dtype.is_numeric() or base == "Boolean":
+    base, kind = _polars_name(dtype), _polars_kind(dtype)
+    if kind:
         numbers = series.cast(sys.modules["polars"].Float64).to_numpy().copy()
-        kind = "bool" if base == "Boolean" else "integer" if dtype.is_integer() else "number"
         return RawColumn(name, kind, numbers, base)
     values = np.empty(len(series), dtype=object)
     values[:] = series.to_list()
@@ -121,5 +162,5 @@ def refusal(name: str, dtype: Any) -> str:
     """Message about a column of a type that is not modelled."""
     return (
         f"{name[0].upper()}{name[1:]} has the type {dtype}; numbers, booleans, strings and "
-        "categories are accepted. Turn dates, durations and decimals into numbers first."
+        "categories can be read. Turn dates, durations and decimals into numbers first."
     )

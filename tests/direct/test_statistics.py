@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skpc.direct import collect, merge
-from skpc.direct.moments import collect_blocks, standardise
+from skpc.direct.moments import Source, UnitError, collect_blocks, standardise
 from skpc.direct.moments.features import row_blocks
 
 
@@ -87,10 +87,26 @@ def test_constant_columns_have_no_products(value):
     assert data.x_scale[1] == 1.0
 
 
-def test_overflowing_squares_are_an_error():
+@pytest.mark.parametrize("column", [0, 3, 4])
+@pytest.mark.parametrize(
+    ("unit", "side"), [(1e-320, "below"), (1e-120, "below"), (1e120, "above"), (1e300, "above")]
+)
+def test_columns_whose_squares_float64_cannot_hold_are_an_error(column, unit, side):
     x, y, w = rows()
-    with pytest.raises(ValueError, match="overflow float64"):
-        standardise(collect(x * 1e200, y, w), True)
+    z = np.column_stack([x, y])
+    z[:, column] *= unit
+    with pytest.raises(UnitError, match=f"root mean square {side} 1e") as caught:
+        collect(z[:, :4], z[:, 4], w)
+    assert caught.value.column == column
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-60, 1e60, 1e300])
+def test_weights_of_any_unit_have_the_same_moments(unit):
+    x, y, w = rows()
+    plain, scaled = collect(x * 1e-90, y, w), collect(x * 1e-90, y, w * unit)
+    assert np.allclose(scaled.mean, plain.mean, rtol=1e-14)
+    if 1e-100 < unit < 1e100:
+        assert np.allclose(scaled.scatter / unit, plain.scatter, rtol=1e-13, atol=0)
 
 
 def test_blocks_bound_memory_and_skip_rows_of_no_weight(monkeypatch):
@@ -103,7 +119,7 @@ def test_blocks_bound_memory_and_skip_rows_of_no_weight(monkeypatch):
         sizes.append(len(block))
         return 2 * block
 
-    moments = collect_blocks(x, y, w, double, 4, "cpu")
+    moments = collect_blocks(Source(x, y, w, double, 4), "cpu")
     assert max(sizes) == 10
     assert sum(sizes) == 30
     whole = collect(2 * x[20:], y[20:], w[20:])

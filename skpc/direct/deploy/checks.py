@@ -3,6 +3,8 @@
 Axes: N rows, B features.
 """
 
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,9 @@ def check_features(X: Any, n_features: int) -> Floats:
     Raises
     ------
     ValueError
-        For NaN, infinity, and another number of columns.
+        For NaN, infinity, anything but numbers, and another number of columns.
     """
-    features = np.asarray(X, dtype=np.float64)
+    features = _numbers(X)
     _check_columns(features, n_features)
     bad = np.argwhere(~np.isfinite(features))
     if len(bad):
@@ -28,6 +30,25 @@ def check_features(X: Any, n_features: int) -> Floats:
         kind = "NaN" if np.isnan(features[i, j]) else "infinity"
         raise ValueError(f"X contains {kind} in column {j}, row {i}; finite numbers only.")
     return features
+
+
+def _numbers(X: Any) -> Floats:
+    """A table as float64, if its cells are numbers: no dates, texts of digits or complex ones."""
+    try:
+        cells = np.asarray(X)
+    except TypeError:
+        # A frame of dates beside numbers.
+        cells = np.asarray(X, dtype=object)
+    if cells.dtype.kind == "O" and cells.ndim == 2:
+        names = getattr(X, "columns", range(cells.shape[1]))
+        for (i, j), cell in np.ndenumerate(cells):
+            if not isinstance(cell, Real | Decimal) or isinstance(cell, np.timedelta64):
+                raise ValueError(
+                    f"X contains {cell!r} in column {names[j]!r}, row {i}; numbers only."
+                )
+    elif cells.dtype.kind not in "biuf":
+        raise ValueError(f"X has the type {cells.dtype} in column 0; numbers only.")
+    return np.asarray(cells, dtype=np.float64)
 
 
 def check_inputs(inputs: Any, n_features: int) -> Codes:

@@ -6,10 +6,15 @@ A weight is step_j * c with an integer code c. At any stationary point the facto
 
 so that K probabilities are one free number theta_j; tau = E[1 / sigma^2] and D = diag(X'X).
 
+Where the noise is small, sums of squares of y cancel in ||y - Xw||^2. A problem may therefore be
+about the residuals of codes o, its origin: y stands for y - X (step o), and a weight for its
+distance from there, step_j (c - o_j). Nothing else changes.
+
 Axes: S starts, computed together, B features, K codes, L levels of the noise variance.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,6 +47,11 @@ class Problem:
         Of the codes.
     noise : ndarray (L,)
         Levels of the noise variance, of equal prior probability.
+    origin : ndarray (B,) or None
+        Codes whose residuals `moment` and `square` are of; None: zeros.
+    slack : float
+        What rounding may have taken from E||y - Xw||^2; it is added there, so that the ELBO stays
+        below the evidence.
     """
 
     off_diagonal: Floats
@@ -53,6 +63,18 @@ class Problem:
     step: Floats
     log_prior: Floats
     noise: Floats
+    origin: Floats | None = None
+    slack: float = 0.0
+
+    @cached_property
+    def offsets(self) -> Floats:
+        """Codes less their origin, (B, K), or (1, K) if that is zero."""
+        return self.codes[None] if self.origin is None else self.codes - self.origin[:, None]
+
+    @cached_property
+    def weights(self) -> Floats:
+        """Weights of all codes, from the origin, (B, K)."""
+        return self.step[:, None] * self.offsets
 
     def with_grid(self, **changes: Any) -> "Problem":
         """The same data with another step, prior or noise grid."""
@@ -79,7 +101,7 @@ class Factors:
     ----------
     probabilities : ndarray (S, B, K)
     mean, variance : ndarray (S, B)
-        Of the weights.
+        Of the weights, from the origin.
     log_normaliser : ndarray (S, B)
         Log of the sum over c of p(c) exp(theta w - tau D w**2 / 2).
     """
@@ -99,8 +121,8 @@ def factors(problem: Problem, theta: Floats, tau: Floats) -> Factors:
     theta : ndarray (S, B)
     tau : ndarray (S,)
     """
-    codes = problem.codes
-    # In units of the step, so that one vector of codes serves every feature.
+    codes = problem.offsets
+    # In units of the step, so that the codes are integers.
     linear = theta * problem.step
     quadratic = 0.5 * tau[:, None] * problem.diagonal * problem.step**2
     logits = linear[..., None] * codes
@@ -110,7 +132,7 @@ def factors(problem: Problem, theta: Floats, tau: Floats) -> Factors:
     np.exp(np.subtract(logits, largest, out=logits), out=logits)
     total = logits.sum(axis=-1)
     logits /= total[..., None]
-    mean = logits @ codes
+    mean = expected(logits, codes)
     # About the mean: the difference of two squares would lose the digits of small variances.
     variance = (logits * (codes - mean[..., None]) ** 2).sum(axis=-1)
     return Factors(
@@ -121,12 +143,22 @@ def factors(problem: Problem, theta: Floats, tau: Floats) -> Factors:
     )
 
 
+def expected(probabilities: Floats, codes: Floats) -> Floats:
+    """Means of codes (B, K) or (1, K) under probabilities (..., B, K), (..., B)."""
+    if len(codes) == 1:
+        return probabilities @ codes[0]
+    return np.einsum("...bk,bk->...b", probabilities, codes)
+
+
 def expected_error(problem: Problem, mean: Floats, variance: Floats, cross: Floats) -> Floats:
-    """E||y - Xw||^2 = y'y - 2 s'b + s'Gs + sum_j D_j v_j, (S,), where `cross` is G_off s."""
+    """E||y - Xw||^2 = y'y - 2 s'b + s'Gs + sum_j D_j v_j, (S,), where `cross` is G_off s.
+
+    It is never too small, see `Problem.slack`.
+    """
     error = problem.square - 2 * mean @ problem.moment
     error += ((cross + problem.diagonal * mean) * mean).sum(axis=-1) + variance @ problem.diagonal
     # Rounding may leave a residual of zero slightly below zero.
-    return np.maximum(error, 0.0)
+    return np.maximum(error + problem.slack, 0.0)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Floats
-from .elbo import Noise, Problem, State, expected_error, noise_posterior
+from .elbo import Noise, Problem, State, expected, expected_error, noise_posterior
 from .information import Information
 
 # I of log weights (R,) and log factors (R, B, K).
@@ -47,7 +47,7 @@ class Posterior:
     weights : ndarray (R,)
     probabilities : ndarray (R, B, K)
     mean, variance : ndarray (R, B)
-        Of the weights, under each component.
+        Of the weights under each component, from the origin of the problem.
     noise : Noise
         S = 1.
     """
@@ -87,7 +87,7 @@ def posterior_of(state: State) -> Posterior:
 
 def mixture_of(problem: Problem, state: State) -> Mixture:
     """The starts of a state as components, weighted by exp(ELBO)."""
-    weights = problem.step[:, None] * problem.codes
+    weights = problem.weights
     tau = state.tau[:, None, None]
     log_q = state.theta[..., None] * weights + problem.log_prior
     log_q -= 0.5 * tau * problem.diagonal[:, None] * weights**2
@@ -123,7 +123,7 @@ def mixture_elbo(problem: Problem, mixture: Mixture, mixing: Mixing) -> MixtureE
     shortfall = problem.log_prior - mixture.log_q
     divergence = -(q * shortfall).sum(axis=(1, 2))
     information = mixing(mixture.log_weights, mixture.log_q)
-    weights = problem.step[:, None] * problem.codes  # (B, K)
+    weights = problem.weights  # (B, K)
     pull = (problem.moment - cross)[..., None] * weights - 0.5 * problem.diagonal[
         :, None
     ] * weights**2
@@ -138,7 +138,7 @@ def mixture_elbo(problem: Problem, mixture: Mixture, mixing: Mixing) -> MixtureE
 
 
 def weight_moments(problem: Problem, probabilities: Floats) -> tuple[Floats, Floats]:
-    """Means and variances of the weights under factors (R, B, K), (R, B) each."""
-    mean = probabilities @ problem.codes
-    variance = (probabilities * (problem.codes - mean[..., None]) ** 2).sum(axis=-1)
+    """Means, from the origin, and variances of the weights under factors (R, B, K), (R, B)."""
+    mean = expected(probabilities, problem.offsets)
+    variance = (probabilities * (problem.offsets - mean[..., None]) ** 2).sum(axis=-1)
     return mean * problem.step, variance * problem.step**2

@@ -28,9 +28,9 @@ class Predictive:
         Of the components.
     probabilities : ndarray (R, B, K)
         Of the codes, under each component.
-    coef, coef_variance : ndarray (R, B)
-        Means and variances of the weights under each component, in units of y per unit of a
-        feature (squared).
+    mean, variance : ndarray (R, B)
+        Of the weights under each component, in units of y per standard deviation of a feature
+        (squared).
     noise_levels, noise_probabilities : ndarray (L,)
         Levels of the noise variance and their posterior probabilities.
     noise_variance : float
@@ -43,8 +43,8 @@ class Predictive:
     step: Floats
     weights: Floats
     probabilities: Floats
-    coef: Floats
-    coef_variance: Floats
+    mean: Floats
+    variance: Floats
     noise_levels: Floats
     noise_probabilities: Floats
     noise_variance: float
@@ -66,9 +66,11 @@ class Predictive:
         ----------
         features : ndarray (N, B)
         """
-        centred = features - self.centre
-        mean = centred @ self.coef.T + self.intercept
-        return np.stack([mean, centred**2 @ self.coef_variance.T], axis=-1)
+        # In standard units, whose squares stay in range where those of a unit of X do not.
+        z = features - self.centre
+        z /= self.spread
+        mean = z @ self.mean.T + self.intercept
+        return np.stack([mean, np.square(z, out=z) @ self.variance.T], axis=-1)
 
     def draw_codes(self, n_draws: int, random: np.random.RandomState) -> NDArray[np.int8]:
         """Codes of every weight, (S, B): each draw chooses a component first."""
@@ -107,7 +109,9 @@ class Predictive:
         possible = self.noise_probabilities > 0
         total = variance[:, None] + self.noise_levels[possible]
         logs = np.log(self.noise_probabilities[possible]) - 0.5 * np.log(2 * np.pi * total)
-        logs -= 0.5 * (y - mean)[:, None] ** 2 / total
+        # A target too far off for its square has the density 0.
+        with np.errstate(over="ignore"):
+            logs -= 0.5 * ((y - mean)[:, None] / np.sqrt(total)) ** 2
         return np.logaddexp.reduce(logs, axis=1)
 
 

@@ -1,17 +1,44 @@
 """Second moments of rows, in blocks of bounded memory, and the same moments in standard units."""
 
-from .features import FIRST_BLOCK, FeatureMap, collect_blocks, features_of, map_blocks
-from .statistics import Moments, Standardised, collect, merge, standardise
+from .features import (
+    FIRST_BLOCK,
+    FeatureMap,
+    Source,
+    collect_blocks,
+    features_of,
+    floats_of,
+    map_blocks,
+    mapped_features,
+)
+from .residuals import Residuals, collect_residuals
+from .statistics import (
+    LEAST_WEIGHT,
+    MOST_WEIGHT,
+    Moments,
+    Standardised,
+    UnitError,
+    collect,
+    merge,
+    standardise,
+)
 
 __all__ = [
     "FIRST_BLOCK",
+    "LEAST_WEIGHT",
+    "MOST_WEIGHT",
     "FeatureMap",
     "Moments",
+    "Residuals",
+    "Source",
     "Standardised",
+    "UnitError",
     "collect",
     "collect_blocks",
+    "collect_residuals",
     "features_of",
+    "floats_of",
     "map_blocks",
+    "mapped_features",
     "merge",
     "standardise",
 ]

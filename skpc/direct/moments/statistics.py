@@ -1,16 +1,49 @@
-"""Data enters DIRECT only here: weighted second moments, additive over blocks of rows.
+"""Data enters DIRECT here: weighted second moments, additive over blocks of rows.
 
 Axes: N rows of a block, B features, C = B + 1 columns (the features, then the target).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..arrays import Floats
+
+# Root mean squares that a column may have, unless it is zero: beyond them squares, and products of
+# squares with the precision of numbers, leave the range of float64.
+SMALLEST, LARGEST = 1e-100, 1e100
+# What weights of rows may add to, for the same reason. Largest weights of a block that are beyond
+# are divided by a power of two first.
+LEAST_WEIGHT, MOST_WEIGHT = 1e-50, 1e50
+
+
+class UnitError(ValueError):
+    """A column whose squares float64 cannot hold.
+
+    Attributes
+    ----------
+    column : int
+        Position among the features; B is the target.
+    size : float
+        Root mean square of the column; 0 or infinity where that cannot be computed.
+    """
+
+    def __init__(self, column: int, size: float) -> None:
+        self.column, self.size = column, size
+        super().__init__(self.message(f"column {column} of [x, y]"))
+
+    def message(self, name: str) -> str:
+        """The message, with the column's name."""
+        side = "below" if self.size < SMALLEST else "above"
+        bound = SMALLEST if side == "below" else LARGEST
+        return (
+            f"{name[0].upper()}{name[1:]} has a root mean square {side} {bound:g}, and its squares "
+            f"leave the range of float64; 0, and {SMALLEST:g} to {LARGEST:g}, are accepted: "
+            "choose another unit for it."
+        )
 
 
 @dataclass(frozen=True)
@@ -22,6 +55,7 @@ class Moments:
     Attributes
     ----------
     n_rows : int
+        Rows of positive weight.
     weight : float
         Sum of the rows' weights.
     mean : ndarray (C,)
@@ -35,6 +69,11 @@ class Moments:
     mean: Floats
     scatter: Floats
 
+    @property
+    def count(self) -> float:
+        """Rows that these count for: the sum of the weights, or the rows if these are more."""
+        return max(self.weight, float(self.n_rows))
+
 
 def collect(x: Floats, y: Floats, weights: Floats, device: str = "cpu") -> Moments:
     """Moments of one block of rows.
@@ -47,11 +86,19 @@ def collect(x: Floats, y: Floats, weights: Floats, device: str = "cpu") -> Momen
         Positive.
     device : str
         Of torch; where the products are formed.
+
+    Raises
+    ------
+    UnitError
+        If squares of a column are too large or too small for float64.
     """
-    z = torch.empty((x.shape[0], x.shape[1] + 1), dtype=torch.float64, device=device)
-    z[:, :-1] = torch.as_tensor(x, device=device)
-    z[:, -1] = torch.as_tensor(y, device=device)
-    w = torch.as_tensor(weights, dtype=torch.float64, device=device)
+    # Sums of tiny weights would lose the digits of small columns.
+    unit = _unit_of(weights)
+    # Written by NumPy, which takes rows in any order, and rows that are read-only.
+    rows = np.empty((x.shape[0], x.shape[1] + 1))
+    rows[:, :-1], rows[:, -1] = x, y
+    z = torch.as_tensor(rows, device=device)
+    w = torch.as_tensor(weights / unit, dtype=torch.float64, device=device)
     total = w.sum()
     mean = (w @ z) / total
     z -= mean
@@ -59,19 +106,43 @@ def collect(x: Floats, y: Floats, weights: Floats, device: str = "cpu") -> Momen
     correction = (w @ z) / total
     z -= correction
     z *= w.sqrt()[:, None]
-    return Moments(
+    moments = Moments(
         n_rows=len(x),
         weight=float(total),
         mean=(mean + correction).cpu().numpy(),
         scatter=_gram(z),
     )
+    _check_units(moments, x, y)
+    if unit == 1:
+        return moments
+    return replace(moments, weight=moments.weight * unit, scatter=moments.scatter * unit)
+
+
+def _unit_of(weights: Floats) -> float:
+    """A power of two by which weights are divided, 1 unless they are very large or small."""
+    largest = float(weights.max())
+    if LEAST_WEIGHT <= largest <= MOST_WEIGHT:
+        return 1.0
+    return float(np.ldexp(1.0, int(np.frexp(largest)[1]) - 1))
+
+
+def _check_units(moments: Moments, x: Floats, y: Floats) -> None:
+    """Refuse a column of which a square overflows, or all squares underflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = np.sqrt(np.diag(moments.scatter) / moments.weight + moments.mean**2)
+        wrong = ~((size >= SMALLEST) & (size <= LARGEST))
+    for j in np.flatnonzero(wrong):
+        column = y if j == x.shape[1] else x[:, j]
+        # A column of zeros is constant.
+        if not size[j] == 0 or column.any():
+            raise UnitError(int(j), float(np.nan_to_num(size[j], nan=np.inf)))
 
 
 def _gram(z: Tensor) -> Floats:
     """Z'Z, (C, C). On a CPU by NumPy, which uses the symmetry and does half of the work."""
     if z.device.type == "cpu":
         array = z.numpy()
-        with np.errstate(over="ignore", invalid="ignore"):  # `standardise` refuses what overflows
+        with np.errstate(over="ignore", invalid="ignore"):  # `collect` refuses what overflows
             return array.T @ array
     return (z.T @ z).cpu().numpy()
 
@@ -95,9 +166,8 @@ def merge(a: Moments, b: Moments) -> Moments:
     shift = b.mean - a.mean
     scatter = a.scatter + b.scatter
     # Row by row, since an outer product would be a third matrix in memory.
-    with np.errstate(over="ignore", invalid="ignore"):
-        for row, d in zip(scatter, (a.weight * b.weight / weight) * shift, strict=True):
-            row += d * shift
+    for row, d in zip(scatter, (b.weight / weight) * a.weight * shift, strict=True):
+        row += d * shift
     return Moments(
         n_rows=a.n_rows + b.n_rows,
         weight=weight,
@@ -119,11 +189,15 @@ class Standardised:
     square : float
         y'Wy.
     weight : float
-        Sum of the weights.
+        Rows that the data count for, see `Moments.count`.
     x_mean, x_scale : ndarray (B,)
         Of the features, in their units; the means are 0 without an intercept.
     y_mean, y_scale : float
         Of the target, in its units.
+    lowest_noise : float
+        Lowest noise variance that numbers of this precision can show.
+    centred : bool
+        Whether the means were taken off.
     """
 
     gram: Floats
@@ -134,50 +208,56 @@ class Standardised:
     x_scale: Floats
     y_mean: float
     y_scale: float
+    lowest_noise: float
+    centred: bool
 
 
 def standardise(moments: Moments, fit_intercept: bool) -> Standardised:
     """Centre (if an intercept is fitted) and scale the moments.
 
-    A column that varies by less than its rounding counts as constant: its scale is 1 and its
-    products are 0. A constant target gets the scale of its own rounding.
+    A feature that varies by less than its rounding counts as constant: its scale is 1 and its
+    products are 0. A target has at least the scale of its own rounding, and a single one, which
+    says nothing of the noise, that of its size; the noise is no lower than that.
 
-    Raises
-    ------
-    ValueError
-        If a column's square overflows.
+    Rows whose weights add to less than their number count for that number.
     """
-    if not np.isfinite(moments.scatter).all():
-        raise ValueError("The squares of X or y overflow float64; rescale them.")
     mean, scatter = moments.mean, moments.scatter
     centre = mean if fit_intercept else np.zeros_like(mean)
     if not fit_intercept:
         scatter = scatter + moments.weight * np.outer(mean, mean)
-    scale, constant = _scales(moments, scatter)
+    spread = np.sqrt(np.diag(scatter) / moments.weight)
+    constant = spread[:-1] <= _rounding(mean[:-1])
+    least = _least_scale(moments, fit_intercept)
+    scale = np.append(np.where(constant, 1.0, spread[:-1]), max(spread[-1], least))
     products = scatter / scale
-    products /= scale[:, None]
-    products[constant] = 0.0
-    products[:, constant] = 0.0
+    products /= scale[:, None] * (moments.weight / moments.count)
+    products[:-1][constant] = 0.0
+    products[:, :-1][:, constant] = 0.0
     # Two divisions by a rounded square root cost the diagonal its last digit.
-    np.fill_diagonal(products, np.where(constant, 0.0, moments.weight))
+    shares = np.append(np.where(constant, 0.0, 1.0), (spread[-1] / scale[-1]) ** 2)
+    np.fill_diagonal(products, shares * moments.count)
     return Standardised(
         gram=np.ascontiguousarray(products[:-1, :-1]),
         moment=products[:-1, -1].copy(),
         square=float(products[-1, -1]),
-        weight=moments.weight,
+        weight=moments.count,
         x_mean=centre[:-1],
         x_scale=scale[:-1],
         y_mean=float(centre[-1]),
         y_scale=float(scale[-1]),
+        lowest_noise=float(least / scale[-1]) ** 2,
+        centred=fit_intercept,
     )
 
 
-def _scales(moments: Moments, scatter: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Scales of the columns, and which of them are constant, from their scatter (C, C), (C,)."""
-    spread = np.sqrt(np.diag(scatter) / moments.weight)
-    rounding = 8 * np.finfo(float).eps * np.abs(moments.mean)
-    constant = spread <= rounding
-    scale = np.where(constant, 1.0, spread)
-    if constant[-1]:
-        scale[-1] = max(rounding[-1], np.finfo(float).eps)
-    return scale, constant
+def _least_scale(moments: Moments, fit_intercept: bool) -> float:
+    """The least standard deviation that numbers of the target's size, and of its rows, can show."""
+    size = float(np.abs(moments.mean[-1])) or 1.0
+    if fit_intercept and moments.count <= 1:
+        return size
+    return _rounding(size) if fit_intercept or not moments.mean[-1] else 0.0
+
+
+def _rounding(values: Any) -> Any:
+    """The distance of neighbours among floats of the size of some numbers, at most."""
+    return np.finfo(float).eps * np.abs(values)

@@ -4,6 +4,7 @@ from .ascent import sweep
 from .mean_field import SOLVERS, solve_mean_field
 from .mixture import solve_mixture
 from .options import Options
+from .precision import loss
 from .problem import problem_on_grid
 from .ridge import best_ridge
 from .search import solve_regression
@@ -16,6 +17,7 @@ __all__ = [
     "Options",
     "Solution",
     "best_ridge",
+    "loss",
     "predictive_of",
     "problem_on_grid",
     "solve_mean_field",

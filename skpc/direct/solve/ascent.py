@@ -39,16 +39,17 @@ def sweep(problem: Problem, state: State) -> State:
     tau = state.noise.precision
     theta, mean = state.theta.copy(), state.posterior.mean.copy()
     cross = problem.cross(mean)
-    codes, squares = problem.codes, problem.codes**2
+    codes = np.broadcast_to(problem.offsets, (len(problem.step), len(problem.codes)))
+    squares = codes**2
     sharpness = -0.5 * tau[:, None] * (problem.diagonal * problem.step**2)
     for j, step in enumerate(problem.step):
         theta[:, j] = tau * (problem.moment[j] - cross[:, j])
-        logits = np.outer(theta[:, j] * step, codes)
-        logits += sharpness[:, j, None] * squares
+        logits = np.outer(theta[:, j] * step, codes[j])
+        logits += sharpness[:, j, None] * squares[j]
         logits += problem.log_prior
         logits -= logits.max(axis=1, keepdims=True)
         np.exp(logits, out=logits)
-        change = step * (logits @ codes) / logits.sum(axis=1) - mean[:, j]
+        change = step * (logits @ codes[j]) / logits.sum(axis=1) - mean[:, j]
         if change.any():
             mean[:, j] += change
             cross += change[:, None] * problem.off_diagonal[j]

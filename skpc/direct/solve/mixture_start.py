@@ -48,17 +48,20 @@ def on_lattice(problem: Problem) -> Problem:
     The search for a mixture is long, has many optima and no Newton's method at its end, so that
     rounding in its input would show in its result.
     """
-    unit = LATTICE / problem.weight
+    # The scale of y is about 1, unless it stands for residuals.
+    spread = max(problem.square / problem.weight, float(problem.noise[0]))
+    scale = 2.0 ** round(0.5 * np.log2(spread))
 
-    def coarse(values: Floats) -> Floats:
+    def coarse(values: Floats, scale: float = 1.0) -> Floats:
         """Values on the lattice."""
+        unit = LATTICE / (problem.weight * scale)
         return np.round(values * unit) / unit
 
     return problem.with_grid(
         off_diagonal=coarse(problem.off_diagonal),
         diagonal=coarse(problem.diagonal),
-        moment=coarse(problem.moment),
-        square=float(coarse(np.array(problem.square))),
+        moment=coarse(problem.moment, scale),
+        square=float(coarse(np.array(problem.square), scale**2)),
         step=coarse_logarithm(problem.step),
         noise=coarse_logarithm(problem.noise),
     )

@@ -10,8 +10,8 @@ from ..model import PRIOR_SHAPES, Problem, integer_codes, named_log_prior, noise
 from ..moments import Standardised
 from .options import Options
 
-# Noise variances as shares of the target's: below the first, noise is indistinguishable from
-# rounding, and above the last the model would be worse than none.
+# Noise variances as shares of the target's, unless a user names a range: twelve decades, and
+# little above the target's own, where the model would be worse than none.
 LOWEST, HIGHEST = 1e-12, 4.0
 
 
@@ -31,7 +31,7 @@ def problem_on_grid(data: Standardised, options: Options) -> Problem:
     # Uncorrelated features of equal weight would explain the target with a few codes each.
     default = 2.0 / (codes.max() * np.sqrt(n_features))
     if options.noise_range is None:
-        noise = noise_levels(LOWEST, HIGHEST, 81)
+        noise = coarse_levels(lowest_noise(data))
     else:
         noise = noise_levels(*options.noise_range, options.n_noise_levels)
     return Problem(
@@ -47,6 +47,16 @@ def problem_on_grid(data: Standardised, options: Options) -> Problem:
     )
 
 
+def lowest_noise(data: Standardised) -> float:
+    """Lowest level of a noise range that is chosen: `LOWEST`, or what y's digits can show."""
+    return min(max(LOWEST, data.lowest_noise), HIGHEST)
+
+
+def coarse_levels(lowest: float) -> Floats:
+    """All levels of the noise that a range may be chosen from, (81,)."""
+    return noise_levels(lowest, HIGHEST, 81)
+
+
 def prior_of_shape(prior: str | Floats, codes: Floats, k: int) -> Floats:
     """Log prior in the k-th shape of its name, (K,); probabilities have one shape only."""
     if isinstance(prior, str):
@@ -54,8 +64,10 @@ def prior_of_shape(prior: str | Floats, codes: Floats, k: int) -> Floats:
     return prior
 
 
-def levels_around(precision: float, weight: float, n_levels: int) -> Floats:
+def levels_around(precision: float, weight: float, n_levels: int, lowest: float) -> Floats:
     """A noise grid around a precision, wider than the posterior, (L,).
+
+    It ends at `lowest` and at `HIGHEST`.
 
     Parameters
     ----------
@@ -64,10 +76,11 @@ def levels_around(precision: float, weight: float, n_levels: int) -> Floats:
     weight : float
         Sum of the rows' weights.
     n_levels : int
+    lowest : float
     """
     # Rounded to a lattice, so that the same rows in other chunks have the same grid exactly.
     centre = 2.0 ** (round(-8 * np.log2(precision)) / 8)
     # The log of a variance is known to sqrt(2 / n) from n rows.
     reach = max(1.5, np.exp(min(6.0 * np.sqrt(2.0 / weight), 6.0)))
-    low = max(centre / reach, LOWEST / 2)
-    return noise_levels(low, max(centre, 2 * low) * reach, n_levels)
+    low = min(max(centre / reach, lowest), HIGHEST / 2)
+    return noise_levels(low, min(max(centre, 2 * low) * reach, HIGHEST), n_levels)

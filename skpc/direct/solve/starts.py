@@ -31,6 +31,8 @@ def random_starts(problem: Problem, tau: Floats, random: np.random.RandomState) 
     codes = random.choice(problem.codes, size=(len(tau), len(problem.moment)))
     # Half of the starts stay nearer to zero, where most good posteriors are.
     codes[::2] *= random.random_sample(len(codes[::2]))[:, None]
+    if problem.origin is not None:
+        codes -= problem.origin
     return tau[:, None] * (problem.moment - problem.cross(codes * problem.step))
 
 

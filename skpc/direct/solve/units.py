@@ -18,7 +18,7 @@ def predictive_of(data: Standardised, solution: Solution) -> Predictive:
     solution : Solution
     """
     problem, posterior = solution.problem, solution.posterior
-    unit = data.y_scale / data.x_scale
+    origin = 0.0 if problem.origin is None else problem.origin * problem.step
     return Predictive(
         centre=data.x_mean,
         spread=data.x_scale,
@@ -26,8 +26,8 @@ def predictive_of(data: Standardised, solution: Solution) -> Predictive:
         step=problem.step * data.y_scale,
         weights=posterior.weights,
         probabilities=posterior.probabilities,
-        coef=posterior.mean * unit,
-        coef_variance=posterior.variance * unit**2,
+        mean=(posterior.mean + origin) * data.y_scale,
+        variance=posterior.variance * data.y_scale**2,
         noise_levels=problem.noise * data.y_scale**2,
         noise_probabilities=posterior.noise.probabilities[0],
         noise_variance=float(posterior.noise.variance[0]) * data.y_scale**2,
