@@ -143,10 +143,11 @@ def check_weights(estimator: Any, sample_weight: Any, X: Any) -> NDArray[np.floa
     return check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
-def check_count(n_samples: Any) -> int:
-    """A number of draws as an int."""
-    if not isinstance(n_samples, Integral) or n_samples < 1:
-        raise ValueError(f"n_samples is {n_samples!r}; a positive integer is accepted.")
+def check_count(n_samples: Any, least: int = 1) -> int:
+    """A number of draws as an int, at least `least`."""
+    if not isinstance(n_samples, Integral) or n_samples < least:
+        accepted = "a positive integer" if least == 1 else f"an integer of at least {least}"
+        raise ValueError(f"n_samples is {n_samples!r}; {accepted} is accepted.")
     return int(n_samples)
 
 

@@ -18,7 +18,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from . import _fitting as fitting
-from ._density_queries import DensityQueries, features_of
+from ._column_queries import ColumnQueries
+from ._density_queries import features_of
 from ._fitting import FitSpec, FittedDensity, TrainingRows
 from ._sklearn import (
     CallbackSupportMixin,
@@ -41,7 +42,7 @@ Floats = NDArray[Any]
 OF_TREES = ("smoothing_", "n_iter_", "converged_")
 
 
-class EinetDensityEstimator(CallbackSupportMixin, DensityQueries, DensityMixin, BaseEstimator):
+class EinetDensityEstimator(CallbackSupportMixin, ColumnQueries, DensityMixin, BaseEstimator):
     """Density of a table by an Einsum Network, a probabilistic circuit.
 
     Columns may be numbers, zeros and ones, or categories, and cells may be missing. The

@@ -5,11 +5,18 @@ Axes: n rows, D columns.
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from helpers.cases import Case, masked, mixed, tiny
 
 from skpc.circuit.components import GaussianComponent, latent_mixture
 from skpc.circuit.passes import Circuit
+
+
+def whole(X):
+    """The rows whose first cell is not missing."""
+    return X[~np.isnan(X[:, 0])]
+
 
 # A query, and the sets of evidence that it compares.
 QUERIES = {
@@ -21,7 +28,13 @@ QUERIES = {
     "three draws a row": (lambda model, X: model.sample_conditional(X, 3, random_state=0), 1),
     "score_samples": (lambda model, X: model.score_samples(X), 1),
     "predict_marginal": (lambda model, X: model.predict_marginal(X, [0]), 1),
-    "predict_conditional": (lambda model, X: model.predict_conditional(X, [0]), 2),
+    "predict_conditional": (lambda model, X: model.predict_conditional(whole(X), [0]), 2),
+    "impute, median": (lambda model, X: model.impute(X, "median"), 1),
+    "impute, sample": (lambda model, X: model.impute(X, "sample", random_state=0), 1),
+    "score_columns": (lambda model, X: model.score_columns(X), 1),
+    "predict_quantiles": (lambda model, X: model.predict_quantiles(X, [0, 2], [0.1, 0.9]), 1),
+    "cdf": (lambda model, X: model.cdf(X, [0, 2]), 1),
+    "sample given a value": (lambda model, X: model.sample(9, random_state=0, given={3: 1}), 1),
 }
 
 

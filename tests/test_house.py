@@ -73,8 +73,12 @@ OPTIONAL = ("pandas", "polars")
 # Modules that may know an estimator; the facades are long because their docstrings are.
 FACADES = ("skpc.density", "skpc.regression")
 # What a facade has in files of their own is of its room: methods, and the objects of a parameter.
-PARTS = {"_density_queries": "density", "components": "density"}
-KNOW_ESTIMATORS = (*FACADES, "skpc._density_queries", "skpc._sklearn", "skpc._validation")
+PARTS = {
+    "_density_queries": "density", "_column_queries": "density", "components": "density"
+}  # fmt: skip
+KNOW_ESTIMATORS = (
+    *FACADES, "skpc._density_queries", "skpc._column_queries", "skpc._sklearn", "skpc._validation"
+)  # fmt: skip
 MOST_LINES, MOST_LINES_OF_FACADES = 450, 650
 
 

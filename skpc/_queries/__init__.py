@@ -4,14 +4,33 @@ from .densities import log_conditional, log_density
 from .draws import sample, sample_conditional
 from .evidence import Evidence
 from .expectations import moments
-from .imputation import impute
+from .given import sample_given
+from .imputation import STRATEGIES, impute
+from .information import (
+    Estimate,
+    entropy,
+    kl_divergence,
+    mutual_information,
+    rows_for,
+)
+from .margins import cdf, log_cells, quantiles
 
 __all__ = [
+    "STRATEGIES",
+    "Estimate",
     "Evidence",
+    "cdf",
+    "entropy",
     "impute",
+    "kl_divergence",
+    "log_cells",
     "log_conditional",
     "log_density",
     "moments",
+    "mutual_information",
+    "quantiles",
+    "rows_for",
     "sample",
     "sample_conditional",
+    "sample_given",
 ]

@@ -36,8 +36,28 @@ def log_density(
 
 
 def log_conditional(evidence: Evidence, columns: NDArray[np.bool_], dtype: torch.dtype) -> Scores:
-    """Log density of columns given the other observed cells, log p(x) - log p(others), (n,)."""
+    """Log density of columns given the other observed cells, log p(x) - log p(others), (n,).
+
+    Raises
+    ------
+    ValueError
+        If a cell of these columns is missing; the message names its column and row.
+    """
+    _refuse_missing(evidence, columns)
     # In float32 the difference of two large log densities would lose its digits.
     joint = log_density(evidence, torch.float64)
     conditional = joint - log_density(evidence, torch.float64, ~columns)
     return conditional.astype(np.float32) if dtype == torch.float32 else conditional
+
+
+def _refuse_missing(evidence: Evidence, columns: NDArray[np.bool_]) -> None:
+    """Raise for a missing cell of the columns: its density would be 1 whatever the others are."""
+    for j in np.flatnonzero(columns):
+        raw = evidence.raw.columns[j]
+        if raw.missing.any():
+            raise ValueError(
+                f"{raw.title} is among features and is missing in row "
+                f"{np.flatnonzero(raw.missing)[0]}; a missing cell has no conditional density. "
+                "Leave such rows out, or take score_samples(X) - predict_marginal(X, others), "
+                "which integrates missing cells out."
+            )

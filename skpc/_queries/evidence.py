@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from .._fitting import FittedDensity, cells_of
-from .._tables import Encoded, RawTable, Table
+from .._tables import Encoded, RawTable, Table, numbers
 from ..circuit.components import Component
 from ..circuit.passes import Cells
 
@@ -53,6 +53,10 @@ class Evidence:
         table = density.plan.table
         names = None if density.feature_names is None else list(density.feature_names)
         return cls(table, density.components(device), raw, table.encode(raw), names)
+
+    def values(self, j: int) -> NDArray[np.float64]:
+        """Numbers of column j in the units of the table, (n,); NaN where missing."""
+        return numbers(self.raw.columns[j])
 
     @property
     def cells(self) -> Cells:

@@ -125,12 +125,16 @@ class Table:
 
         It includes the probabilities of seen and unseen values.
         """
-        total = table.log_slope.sum(axis=1)
+        return self.log_slopes(table).sum(axis=1)
+
+    def log_slopes(self, table: Encoded) -> Floats:
+        """What each cell adds to the log Jacobian, (n, D); 0 where there is no evidence."""
+        slopes = table.log_slope.copy()
         for j, column in enumerate(self.columns):
             if column.unseen > 0:
-                total += np.log1p(-column.unseen) * ~np.isnan(table.z[:, j])
-                total += np.log(column.unseen) * table.unseen[:, j]
-        return total
+                slopes[:, j] += np.log1p(-column.unseen) * ~np.isnan(table.z[:, j])
+                slopes[:, j] += np.log(column.unseen) * table.unseen[:, j]
+        return slopes
 
     def decode_column(self, j: int, z: Floats, atoms: Atoms | None) -> NDArray[Any]:
         """Numbers and atoms of column j back to values, (n,)."""
@@ -204,6 +208,39 @@ class Table:
             for j, column in enumerate(self.columns)
         ]
         return build(self.library, self.names, columns)
+
+    def raw_rows(self, z: Floats, atoms: Atoms | None) -> RawTable:
+        """Rows of numbers and atoms (n, D) before any type rounds them; NaN is a missing cell."""
+        columns = []
+        for j, column in enumerate(self.columns):
+            seen, kind = ~np.isnan(z[:, j]), column.raw.kind
+            values = np.full(len(z), None if kind == "category" else np.nan, dtype=object)
+            values[seen] = self._decoded(j, z, atoms, seen)
+            values = values if kind == "category" else values.astype(np.float64)
+            columns.append(replace(column.raw, values=values))
+        return RawTable(columns, self.library, self.names)
+
+    def with_values(self, X: Any, given: RawTable) -> Any:
+        """A copy of rows like the training rows with the observed cells of a table put in.
+
+        Raises
+        ------
+        ValueError
+            For a number with a fraction in a column of integers.
+        """
+        cells = {}
+        for j, (column, raw) in enumerate(zip(self.columns, given.columns, strict=True)):
+            seen = ~raw.missing
+            if not seen.any():
+                continue
+            values = raw.values[seen]
+            if column.raw.kind != "category":
+                values = numbers(raw)[seen]
+                if column.raw.kind in ("integer", "bool") and (values != np.rint(values)).any():
+                    wrong = values[values != np.rint(values)][0]
+                    raise ValueError(f"{raw.title} holds whole numbers; {wrong:g} is given.")
+            cells[j] = (seen, column_like(column.raw, values, self.library))
+        return with_cells(X, cells)
 
     def fill(
         self,

@@ -1,11 +1,12 @@
 """What a model is a mixture of: trees, Gaussians, latent mixtures."""
 
-from . import mixture
+from . import margins, mixture
 from .component import Component
 from .gaussian_component import GaussianComponent
 from .gaussians import LOW_FLOOR, Gaussians
 from .kinds import COMPONENTS
 from .latent_mixture import LatentMixture
+from .margins import Margin
 from .mixture import choose_weights
 from .protocol import LEAST_WEIGHT, ComponentKind, ComponentTask, FittedComponent, Recorder
 
@@ -20,7 +21,9 @@ __all__ = [
     "GaussianComponent",
     "Gaussians",
     "LatentMixture",
+    "Margin",
     "Recorder",
     "choose_weights",
+    "margins",
     "mixture",
 ]

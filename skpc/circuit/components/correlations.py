@@ -142,6 +142,27 @@ class Pattern:
             return (self._across(unit) @ solved).squeeze(2)
         return -torch.cholesky_solve(u[:, self.hidden].unsqueeze(2), self.factor[unit]).squeeze(2)
 
+    def precision(self, w: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        """R_SS^-1 times the observed numbers (K, b, r), and its diagonal (K, r).
+
+        Parameters
+        ----------
+        w, u : Tensor (K, B, d)
+            As `distance` takes them.
+        """
+        if self.of_observed:
+            known = w[:, self.rows][:, :, self.observed].transpose(1, 2)
+            solved = torch.cholesky_solve(known, self.factor).transpose(1, 2)
+            return solved, torch.cholesky_inverse(self.factor).diagonal(dim1=1, dim2=2)
+        inverses = self.correlations.inverses
+        across = inverses[:, self.observed[:, None], self.hidden]
+        half = torch.linalg.solve_triangular(self.factor, across.transpose(1, 2), upper=False)
+        products = u[:, self.rows]
+        explained = half.transpose(1, 2) @ self._solved(products[:, :, self.hidden])
+        own = inverses.diagonal(dim1=1, dim2=2)[:, self.observed]
+        solved = products[:, :, self.observed] - explained.transpose(1, 2)
+        return solved, own - (half * half).sum(dim=1)
+
     def covariance(self) -> Tensor:
         """Covariances of the hidden numbers given the observed ones, (K, h, h)."""
         if not self.of_observed:

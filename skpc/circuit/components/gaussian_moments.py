@@ -39,7 +39,7 @@ def moments(
     """
     mean, square = expected_moments(units.circuit, probabilities[None], of_units)
     centre, spread = units.scales
-    means, variances = _of_hidden(numbers)
+    means, variances = of_hidden(numbers)
     hidden = ~units.observed_numbers(rows)
     for j, column in enumerate(units.columns.tolist() if numbers.patterns else []):
         index = torch.nonzero(hidden[:, j]).flatten()
@@ -51,7 +51,7 @@ def moments(
     return with_evidence(rows, mean, centred(mean, square))
 
 
-def _of_hidden(numbers: Numbers) -> tuple[Tensor, Tensor]:
+def of_hidden(numbers: Numbers) -> tuple[Tensor, Tensor]:
     """Means and variances of hidden numbers given the observed ones, twice (K, B, d)."""
     means, variances = torch.empty_like(numbers.w), torch.empty_like(numbers.w)
     for pattern in numbers.patterns:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..passes import Cells, pick
-from ..queries import Posterior, UnitMoments
-from . import gaussian_draws, gaussian_moments
+from ..queries import Cdf, Pieces, Posterior, UnitMoments
+from . import gaussian_columns, gaussian_draws, gaussian_moments
 from .correlations import Numbers
 from .gaussian_units import GaussianUnits
 
@@ -52,6 +52,19 @@ class GaussianPosterior(Posterior):
         """All cells (b, D) of rows like selected ones (b,), drawn or most probable."""
         unit = pick(self.probabilities[0].T[index], generator)
         return gaussian_draws.draw(self.component, self.numbers.rows(index, unit), generator)
+
+    @property
+    def log_cells(self) -> Tensor:
+        """Log density of every cell given the others of its row, (B, D); NaN where not evidence."""
+        return gaussian_columns.log_cells(self.component, self.rows, self.numbers, self.joint)
+
+    def cdf(self, index: Tensor, column: int, pieces: Pieces | None) -> Cdf:
+        """The cdf of a column in selected rows (b,) that hide it, given their observed cells."""
+        if column not in self.component.columns.tolist():
+            return super().cdf(index, column, pieces)
+        return gaussian_columns.cdf(
+            self.component, self.numbers, self.probabilities, index, column, pieces
+        )
 
     def moments(self, of_units: UnitMoments) -> tuple[Tensor, Tensor]:
         """Means and variances of all columns given the observed cells, twice (B, D)."""

@@ -5,13 +5,14 @@ Axes: P components, n rows, B rows of a block, b of their draws, D columns.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from .. import queries
 from ..passes import Cells, Space
-from ..queries import Posterior, UnitMoments
+from ..queries import Cdf, Pieces, Posterior, UnitMoments
 from .component import Component
 
 
@@ -27,14 +28,19 @@ class MixturePosterior:
         On the device of the components.
     posteriors : list of Posterior
         Of the components, P of them.
-    responsibilities : Tensor (P, B)
-        Posterior probability of every component.
+    log_responsibilities : Tensor (P, B)
+        Log posterior probability of every component.
     """
 
     index: Tensor
     rows: Cells
     posteriors: list[Posterior]
-    responsibilities: Tensor
+    log_responsibilities: Tensor
+
+    @cached_property
+    def responsibilities(self) -> Tensor:
+        """Posterior probability of every component, (P, B)."""
+        return torch.exp(self.log_responsibilities)
 
     def complete(self, times: int, generator: torch.Generator | None) -> Cells:
         """Rows with their missing cells filled by one component each, (B * times, D).
@@ -74,6 +80,23 @@ class MixturePosterior:
         variance = (shares * (variances + (means - mean) ** 2)).sum(dim=0)
         return queries.with_evidence(self.rows, mean, variance)
 
+    @property
+    def log_cells(self) -> Tensor:
+        """Log density of every cell given the others of its row, (B, D); NaN where not evidence."""
+        shares = self.log_responsibilities.unsqueeze(2)
+        of_components = torch.stack([posterior.log_cells for posterior in self.posteriors])
+        return -torch.logsumexp(shares - of_components, dim=0)
+
+    def cdf(self, index: Tensor, column: int, pieces: Pieces | None) -> Cdf:
+        """The cdf of a column in selected rows (b,) that hide it, given their observed cells."""
+        cdfs = [posterior.cdf(index, column, pieces) for posterior in self.posteriors]
+        pairs = list(zip(self.responsibilities[:, index], cdfs, strict=True))
+
+        def mixed(u: Tensor) -> Tensor:
+            return torch.stack([share * of_component(u) for share, of_component in pairs]).sum(0)
+
+        return mixed
+
     def codes(self, n_codes: Sequence[int]) -> Tensor:
         """Most probable code of every cell alone, (B, D), as `queries.likeliest_codes`."""
         return queries.likeliest_codes(self.posteriors, self.responsibilities, n_codes)
@@ -88,8 +111,8 @@ def observe(components: Sequence[Component], cells: Cells) -> Iterator[MixturePo
         posteriors = [c.observe(rows, space) for c, space in zip(components, spaces, strict=True)]
         pairs = zip(components, posteriors, strict=True)
         joint = torch.stack([c.log_weight + posterior.log_density for c, posterior in pairs])
-        responsibilities = torch.softmax(joint, dim=0)
-        yield MixturePosterior(index.to(device), rows, posteriors, responsibilities)
+        shares = torch.log_softmax(joint, dim=0)
+        yield MixturePosterior(index.to(device), rows, posteriors, shares)
 
 
 def _blocks(components: Sequence[Component], cells: Cells) -> list[Tensor]:

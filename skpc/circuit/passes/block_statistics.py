@@ -131,6 +131,11 @@ class DirectLeaves:
             selection, lambda block, values: self._densities(selection.within(block), values)
         )
 
+    def everything(self) -> Tensor:
+        """Densities of all direct regions, (f, K, B)."""
+        n = len(self.factors)
+        return self.take(Selection(range(n), self.factors.device))
+
     def _densities(self, regions: slice | Tensor, indicators: Tensor) -> Tensor:
         factors, indicators = self.factors[regions], indicators.to(self.factors.dtype)
         if self.counts is not None:

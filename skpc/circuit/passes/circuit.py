@@ -17,7 +17,7 @@ from .build import build_layers, direct_leaves
 from .cells import Cells
 from .inputs import InputLayer
 from .memory import LARGEST, Space
-from .selection import Selected
+from .selection import Selected, assembled
 from .trace import Choice, Flow, Trace, from_logs
 
 
@@ -201,14 +201,35 @@ class Circuit:
         """
         edges = trace.space.empty("edge flows", trace.edges.shape, trace.edges)
         flow = Flow(root=root, edges=edges, exponent=exponent)
+        counts = self._downward(parameters, trace, flow)
+        objective = trace.root if flow.objective is None else flow.objective
+        return self._into_leaves(flow), counts, objective
+
+    def leaf_derivatives(self, parameters: Parameters, trace: Trace) -> Tensor:
+        """Posterior probabilities of the leaf regions' units over their values, (F, K, B).
+
+        Values are those of the trace: scaled ones of regions with a sum, densities of direct ones.
+        Where a value underflows the derivative does not, so that it tells what a row would say of
+        the units without the cells of the region.
+        """
+        edges = trace.space.empty("edge flows", trace.edges.shape, trace.edges)
+        flow = Flow(root=torch.ones_like(trace.root), edges=edges, divided=True)
+        self._downward(parameters, trace, flow)
+        return assembled(self._into_leaves(flow))
+
+    def _downward(self, parameters: Parameters, trace: Trace, flow: Flow) -> list[Tensor]:
+        """Pass flows from the root to the leaves; expected counts of the weights, leaves first."""
         counts = []
         for layer, weights in reversed(self._weights(parameters)):
             of_layer = layer.flows(weights, trace, flow)
             if of_layer is not None:
                 counts.append(of_layer)
-        objective = trace.root if flow.objective is None else flow.objective
+        return counts[::-1]
+
+    def _into_leaves(self, flow: Flow) -> Selected:
+        """Flows into the leaf regions."""
         others = [(self.inputs.summed, flow.regions[0])] if len(self.inputs.summed) else []
-        return [*flow.direct, *others], counts[::-1], objective
+        return [*flow.direct, *others]
 
     def choose(
         self,

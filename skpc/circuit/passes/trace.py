@@ -111,6 +111,9 @@ class Flow:
     exponent : float
         Tempering exponent of the partitions' shares of a row at the root, see `layers.root`;
         with 1 the flows are those of the log density.
+    divided : bool
+        Whether flows into the units of leaf regions are divided by the units' values: these are
+        derivatives, which do not underflow where a value does.
     objective : Tensor (B,) or None
         The function of which the flows are the gradient, for exponents other than 1.
     regions, partitions : dict of Tensor (F, K, B) and (P, K, B)
@@ -124,6 +127,7 @@ class Flow:
     root: Tensor
     edges: Tensor
     exponent: float = 1.0
+    divided: bool = False
     objective: Tensor | None = None
     regions: dict[int, Tensor] = field(default_factory=dict)
     partitions: dict[int, Tensor] = field(default_factory=dict)

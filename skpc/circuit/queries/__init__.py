@@ -1,13 +1,16 @@
 """Queries of one circuit: densities, draws, and what it says of rows given their observed cells."""
 
 from .densities import log_density
+from .distributions import Cdf, normal_cdf, quantile
 from .draws import draw_leaves, sample
+from .leave_one_out import log_bases, log_leaves
 from .modes import likeliest_codes
 from .moments import UnitMoments, centred, expected_moments, unit_moments, with_evidence
 from .piecewise import Pieces, values_of
 from .posterior import Posterior, observe
 
 __all__ = [
+    "Cdf",
     "Pieces",
     "Posterior",
     "UnitMoments",
@@ -15,8 +18,12 @@ __all__ = [
     "draw_leaves",
     "expected_moments",
     "likeliest_codes",
+    "log_bases",
     "log_density",
+    "log_leaves",
+    "normal_cdf",
     "observe",
+    "quantile",
     "sample",
     "unit_moments",
     "values_of",

@@ -35,6 +35,16 @@ class Pieces:
         """The same pieces on another device."""
         return Pieces(*(value.to(device) for value in vars(self).values()))
 
+    def numbers(self, u: Tensor) -> Tensor:
+        """The largest normal number whose value is at most u, elementwise.
+
+        In the cell of an atom, where there are no numbers, that is the number at its cut.
+        """
+        starts = self.intercepts[1:] + self.slopes[1:] * self.breaks
+        piece = torch.searchsorted(starts, u.contiguous(), right=True)
+        last = torch.cat([self.breaks, self.breaks.new_full((1,), torch.inf)])
+        return torch.minimum((u - self.intercepts[piece]) / self.slopes[piece], last[piece])
+
     def moments(self, family: Leaf, theta: Tensor) -> tuple[Tensor, Tensor]:
         """E[u] and E[u^2] of every unit, theta (n, t, K) to twice (n, K); exact.
 

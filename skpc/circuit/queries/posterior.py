@@ -10,9 +10,21 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..passes import Cells, Circuit, Parameters, Space, Trace, assembled, joined
+from ..passes import (
+    BlockStatistics,
+    Cells,
+    Circuit,
+    Parameters,
+    Space,
+    Trace,
+    assembled,
+    joined,
+)
+from .distributions import Cdf, cdf_of_column
 from .draws import draw_leaves
+from .leave_one_out import log_cells
 from .moments import UnitMoments, centred, expected_moments, given_seen, with_evidence
+from .piecewise import Pieces
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +90,25 @@ class Posterior(ABC):
         blocks = index.split(self.draw_rows)
         return joined([self.rows.rows(i).filled(self.draw(i, generator)) for i in blocks])
 
+    @property
+    @abstractmethod
+    def log_cells(self) -> Tensor:
+        """Log density of every cell given the others of its row, (B, D); NaN where not evidence."""
+
+    def cdf(self, index: Tensor, column: int, pieces: Pieces | None) -> Cdf:
+        """The cdf of a column in selected rows that hide it, given their observed cells.
+
+        Parameters
+        ----------
+        index : Tensor (b,)
+            Positions of the rows.
+        column : int
+        pieces : Pieces or None
+            Values of the column, if its leaves model a map of them.
+        """
+        rows, probabilities = self.rows.rows(index), self.probabilities[:, :, index]
+        return cdf_of_column(self.circuit, self.parameters, rows, probabilities, column, pieces)
+
     def moments(self, of_units: UnitMoments) -> tuple[Tensor, Tensor]:
         """Means and variances of all columns given the observed cells, twice (B, D).
 
@@ -96,17 +127,22 @@ class CircuitPosterior(Posterior):
     Attributes
     ----------
     trace : Trace
-    log_base : Tensor (B,)
-        Logarithm of h of the observed cells.
+    statistics : BlockStatistics
+        Of the rows.
     """
 
     trace: Trace
-    log_base: Tensor
+    statistics: BlockStatistics
 
     @property
     def log_density(self) -> Tensor:
         """Log density of the observed cells of every row, (B,)."""
-        return self.trace.root + self.log_base
+        return self.trace.root + self.statistics.log_base.to(torch.float64)
+
+    @property
+    def log_cells(self) -> Tensor:
+        """Log density of every cell given the others of its row, (B, D); NaN where not evidence."""
+        return log_cells(self.circuit, self.parameters, self.rows, self.statistics, self.trace)
 
     @cached_property
     def probabilities(self) -> Tensor:
@@ -139,5 +175,4 @@ def observe(
     rows = rows.to(circuit.device)
     statistics = circuit.gather(rows, torch.float64)
     trace = circuit.forward(parameters, statistics, torch.float64, space)
-    log_base = statistics.log_base.to(torch.float64)
-    return CircuitPosterior(circuit, parameters, rows, trace, log_base)
+    return CircuitPosterior(circuit, parameters, rows, trace, statistics)

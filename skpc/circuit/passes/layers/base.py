@@ -42,6 +42,11 @@ def sum_flows(
     return counts, torch.bmm(weights.transpose(1, 2), ratio, out=out[1]).mul_(inputs)
 
 
+def derivatives(weights: Tensor, ratio: Tensor) -> Tensor:
+    """Flow into the inputs over their values, W' G, (F, I, B): the derivatives by the inputs."""
+    return torch.bmm(weights.transpose(1, 2), ratio)
+
+
 def chosen(units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Nodes, rows and units of all choices among units (n, B), where -1 is no choice."""
     node, row = torch.nonzero(units >= 0, as_tuple=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..selection import Selection
 from ..trace import Choice, Flow, Trace, pick, rescale
-from .base import Layer, at_rows, chosen, sum_flows
+from .base import Layer, at_rows, chosen, derivatives, sum_flows
 
 # A child's level and number among a partition's children of that level, see `folding`.
 Position = tuple[int, int]
@@ -61,6 +61,8 @@ class EdgeSums(Layer):
         """Counts of the weights; children add up the flows of their edges."""
         inputs = self.children.take(trace.regions[self.level].values)
         counts, into = sum_flows(weights, inputs, flow.edges[self.block])
+        if flow.divided and self.level == 0:
+            into = derivatives(weights, flow.edges[self.block])
         if self.children.adjacent and len(self.children) == self.n_regions:
             flow.regions[self.level] = into
         else:
@@ -205,7 +207,9 @@ class Products(Layer):
         for factor in self.factors:
             of_edges = factor.partitions.take(flow.partitions[self.level])
             if factor.direct:
-                flow.direct.append((factor.children, of_edges))
+                # Densities of direct leaves have a floor, so that they may divide.
+                of_leaves = of_edges / factor.take(trace) if flow.divided else of_edges
+                flow.direct.append((factor.children, of_leaves))
             else:
                 factor.children.put_ratio(flow.edges, of_edges, trace.edges)
 

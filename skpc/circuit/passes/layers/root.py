@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..trace import Choice, Flow, Trace, pick
-from .base import Layer, sum_flows
+from .base import Layer, derivatives, sum_flows
 
 
 class Root(Layer):
@@ -61,6 +61,8 @@ class Root(Layer):
         scaled, _ = self._inputs(trace)
         ratio = flow.root.view(1, 1, -1) / trace.sums[id(self)]
         counts, into = sum_flows(weights, scaled, ratio)
+        if flow.divided and self.level == 0:
+            into = derivatives(weights, ratio)
         into = into.view(self.n_nodes, self.n_units, -1)
         (flow.partitions if self.level else flow.regions)[self.level] = into
         return counts

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..memory import LARGEST, Space
 from ..selection import Selection
 from ..trace import Choice, Flow, Scaled, Trace, pick, rescale
-from .base import Layer, at_rows, chosen, sum_flows
+from .base import Layer, at_rows, chosen, derivatives, sum_flows
 
 # Pairs of units, times rows, that are in memory at once on the CPU: 4 MiB in float32, which the
 # caches hold until they are read again.
@@ -119,6 +119,12 @@ class Tucker(Layer):
             flows = flows.view(*left.shape[:2], *right.shape[1:])
             torch.sum(flows, dim=2, out=into[0][group])
             torch.sum(flows, dim=1, out=into[1][group])
+            if flow.divided and 0 in self.child_levels:
+                by_pairs = derivatives(weights[group], ratio[group]).view(flows.shape)
+                if self.child_levels[0] == 0:
+                    into[0][group] = (by_pairs * right.unsqueeze(1)).sum(dim=2)
+                if self.child_levels[1] == 0:
+                    into[1][group] = (by_pairs * left.unsqueeze(2)).sum(dim=1)
         ends = zip(self.child_levels, self.children, self.n_regions, into, strict=True)
         for level, children, n_regions, values in ends:
             if level not in flow.regions:

@@ -1,0 +1,103 @@
+"""Draws of whole rows given the values of some columns.
+
+Axes: m rows of given values, n draws, D columns.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .._fitting import FittedDensity
+from .._tables import Column, RawColumn, RawTable, column_position, container, read_table
+from ..circuit.components import mixture
+from ..circuit.passes import seeded
+from .evidence import Evidence, arrays, seed_device
+
+
+def sample_given(
+    density: FittedDensity, given: Any, times: int, random: np.random.RandomState, device: str
+) -> Any:
+    """Rows like the training rows, `times` for each of m rows of given values, (m * times, D).
+
+    Parameters
+    ----------
+    density : FittedDensity
+    given : dict, frame or array-like
+        See `EinetDensityEstimator.sample`.
+    times : int
+    random : numpy.random.RandomState
+    device : str
+
+    Raises
+    ------
+    ValueError
+        For columns that the density does not have, and values that training did not show.
+    """
+    table = density.plan.table
+    names = None if density.feature_names is None else list(density.feature_names)
+    raw = _whole(table.columns, _read(given, names, len(table.columns)), table.library, names)
+    evidence = Evidence.read(density, raw, device)
+    _refuse_unknown(evidence)
+    generator = seeded(random, seed_device(evidence.components))
+    cells = mixture.sample_conditional(evidence.components, evidence.cells, generator, times)
+    index = np.repeat(np.arange(len(raw)), times)
+    return table.with_values(table.rows(*arrays(cells)), raw.rows(index))
+
+
+def _read(given: Any, names: list[str] | None, d: int) -> dict[int, RawColumn]:
+    """Given columns by their positions in the table."""
+    if isinstance(given, Mapping):
+        values = list(given.values())
+        cells = np.empty((1, len(values)), dtype=object)
+        cells[0] = values
+        labels = list(given)
+    elif container(given) != "array":
+        cells, labels = given, list(given.columns)
+    else:
+        cells = np.asarray(given, dtype=object)
+        cells = cells[None] if cells.ndim == 1 else cells
+        if cells.ndim != 2 or cells.shape[1] != d:
+            raise ValueError(
+                f"given has the shape {np.shape(given)}; a row of {d} cells or several of them are "
+                "accepted, NaN where a column is free, or a dict or a frame of some columns."
+            )
+        labels = list(range(d))
+    if not len(labels) or not len(cells):
+        raise ValueError("given names no column; leave it out to draw whole rows.")
+    positions = [column_position(label, names, d, "given") for label in labels]
+    return dict(zip(positions, read_table(cells).columns, strict=True))
+
+
+def _whole(
+    columns: list[Column], given: dict[int, RawColumn], library: str, names: list[str] | None
+) -> RawTable:
+    """All columns of the table, with missing cells where nothing is given."""
+    n = len(next(iter(given.values())).values)
+    whole = []
+    for j, column in enumerate(columns):
+        like = column.raw
+        if j in given:
+            raw = given[j]
+            whole.append(replace(raw, name=like.name, categories=None))
+        else:
+            free = None if like.kind == "category" else np.nan
+            values = np.full(n, free, dtype=object if like.kind == "category" else np.float64)
+            whole.append(replace(like, values=values))
+    return RawTable(whole, library, names)
+
+
+def _refuse_unknown(evidence: Evidence) -> None:
+    """Raise for a given value that has no place in the model."""
+    for j, raw in enumerate(evidence.raw.columns):
+        unseen = np.flatnonzero(evidence.encoded.unseen[:, j])
+        if len(unseen):
+            column = evidence.table.columns[j]
+            known = {"codes": list(column.categories), "binary": [0, 1]}.get(
+                column.support, f"whole numbers from 0 to {column.largest}"
+            )
+            raise ValueError(
+                f"given has {raw.values[unseen[0]]!r} in {raw.name} (row {unseen[0]}), which "
+                f"training did not show; {known} are accepted."
+            )

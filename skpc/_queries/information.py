@@ -1,0 +1,119 @@
+"""Entropy, mutual information and Kullback-Leibler divergence, in nats.
+
+Where the states of the columns can be enumerated the sums are exact; else they are means over
+draws. All are of the distribution of draws, in which values that training did not show have no
+share.
+
+Axes: n rows, D columns.
+"""
+
+from dataclasses import dataclass
+from math import prod, sqrt
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .._fitting import FittedDensity, cells_of
+from .._tables import Column, RawTable
+from ..circuit.components import mixture
+from ..circuit.passes import seeded
+from .densities import log_density
+from .evidence import Evidence, arrays, seed_device
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+# Most states that are enumerated.
+MOST_STATES = 2**16
+
+
+class Estimate(NamedTuple):
+    """A number, and the standard error of its estimation by draws.
+
+    Attributes
+    ----------
+    value : float
+    standard_error : float
+        0 where the number is exact.
+    """
+
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a density with their probabilities.
+
+    Attributes
+    ----------
+    raw : RawTable (n, D)
+    shares : ndarray (n,) or None
+        Probabilities of all states of some columns; None: the rows are draws.
+    """
+
+    raw: RawTable
+    shares: Floats | None
+
+    def mean(self, values: Floats) -> Estimate:
+        """Expectation of a function of the rows, of which the values (n,) are given."""
+        if self.shares is not None:
+            return Estimate(float(self.shares @ values), 0.0)
+        return Estimate(float(values.mean()), float(values.std(ddof=1) / sqrt(len(values))))
+
+
+def entropy(density: FittedDensity, columns: Mask, rows: Rows, device: str) -> Estimate:
+    """-E[log p] of the columns of a mask (D,), by rows of `rows_for` them."""
+    return rows.mean(-_log_known(Evidence.read(density, rows.raw, device), columns))
+
+
+def mutual_information(
+    density: FittedDensity, a: Mask, b: Mask, rows: Rows, device: str
+) -> Estimate:
+    """E[log p(a, b) - log p(a) - log p(b)] of two masks (D,), by rows of `rows_for` both."""
+    evidence = Evidence.read(density, rows.raw, device)
+    joint, first, second = (_log_known(evidence, columns) for columns in (a | b, a, b))
+    return rows.mean(joint - first - second)
+
+
+def kl_divergence(
+    density: FittedDensity, other: FittedDensity, rows: Rows, device: str
+) -> Estimate:
+    """E[log p - log q] of whole rows, by rows of `rows_for` all columns of p."""
+    p, q = (
+        log_density(Evidence.read(one, rows.raw, device), torch.float64) for one in (density, other)
+    )
+    return rows.mean(p - q)
+
+
+def rows_for(
+    density: FittedDensity, columns: Mask, n: int, random: np.random.RandomState, device: str
+) -> Rows:
+    """All states of some columns where they can be enumerated, else n draws."""
+    table, components = density.plan.table, density.components(device)
+    counts = [_n_states(table.columns[j]) for j in np.flatnonzero(columns)]
+    n_states = prod(counts)
+    if not 0 < n_states <= MOST_STATES:
+        cells = mixture.sample(components, n, seeded(random, seed_device(components)))
+        return Rows(table.raw_rows(*arrays(cells)), None)
+    z = np.full((n_states, len(columns)), np.nan)
+    z[:, columns] = np.indices(counts).reshape(len(counts), -1).T
+    raw = table.raw_rows(z, None)
+    shares = np.exp(_log_known(Evidence.read(density, raw, device), columns))
+    return Rows(raw, shares / shares.sum())
+
+
+def _n_states(column: Column) -> int:
+    """Number of values that a column can have; 0 where they cannot be enumerated."""
+    if column.support == "binary":
+        return 2
+    return column.n_values if column.support in ("codes", "trials") else 0
+
+
+def _log_known(evidence: Evidence, columns: Mask) -> Floats:
+    """Log density of columns, other than of values that training did not show, (n,)."""
+    encoded = evidence.encoded.only(columns)
+    scores = mixture.log_density(evidence.components, cells_of(encoded), torch.float64)
+    return scores.cpu().numpy() + encoded.log_slope.sum(axis=1)
