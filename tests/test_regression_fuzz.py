@@ -117,7 +117,9 @@ def made(kinds, n, seed, noise, offset, target, weighting, container, options) -
     else:
         table = pl.DataFrame(
             {
-                k: c.astype(str) if kind == "categories" else c
+                k: pl.Series(c.astype(str).tolist(), dtype=pl.Categorical)
+                if kind == "categories"
+                else c
                 for k, c, kind in zip(names, cells, kinds, strict=True)
             },
             strict=False,
