@@ -71,6 +71,26 @@ def test_targets_far_from_zero_keep_what_their_digits_show():
     assert model.predict(X, return_std=True)[1].min() >= 1e9 * np.finfo(float).eps
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-5, 1e-2])
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda *data: DirectBayesianRegressor(**FAST).fit(*data),
+        lambda *data: in_chunks(DirectBayesianRegressor(**FAST), *data),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The noise variance")
+def test_features_far_from_zero_have_no_bias(noise, fit):
+    far = 1e9 + 1e-6 * X[:, :1]
+    y = 2e6 * (far[:, 0] - 1e9) + noise * NOISE
+    model = fit(far, y)
+    evidence = log_evidence(model, far, y)
+    assert model.elbo_ <= evidence + ROUNDING * abs(evidence) + 1e-9
+    mean, std = model.predict(far, return_std=True)
+    assert abs(np.mean(mean - y)) < 1e-8
+    assert std.max() < 1.2 * noise + 1e-5
+
+
 @pytest.mark.parametrize("y", [3.0, -40.0, 1e-12, 0.0])
 def test_one_row_says_nothing_of_the_noise(y):
     model = DirectBayesianRegressor(random_state=0).fit([[1.0, 2.0]], [y])
