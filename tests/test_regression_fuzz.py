@@ -69,6 +69,13 @@ def column(kind, n, random):
     }[kind]()
 
 
+def polars_column(cells, kind):
+    """Cells as polars holds them."""
+    if kind == "categories":
+        return pl.Series(cells.astype(str).tolist(), dtype=pl.Categorical)
+    return pl.Series(cells)
+
+
 @dataclass
 class Drawn:
     """A table as a user might pass it."""
@@ -115,13 +122,8 @@ def made(kinds, n, seed, noise, offset, target, weighting, container, options) -
     elif container == "pandas":
         table = pd.DataFrame(dict(zip(names, cells, strict=True)))
     else:
-        table = pl.DataFrame(
-            {
-                k: c.astype(str) if kind == "categories" else c
-                for k, c, kind in zip(names, cells, kinds, strict=True)
-            },
-            strict=False,
-        )
+        named = zip(names, cells, kinds, strict=True)
+        table = pl.DataFrame({name: polars_column(c, kind) for name, c, kind in named})
     # Categories of an array are the numbers that they name.
     if container == "array":
         kinds = tuple("integers" if kind == "categories" else kind for kind in kinds)

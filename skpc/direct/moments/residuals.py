@@ -48,8 +48,9 @@ def collect_residuals(source: Source, data: Standardised, weights: Floats) -> Re
     by_residual, by_one = np.zeros(n_features + 2), np.zeros(n_features + 1)
     for x, y, counts in source.blocks():
         z = x - data.x_mean
+        z -= data.x_rest
         z /= data.x_scale
-        residual = (y - data.y_mean) / data.y_scale - z @ weights
+        residual = ((y - data.y_mean) - data.y_rest) / data.y_scale - z @ weights
         # Weights of any unit: only their shares count.
         share = counts / source.weights.max()
         weighted = share * residual
@@ -57,7 +58,7 @@ def collect_residuals(source: Source, data: Standardised, weights: Floats) -> Re
         by_one += [*(share @ z), share.sum()]
     moment, square, total = by_residual[:-2], by_residual[-2], by_residual[-1]
     if data.centred:
-        # The means were rounded, and residuals can be smaller than that.
+        # Residuals can be smaller than what is still left of the means.
         moment = moment - by_one[:-1] * (total / by_one[-1])
         square = square - total**2 / by_one[-1]
     unit = data.weight / by_one[-1]

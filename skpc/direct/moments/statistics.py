@@ -60,6 +60,8 @@ class Moments:
         Sum of the rows' weights.
     mean : ndarray (C,)
         Weighted means of [x, y].
+    rest : ndarray (C,)
+        What rounding took from the means: a column far from zero varies by as little as that.
     scatter : ndarray (C, C)
         Weighted sum of outer products of [x, y] - mean.
     """
@@ -67,6 +69,7 @@ class Moments:
     n_rows: int
     weight: float
     mean: Floats
+    rest: Floats
     scatter: Floats
 
     @property
@@ -107,15 +110,18 @@ def collect(x: Floats, y: Floats, weights: Floats, device: str = "cpu") -> Momen
     z -= correction
     z *= w.sqrt()[:, None]
     moments = Moments(
-        n_rows=len(x),
-        weight=float(total),
-        mean=(mean + correction).cpu().numpy(),
-        scatter=_gram(z),
+        len(x), float(total), *_sum(mean.cpu().numpy(), correction.cpu().numpy()), _gram(z)
     )
     _check_units(moments, x, y)
     if unit == 1:
         return moments
     return replace(moments, weight=moments.weight * unit, scatter=moments.scatter * unit)
+
+
+def _sum(large: Floats, small: Floats) -> tuple[Floats, Floats]:
+    """The sum of two numbers and what its rounding left out, where the first is the larger."""
+    total = large + small
+    return total, small - (total - large)
 
 
 def _unit_of(weights: Floats) -> float:
@@ -163,17 +169,13 @@ def merge(a: Moments, b: Moments) -> Moments:
     True
     """
     weight = a.weight + b.weight
-    shift = b.mean - a.mean
+    shift = (b.mean - a.mean) + (b.rest - a.rest)
     scatter = a.scatter + b.scatter
     # Row by row, since an outer product would be a third matrix in memory.
     for row, d in zip(scatter, (b.weight / weight) * a.weight * shift, strict=True):
         row += d * shift
-    return Moments(
-        n_rows=a.n_rows + b.n_rows,
-        weight=weight,
-        mean=a.mean + (b.weight / weight) * shift,
-        scatter=scatter,
-    )
+    mean, rest = _sum(a.mean, a.rest + (b.weight / weight) * shift)
+    return Moments(a.n_rows + b.n_rows, weight, mean, rest, scatter)
 
 
 @dataclass(frozen=True)
@@ -190,9 +192,10 @@ class Standardised:
         y'Wy.
     weight : float
         Rows that the data count for, see `Moments.count`.
-    x_mean, x_scale : ndarray (B,)
-        Of the features, in their units; the means are 0 without an intercept.
-    y_mean, y_scale : float
+    x_mean, x_rest, x_scale : ndarray (B,)
+        Of the features, in their units; means, and what rounding took from them, are 0 without an
+        intercept.
+    y_mean, y_rest, y_scale : float
         Of the target, in its units.
     lowest_noise : float
         Lowest noise variance that numbers of this precision can show.
@@ -205,8 +208,10 @@ class Standardised:
     square: float
     weight: float
     x_mean: Floats
+    x_rest: Floats
     x_scale: Floats
     y_mean: float
+    y_rest: float
     y_scale: float
     lowest_noise: float
     centred: bool
@@ -222,7 +227,7 @@ def standardise(moments: Moments, fit_intercept: bool) -> Standardised:
     Rows whose weights add to less than their number count for that number.
     """
     mean, scatter = moments.mean, moments.scatter
-    centre = mean if fit_intercept else np.zeros_like(mean)
+    centre, rest = (mean, moments.rest) if fit_intercept else (np.zeros_like(mean),) * 2
     if not fit_intercept:
         scatter = scatter + moments.weight * np.outer(mean, mean)
     spread = np.sqrt(np.diag(scatter) / moments.weight)
@@ -242,8 +247,10 @@ def standardise(moments: Moments, fit_intercept: bool) -> Standardised:
         square=float(products[-1, -1]),
         weight=moments.count,
         x_mean=centre[:-1],
+        x_rest=rest[:-1],
         x_scale=scale[:-1],
         y_mean=float(centre[-1]),
+        y_rest=float(rest[-1]),
         y_scale=float(scale[-1]),
         lowest_noise=float(least / scale[-1]) ** 2,
         centred=fit_intercept,
