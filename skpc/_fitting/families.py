@@ -50,7 +50,7 @@ def make_table(table: RawTable, weights: NDArray[np.float64], leaf: Any, categor
         made = family_class(family)
         n_trials = getattr(made, "n_trials", None)
         columns.append(describe(raw, family, made.support, weights, n_trials, row))
-    return Table(columns, table.library, table.names)
+    return Table(columns, table.library, table.names, table.levels)
 
 
 def categorical_mask(categorical: Any, table: RawTable) -> NDArray[np.bool_]:

@@ -58,6 +58,11 @@ class Column:
         return min(0.1, (0.5 * self.shape.resolution) ** 2) if self.shape else 0.0
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether it is a column of categories of which training showed and declared none."""
+        return self.categories == (None,)
+
+    @property
     def family_name(self) -> str:
         """Name of the leaf family."""
         if isinstance(self.family, str):
@@ -70,6 +75,21 @@ class Column:
         if self.support == "trials":
             return self.largest + 1
         return len(self.shape.atoms) if self.shape else len(self.categories)
+
+
+# A power of two: dividing by it, and multiplying again, loses no digit of a large number.
+FAR = 2.0**12
+
+
+def restore(z: NDArray[np.float64], shift: Any, scale: Any) -> NDArray[np.float64]:
+    """X of x = shift + scale * z, elementwise; the nearest float where x is beyond all floats."""
+    with np.errstate(over="ignore"):
+        x = z * scale + shift
+        if not np.isinf(x).any():
+            return x
+        top = np.finfo(np.float64).max / FAR
+        far = np.clip(z * (scale / FAR) + shift / FAR, -top, top) * FAR
+        return np.where(np.isinf(x), far, x)
 
 
 def standardise(values: NDArray[np.float64], shift: Any, scale: Any) -> NDArray[np.float64]:

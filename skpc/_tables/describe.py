@@ -85,7 +85,7 @@ def _seen_categories(raw: RawColumn) -> list[Any]:
         For dates, values that cannot be compared for equality, and integers that a float
         cannot tell apart.
     """
-    if raw.kind in ("number", "integer", "bool"):
+    if raw.has_numbers:
         seen = sorted(set(numbers(raw)[~raw.missing].tolist()))
         if seen and max(-seen[0], seen[-1]) > 2**53:
             raise ValueError(
