@@ -107,5 +107,6 @@ def codes_of(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]
         try:
             codes = np.array([position.get(value, np.nan) for value in raw.values.tolist()])
         except TypeError as error:
-            raise ValueError(f"{raw.title} contains a value that is no category: {error}.") from None
+            message = f"{raw.title} contains a value that is no category: {error}."
+            raise ValueError(message) from None
     return codes, np.isnan(codes) & ~raw.missing

@@ -55,6 +55,12 @@ def describe(
         digits_of(closed, raw)
         return closed if raw.kind == "bool" else replace(closed, unseen=unseen_share(rows, 2))
     values = numbers(raw)
+    if raw.categories is not None or raw.dtype.startswith("dictionary"):
+        name = Column(header, family, support).family_name
+        raise ValueError(
+            f"{raw.title} has the type {raw.dtype} and is modelled as {name}, whose draws may be "
+            "no categories; turn the column into numbers, or leave it to 'categorical'."
+        )
     if support == "real":
         x = values[~raw.missing]
         shift, scale = _scale(x, observed)

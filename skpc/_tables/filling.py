@@ -6,7 +6,6 @@ Axes: n rows.
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .dtypes import WORDS
@@ -45,7 +44,7 @@ def type_to_fill(
     if _can_hold(raw, values):
         if raw.categories is None or set(values.tolist()) <= set(raw.categories):
             return raw
-        added = [v for v in trained.categories or dict.fromkeys(values.tolist())]
+        added = trained.categories or dict.fromkeys(values.tolist())
         return replace(raw, categories=tuple(dict.fromkeys([*raw.categories, *added])))
     if not raw.missing.all():
         raise ValueError(

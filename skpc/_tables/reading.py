@@ -18,6 +18,12 @@ Floats = NDArray[np.float64]
 
 KINDS = {"b": "bool", "i": "integer", "u": "integer", "f": "number"}
 
+# Names of pandas types whose cells are neither numbers nor words begin so.
+NOT_MODELLED = (
+    "period", "interval", "list", "large_list", "fixed_size_list", "struct", "map", "date", "time",
+    "duration", "month_day_nano",
+)  # fmt: skip
+
 # Frames of at most so many rows are read by one call for all columns of numbers. Those of larger
 # ones are read one by one: a column of float64 is then a view, and no cell of it is copied.
 SHORT = 4096
@@ -103,9 +109,7 @@ def _read_pandas(series: Any, name: str) -> RawColumn:
 
 def _is_modelled(name: str) -> bool:
     """Whether cells of a pandas type may be numbers, words or categories."""
-    strange = ("period", "interval", "list", "struct", "map", "date", "time", "duration", "void")
-    strange += ("large_list", "fixed_size_list", "month_day_nano")
-    return not name.lower().startswith(strange)
+    return not name.lower().startswith(NOT_MODELLED)
 
 
 def _read_categories(series: Any, name: str, type_name: str) -> RawColumn:

@@ -23,11 +23,11 @@ from .cells import codes_of, digits_of, numbers, numbers_within
 from .columns import Column, restore
 from .describe import unseen_share
 from .encoded import Encoded, Reals
+from .filling import type_to_fill
 from .piecewise import Atoms, Shape
 from .raw import RawColumn, RawTable
 from .reading import container
 from .supports import within
-from .filling import type_to_fill
 from .writing import build, column_like, with_cells
 
 Floats = NDArray[np.float64]
