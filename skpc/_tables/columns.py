@@ -30,6 +30,8 @@ class Column:
         Of a column of trials: their number N.
     categories : tuple
         Of a column of codes, in the order of the codes.
+    rows : tuple of float
+        Of a column of codes: rows of each category in training.
     shape : Shape or None
         Of a real column: its atoms and the piecewise-linear transform of its numbers, if any.
     unseen : float
@@ -45,6 +47,7 @@ class Column:
     variance: float = 1.0
     largest: int = 0
     categories: tuple[Any, ...] = ()
+    rows: tuple[float, ...] = ()
     unseen: float = 0.0
     shape: Shape | None = None
 
@@ -56,6 +59,11 @@ class Column:
         probability of a value over the step.
         """
         return min(0.1, (0.5 * self.shape.resolution) ** 2) if self.shape else 0.0
+
+    @property
+    def n_shown(self) -> int:
+        """Of a column of codes: categories that training showed."""
+        return sum(n > 0 for n in self.rows)
 
     @property
     def is_unknown(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import digits_of, numbers
+from .cells import codes_of, digits_of, numbers
 from .columns import Column, standardise
 from .raw import RawColumn
 from .reading import refusal
@@ -48,7 +48,7 @@ def describe(
     # As for the prior: small weights must not count as fewer rows than there are.
     rows = max(float(observed.sum()), float(len(observed)))
     if support == "codes":
-        return _describe_codes(raw, header, family, rows)
+        return _describe_codes(raw, header, family, rows, weights)
     if support == "binary":
         closed = Column(header, family, support)
         # Training refuses other values; in queries they are values that training never showed.
@@ -74,12 +74,19 @@ def describe(
     return replace(column, **scales(values[~raw.missing], observed, support, n_trials))
 
 
-def _describe_codes(raw: RawColumn, header: RawColumn, family: str, rows: float) -> Column:
+def _describe_codes(
+    raw: RawColumn, header: RawColumn, family: str, rows: float, weights: Floats
+) -> Column:
     seen = _seen_categories(raw)
     # A column without any observed cell has one category, None, which no cell has.
     categories = raw.categories or tuple(seen) or (None,)
     share = unseen_share(rows, len(seen))
-    return Column(header, family, "codes", categories=categories, unseen=share)
+    column = Column(header, family, "codes", categories=categories, unseen=share)
+    codes, _ = codes_of(column, raw)
+    shown = ~np.isnan(codes)
+    counts = np.bincount(codes[shown].astype(np.intp), weights[shown], len(categories))
+    per_weight = rows / (float(counts.sum()) or 1.0)
+    return replace(column, rows=tuple((counts * per_weight).tolist()))
 
 
 def _seen_categories(raw: RawColumn) -> list[Any]:
@@ -143,4 +150,5 @@ def _scale(values: Floats, weights: Floats) -> tuple[float, float]:
     # A spread at the level of rounding is that of a constant column.
     if spread <= 1e-14:
         return mean * largest, largest
-    return mean * largest, spread * largest
+    # The product of numbers next to zero may be zero.
+    return mean * largest, spread * largest or largest

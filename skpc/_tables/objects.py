@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from .raw import RawColumn
 
 Mask = NDArray[np.bool_]
+# Of Python's own floats, which compare with integers of any size.
+LARGEST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _floats(name: str, values: NDArray[Any], missing: Mask) -> NDArray[np.float6
     try:
         floats[~missing] = values[~missing].astype(np.float64)
     except OverflowError:
-        row = next(i for i in np.flatnonzero(~missing) if abs(values[i]) > np.finfo(float).max)
+        row = next(i for i in np.flatnonzero(~missing) if abs(values[i]) > LARGEST)
         raise ValueError(
             f"{name[0].upper()}{name[1:]} contains a number of {len(str(values[row]))} digits "
             f"(row {row}), beyond all floats; finite numbers are accepted, and NaN for a missing "

@@ -79,15 +79,21 @@ def _pandas_columns(X: Any, names: list[Any]) -> list[RawColumn]:
         if j in numbers:
             columns.append(RawColumn(title, KINDS[dtype.kind], numbers[j], dtype.name))
         else:
-            columns.append(_read_pandas(X.iloc[:, j], title))
+            columns.append(_read_pandas(_series(X, j, name), title))
     return columns
+
+
+def _series(X: Any, j: int, name: Any) -> Any:
+    """Column j: by its name where that is enough, in a third of the time."""
+    by_name = isinstance(name, str) and X.columns.is_unique
+    return X[name] if by_name else X.iloc[:, j]
 
 
 def _plain_numbers(X: Any, positions: Sequence[int]) -> list[Floats]:
     """Columns of NumPy's types of numbers as floats, each (n,)."""
     if len(X) > SHORT:
         return [X.iloc[:, j].to_numpy(dtype=np.float64) for j in positions]
-    chosen = X if len(positions) == X.shape[1] else X.iloc[:, positions]
+    chosen = X if len(positions) == X.shape[1] else X.take(positions, axis=1)
     return list(chosen.to_numpy(dtype=np.float64).T)
 
 
@@ -102,7 +108,7 @@ def _read_pandas(series: Any, name: str) -> RawColumn:
         # Types with a mask distinguish NaN from a missing cell; here both are NaN.
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
         return RawColumn(name, KINDS.get(numpy_kind, "number"), numbers, type_name)
-    missing, cells = series.isna().to_numpy(dtype=bool), series.to_numpy(dtype=object)
+    missing, cells = _missing(series), np.asarray(series.array, dtype=object)
     as_categories = type_name.startswith("dictionary")
     return read_objects(name, cells, type_name, missing, as_categories=as_categories)
 
@@ -112,8 +118,14 @@ def _is_modelled(name: str) -> bool:
     return not name.lower().startswith(NOT_MODELLED)
 
 
+def _missing(series: Any) -> NDArray[np.bool_]:
+    """Mask of the missing cells, (n,)."""
+    # The array of a column answers at once, the column itself after a while.
+    return np.asarray(series.array.isna(), dtype=bool)
+
+
 def _read_categories(series: Any, name: str, type_name: str) -> RawColumn:
-    dtype, codes = series.dtype, series.cat.codes.to_numpy()
+    dtype, codes = series.dtype, series.array.codes
     declared = tuple(dtype.categories)
     # Code -1 stands for a missing cell: the last entry.
     of_code = np.empty(len(declared) + 1, dtype=object)

@@ -68,6 +68,7 @@ class Table:
             {
                 **{f.name: getattr(column, f.name) for f in fields(column) if f.name != "raw"},
                 "categories": list(column.categories),
+                "rows": np.array(column.rows),
                 "shape": column.shape and column.shape.state(),
                 "raw": column.raw.state(),
             }
@@ -84,6 +85,7 @@ class Table:
                 **{
                     **column,
                     "categories": tuple(column["categories"]),
+                    "rows": tuple(column["rows"].tolist()),
                     "shape": column["shape"] and Shape.from_state(column["shape"]),
                     "raw": RawColumn.from_state(column["raw"]),
                 }
