@@ -240,7 +240,7 @@ def _positions(evidence: queries.Evidence, features: Any) -> NDArray[np.intp]:
     if listed and all(isinstance(item, bool | np.bool_) for item in listed):
         return np.flatnonzero(mask)
     d = len(mask)
-    found = [column_position(item, evidence.names, d, "features") % d for item in listed]
+    found = [column_position(item, evidence.table.names, d, "features") % d for item in listed]
     return np.array(found, dtype=np.intp)
 
 

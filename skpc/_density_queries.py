@@ -71,8 +71,9 @@ class DensityQueries:
         ----------
         X : array-like or frame (n, D)
             The other columns are read but not used.
-        features : array-like of bool, int or str
-            A mask, positions or names of columns.
+        features : array-like of bool, int, str or tuple
+            A mask, positions or names of columns. An integer is a position, but a name where
+            columns have integers as names; it is refused if it could mean two columns.
 
         Returns
         -------
@@ -87,8 +88,9 @@ class DensityQueries:
         Parameters
         ----------
         X : array-like or frame (n, D)
-        features : array-like of bool, int or str
-            Columns whose density is computed: a mask, positions or names.
+        features : array-like of bool, int, str or tuple
+            Columns whose density is computed: a mask, positions or names, as in
+            `predict_marginal`.
 
         Returns
         -------
@@ -275,4 +277,4 @@ def features_of(fitted: FittedDensity) -> Features:
 
 def chosen_columns(evidence: queries.Evidence, features: Any) -> NDArray[np.bool_]:
     """The mask (D,) of columns that a user names."""
-    return column_mask(features, evidence.names, len(evidence.table.columns), "features")
+    return column_mask(features, evidence.table.names, len(evidence.table.columns), "features")

@@ -101,10 +101,13 @@ default="auto"
     grid_shape : tuple of int or None, default=None
         For "poon_domingos": sides of the grid whose cells, in C order, are the columns.
         None: one row of columns.
-    categorical_features : "from_dtype", array-like of bool, int or str, or None, \
+    categorical_features : "from_dtype", array-like of bool, int, str or tuple, or None, \
 default="from_dtype"
-        Columns of categories: a mask, positions or names. "from_dtype": columns of a frame
-        that hold strings or categories.
+        Columns of categories: a mask, positions or names. An integer is a position, but a name
+        where columns have integers as names; it is refused if it could mean two columns.
+        "from_dtype": columns of a frame that hold strings or categories. Of more than 256
+        categories, those with fewer than 10 rows share one probability in each unit, which they
+        split by their rows.
     solver : {"auto", "em", "adam"} or object, default="auto"
         Expectation maximisation (stepwise over mini-batches) or rectified Adam on softmax
         logits. "auto" stands for "em", which reached higher likelihoods in equal time
@@ -370,6 +373,8 @@ default="from_dtype"
         fitted = fitting.fit(self._spec(), data, random, reporter, last)
         # Users may turn warnings into errors, so they come before the model is stored.
         self._warn(fitted)
+        if last is None:
+            _warn_of_unique_columns(fitted)
         return self._store(fitted)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -393,7 +398,10 @@ default="from_dtype"
         last = getattr(self, "_fitted_density", None)
         data = self._read_training(X, sample_weight, last)
         random = check_random_state(self.random_state)
-        return self._store(fitting.partial_fit(self._spec(), data, random, last))
+        fitted = fitting.partial_fit(self._spec(), data, random, last)
+        if last is None:
+            _warn_of_unique_columns(fitted)
+        return self._store(fitted)
 
     def _spec(self) -> FitSpec:
         """The parameters as one record."""
@@ -455,6 +463,12 @@ default="from_dtype"
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _warn_of_unique_columns(fitted: FittedDensity) -> None:
+    message = fitting.unique_columns(fitted.plan.table)
+    if message is not None:
+        warnings.warn(message, UserWarning, stacklevel=5)
 
 
 def _attributes(fitted: FittedDensity) -> dict[str, Any]:

@@ -124,3 +124,26 @@ def test_missing_cells_do_not_change_the_atoms():
     filled = model.sample_conditional(X, random_state=0)
     assert_array_equal(filled[~np.isnan(X)], X[~np.isnan(X)])
     assert (filled[::3, 1] == 0).any()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "Float32", "halffloat[pyarrow]"])
+def test_draws_stay_in_the_range_of_small_floats(dtype):
+    top = 65504.0 if "16" in dtype or "half" in dtype else 3.4e38
+    values = np.random.RandomState(0).normal(size=(200, 1)) * [0.5 * top]
+    frame = pd.DataFrame({"a": values.clip(-top, top)[:, 0], "b": np.arange(200) % 7})
+    frame = frame.astype({"a": dtype})
+    model = tiny().fit(frame)
+    draws = model.sample(3000, random_state=0)
+    assert np.isfinite(draws["a"].astype(float)).all()
+    assert np.isfinite(model.score_samples(draws)).all()
+
+
+@pytest.mark.parametrize("leaf", ["auto", "gaussian"])
+@pytest.mark.parametrize("scale", [5e-324, 1e-310])
+def test_subnormal_columns_have_scores(scale, leaf):
+    X = np.column_stack([scale * (np.arange(90) % 2), np.arange(90) % 7])
+    model = tiny(leaf=leaf).fit(X)
+    draws = model.sample(20, random_state=0)
+    for table in (X, draws):
+        assert np.isfinite(table).all()
+        assert np.isfinite(model.score_samples(table)).all()

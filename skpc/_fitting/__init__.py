@@ -1,5 +1,6 @@
 """Fits a density to a checked table: a frozen spec in, a frozen result out."""
 
+from .families import unique_columns
 from .fit import fit, partial_fit
 from .plan import TrainingRows
 from .result import FittedDensity
@@ -15,4 +16,5 @@ __all__ = [
     "cells_of",
     "fit",
     "partial_fit",
+    "unique_columns",
 ]

@@ -22,7 +22,16 @@ from .._tables import (
     numbers,
     row_weight,
 )
-from ..circuit.leaves import FAMILIES, Leaf
+from ..circuit.leaves import FAMILIES, Leaf, RareCategories
+
+# Most categories of a column that have probabilities of their own in every unit, and the rows that
+# each of them needs where there are more: as many as an atom of a column of numbers needs.
+MOST_CODES = 256
+FREQUENT_ROWS = 10.0
+
+# Fewest rows, and the share of different values among them, of which a user is warned.
+MANY_ROWS = 20
+NEARLY_ALL = 0.9
 
 
 def make_table(table: RawTable, weights: NDArray[np.float64], leaf: Any, categorical: Any) -> Table:
@@ -50,7 +59,7 @@ def make_table(table: RawTable, weights: NDArray[np.float64], leaf: Any, categor
         made = family_class(family)
         n_trials = getattr(made, "n_trials", None)
         columns.append(describe(raw, family, made.support, weights, n_trials, row))
-    return Table(columns, table.library, table.names)
+    return Table(columns, table.library, table.names, table.levels)
 
 
 def categorical_mask(categorical: Any, table: RawTable) -> NDArray[np.bool_]:
@@ -159,8 +168,11 @@ def _auto_family(raw: RawColumn, codes: bool) -> str:
 def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
     """A family object per column; columns of one kind share one object."""
     made: dict[tuple[Any, int, float], Leaf] = {}
-    leaves = []
+    leaves: list[Leaf] = []
     for column in table.columns:
+        if column.family == "categorical" and len(column.categories) > MOST_CODES:
+            leaves.append(RareCategories(frequent_codes(column), column.rows))
+            continue
         # Without atoms a numeric leaf is a Gaussian one, which has one statistic less.
         without_atoms = column.family == "numeric" and not column.n_values
         family = "gaussian" if without_atoms else column.family
@@ -170,3 +182,36 @@ def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
             made[key] = family_class(family).for_column(column.n_values, floor)
         leaves.append(made[key])
     return leaves
+
+
+def frequent_codes(column: Column) -> list[int]:
+    """Codes of a column of very many categories that have probabilities of their own."""
+    rows = np.array(column.rows)
+    frequent = np.flatnonzero(rows >= FREQUENT_ROWS)
+    most = frequent[np.argsort(-rows[frequent], kind="stable")][: MOST_CODES - 1]
+    return np.sort(most).tolist()
+
+
+def unique_columns(table: Table) -> str | None:
+    """A warning that names columns of categories whose values are nearly all different, if any."""
+    found = [c for c in table.columns if c.rows and _is_nearly_unique(c)]
+    if not found:
+        return None
+    known, unseen = _scores(found[0])
+    names = ", ".join(column.raw.name for column in found)
+    return (
+        f"Nearly all values are different in {names}. Such categories say nothing about other "
+        f"columns, and a value that training never showed scores higher than one that it showed: "
+        f"{unseen:.1f} and {known:.1f} nats in {found[0].raw.name}. Leave such columns out of X, "
+        "or turn them into numbers."
+    )
+
+
+def _is_nearly_unique(column: Column) -> bool:
+    rows = sum(column.rows)
+    return rows >= MANY_ROWS and column.n_shown >= NEARLY_ALL * rows
+
+
+def _scores(column: Column) -> tuple[float, float]:
+    """Log probabilities of a value of one row of training, and of all that it never showed."""
+    return np.log1p(-column.unseen) - np.log(sum(column.rows)), np.log(column.unseen)

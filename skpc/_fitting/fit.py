@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .._device import choose_device
-from .._tables import Encoded
+from .._tables import Encoded, strangers
 from ..circuit import training
 from .kinds import Competing, competing, stored_kind
 from .mixture import fit_others
@@ -95,7 +95,9 @@ def _plan(
     """The plan of the last density, or a new one, and the encoded rows."""
     if last is None:
         return make_plan(spec, data, streams)
-    return keep_plan(spec, last.plan, data)
+    plan, encoded = keep_plan(spec, last.plan, data)
+    last.warn(strangers(plan.table.columns, data.table, encoded), stacklevel=6)
+    return plan, encoded
 
 
 def _again(last: FittedDensity) -> Competing:

@@ -3,6 +3,7 @@
 Axes: P components, D columns, R rows of Phi (statistics of all columns).
 """
 
+import warnings
 from dataclasses import dataclass, field
 from math import log
 from typing import Any, Self
@@ -16,6 +17,7 @@ from ..circuit.training import parameters_from_numbers
 from .kinds import kind_of
 from .plan import Plan
 
+NOT_STORED = ("_built", "_warned")
 History = dict[str, NDArray[np.float64]]
 
 
@@ -106,6 +108,8 @@ class FittedDensity:
     _built: dict[str, list[Component]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    # Columns that a warning has named already; later fits of the model share it.
+    _warned: set[int] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def names(self) -> list[str]:
@@ -125,6 +129,13 @@ class FittedDensity:
         """What training of each component went through, by its name."""
         trees = {} if self.trees is None else {"trees": self.trees.history}
         return {**trees, **{other.name: other.history for other in self.others}}
+
+    def warn(self, messages: dict[int, str], stacklevel: int) -> None:
+        """Warn of columns, by position, of each of them once."""
+        for j, message in messages.items():
+            if j not in self._warned:
+                self._warned.add(j)
+                warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
 
     def components(self, device: str) -> list[Component]:
         """The components of the mixture, on a device; the trees are first."""
@@ -147,7 +158,7 @@ class FittedDensity:
 
     def state(self) -> dict[str, Any]:
         """Plain Python and NumPy objects, so that any file can hold them."""
-        kept = {name: value for name, value in vars(self).items() if name != "_built"}
+        kept = {name: value for name, value in vars(self).items() if name not in NOT_STORED}
         trees = None if self.trees is None else dict(vars(self.trees))
         others = [dict(vars(other)) for other in self.others]
         return {**kept, "plan": self.plan.state(), "trees": trees, "others": others}

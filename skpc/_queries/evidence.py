@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from .._fitting import FittedDensity, cells_of
-from .._tables import Encoded, RawTable, Table, numbers
+from .._tables import Encoded, RawTable, Table, numbers, strangers
 from ..circuit.components import Component
 from ..circuit.passes import Cells
 
@@ -30,19 +30,16 @@ class Evidence:
         The rows in the user's values.
     encoded : Encoded
         The rows as numbers.
-    names : list of str or None
-        Names of the columns, by which users may select them.
     """
 
     table: Table
     components: list[Component]
     raw: RawTable
     encoded: Encoded
-    names: list[str] | None
 
     @classmethod
     def read(cls, density: FittedDensity, raw: RawTable, device: str) -> "Evidence":
-        """Rows of a checked table.
+        """Rows of a checked table; warns of columns of which no value was in training.
 
         Raises
         ------
@@ -51,8 +48,9 @@ class Evidence:
             the message names the column.
         """
         table = density.plan.table
-        names = None if density.feature_names is None else list(density.feature_names)
-        return cls(table, density.components(device), raw, table.encode(raw), names)
+        encoded = table.encode(raw)
+        density.warn(strangers(table.columns, raw, encoded), stacklevel=4)
+        return cls(table, density.components(device), raw, encoded)
 
     def values(self, j: int) -> NDArray[np.float64]:
         """Numbers of column j in the units of the table, (n,); NaN where missing."""

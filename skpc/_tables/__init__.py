@@ -8,6 +8,7 @@ from .raw import RawColumn, RawTable
 from .reading import container, holds_numbers, read_column, read_table
 from .selection import column_mask, column_position
 from .shapes import row_weight
+from .strangers import strangers
 from .supports import SUPPORTS
 from .table import Table
 from .writing import take_rows
@@ -29,5 +30,6 @@ __all__ = [
     "read_column",
     "read_table",
     "row_weight",
+    "strangers",
     "take_rows",
 ]

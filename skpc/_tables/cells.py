@@ -3,12 +3,11 @@
 Axes: n rows.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Column
+from .objects import kind_of, read_objects
 from .raw import RawColumn
 from .supports import check
 
@@ -26,9 +25,7 @@ def numbers(raw: RawColumn) -> Floats:
     ValueError
         If a cell is infinite or no number.
     """
-    values = raw.values
-    if values.dtype == object:
-        values = np.array([_number(raw, value) for value in values], dtype=np.float64)
+    values = raw.values if raw.has_numbers else _numbers_of_objects(raw)
     infinite = np.isinf(values)
     if infinite.any():
         raise ValueError(
@@ -38,21 +35,38 @@ def numbers(raw: RawColumn) -> Floats:
     return values
 
 
-def _number(raw: RawColumn, value: Any) -> float:
-    if value is None:
-        return np.nan
-    try:
-        number = float(value)
-    except ValueError:
-        number = np.nan
-    except TypeError as error:
-        raise TypeError(f"{raw.title} contains {value!r}: {error}.") from None
-    if np.isnan(number):
-        raise ValueError(
-            f"{raw.title} contains {value!r}, which is no number; to model the column as "
-            "categories, list it in categorical_features, or in leaf as 'categorical'."
-        )
-    return number
+def _numbers_of_objects(raw: RawColumn) -> Floats:
+    """Numbers that a column of categories, or one without any cell, holds."""
+    if raw.missing.all():
+        return np.full(len(raw.values), np.nan)
+    cells = read_objects(raw.name, raw.values, raw.dtype, raw.missing)
+    if not cells.has_numbers:
+        raise _no_number(raw)
+    return cells.values
+
+
+def _no_number(raw: RawColumn) -> Exception:
+    """What to raise about the first cell that is no number, or not of the column's own kind.
+
+    Where numbers stand beside booleans, that is a boolean.
+    """
+    kinds = [None if v is None else kind_of([v]).kind for v in raw.values]
+    row = next(i for i, kind in enumerate(kinds) if kind not in (None, "number", "integer"))
+    value, other = raw.values[row], ""
+    if raw.kind == "mixed":
+        first = next(i for i, kind in enumerate(kinds) if kind not in (None, kinds[row]))
+        other = f", but row {first} holds {raw.values[first]!r}"
+    if not isinstance(value, str | bytes | bool | np.bool_):
+        try:
+            float(value)
+        except TypeError as error:
+            return TypeError(f"{raw.title} contains {value!r} (row {row}{other}): {error}.")
+        except ValueError:
+            pass
+    return ValueError(
+        f"{raw.title} contains {value!r}, which is no number (row {row}{other}); to model the "
+        "column as categories, list it in categorical_features, or in leaf as 'categorical'."
+    )
 
 
 def numbers_only(raw: RawColumn) -> Floats:
@@ -66,15 +80,17 @@ def numbers_only(raw: RawColumn) -> Floats:
     """
     if raw.categories is not None:
         raise ValueError(f"{raw.title} holds categories; only numbers are accepted.")
-    if raw.values.dtype != object:
+    if raw.has_numbers:
         return raw.values
+    if raw.missing.all():
+        return np.full(len(raw.values), np.nan)
     for i, value in enumerate(raw.values):
         if isinstance(value, NO_NUMBERS):
             kind = type(value).__name__
             raise ValueError(
                 f"{raw.title} contains {value!r} in row {i}, a {kind}; only numbers are accepted."
             )
-    return np.array([_number(raw, value) for value in raw.values], dtype=np.float64)
+    raise _no_number(raw)
 
 
 def digits_of(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
@@ -108,12 +124,16 @@ def numbers_within(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.b
 def codes_of(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]:
     """Codes, NaN where missing or unseen, and the mask of unseen values, both (n,)."""
     position = {value: float(i) for i, value in enumerate(column.categories)}
-    if raw.kind in ("number", "integer", "bool"):
+    if raw.has_numbers:
         # The code of each distinct number is looked up once, not once per row.
         distinct, index = np.unique(numbers(raw), return_inverse=True)
         codes = np.array([position.get(value, np.nan) for value in distinct.tolist()])[index]
     else:
         # None is a missing cell here. It is a category only of a column without observed cells.
         position.pop(None, None)
-        codes = np.array([position.get(value, np.nan) for value in raw.values.tolist()])
+        try:
+            codes = np.array([position.get(value, np.nan) for value in raw.values.tolist()])
+        except TypeError as error:
+            message = f"{raw.title} contains a value that is no category: {error}."
+            raise ValueError(message) from None
     return codes, np.isnan(codes) & ~raw.missing

@@ -30,6 +30,8 @@ class Column:
         Of a column of trials: their number N.
     categories : tuple
         Of a column of codes, in the order of the codes.
+    rows : tuple of float
+        Of a column of codes: rows of each category in training.
     shape : Shape or None
         Of a real column: its atoms and the piecewise-linear transform of its numbers, if any.
     unseen : float
@@ -45,6 +47,7 @@ class Column:
     variance: float = 1.0
     largest: int = 0
     categories: tuple[Any, ...] = ()
+    rows: tuple[float, ...] = ()
     unseen: float = 0.0
     shape: Shape | None = None
 
@@ -56,6 +59,16 @@ class Column:
         probability of a value over the step.
         """
         return min(0.1, (0.5 * self.shape.resolution) ** 2) if self.shape else 0.0
+
+    @property
+    def n_shown(self) -> int:
+        """Of a column of codes: categories that training showed."""
+        return sum(n > 0 for n in self.rows)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is a column of categories of which training showed and declared none."""
+        return self.categories == (None,)
 
     @property
     def family_name(self) -> str:
@@ -70,6 +83,21 @@ class Column:
         if self.support == "trials":
             return self.largest + 1
         return len(self.shape.atoms) if self.shape else len(self.categories)
+
+
+# A power of two: dividing by it, and multiplying again, loses no digit of a large number.
+FAR = 2.0**12
+
+
+def restore(z: NDArray[np.float64], shift: Any, scale: Any) -> NDArray[np.float64]:
+    """X of x = shift + scale * z, elementwise; the nearest float where x is beyond all floats."""
+    with np.errstate(over="ignore"):
+        x = z * scale + shift
+        if not np.isinf(x).any():
+            return x
+        top = np.finfo(np.float64).max / FAR
+        far = np.clip(z * (scale / FAR) + shift / FAR, -top, top) * FAR
+        return np.where(np.isinf(x), far, x)
 
 
 def standardise(values: NDArray[np.float64], shift: Any, scale: Any) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import digits_of, numbers
+from .cells import codes_of, digits_of, numbers
 from .columns import Column, standardise
 from .raw import RawColumn
 from .reading import refusal
@@ -48,13 +48,19 @@ def describe(
     # As for the prior: small weights must not count as fewer rows than there are.
     rows = max(float(observed.sum()), float(len(observed)))
     if support == "codes":
-        return _describe_codes(raw, header, family, rows)
+        return _describe_codes(raw, header, family, rows, weights)
     if support == "binary":
         closed = Column(header, family, support)
         # Training refuses other values; in queries they are values that training never showed.
         digits_of(closed, raw)
         return closed if raw.kind == "bool" else replace(closed, unseen=unseen_share(rows, 2))
     values = numbers(raw)
+    if raw.categories is not None or raw.dtype.startswith("dictionary"):
+        name = Column(header, family, support).family_name
+        raise ValueError(
+            f"{raw.title} has the type {raw.dtype} and is modelled as {name}, whose draws may be "
+            "no categories; turn the column into numbers, or leave it to 'categorical'."
+        )
     if support == "real":
         x = values[~raw.missing]
         shift, scale = _scale(x, observed)
@@ -68,12 +74,19 @@ def describe(
     return replace(column, **scales(values[~raw.missing], observed, support, n_trials))
 
 
-def _describe_codes(raw: RawColumn, header: RawColumn, family: str, rows: float) -> Column:
+def _describe_codes(
+    raw: RawColumn, header: RawColumn, family: str, rows: float, weights: Floats
+) -> Column:
     seen = _seen_categories(raw)
     # A column without any observed cell has one category, None, which no cell has.
     categories = raw.categories or tuple(seen) or (None,)
     share = unseen_share(rows, len(seen))
-    return Column(header, family, "codes", categories=categories, unseen=share)
+    column = Column(header, family, "codes", categories=categories, unseen=share)
+    codes, _ = codes_of(column, raw)
+    shown = ~np.isnan(codes)
+    counts = np.bincount(codes[shown].astype(np.intp), weights[shown], len(categories))
+    per_weight = rows / (float(counts.sum()) or 1.0)
+    return replace(column, rows=tuple((counts * per_weight).tolist()))
 
 
 def _seen_categories(raw: RawColumn) -> list[Any]:
@@ -85,7 +98,7 @@ def _seen_categories(raw: RawColumn) -> list[Any]:
         For dates, values that cannot be compared for equality, and integers that a float
         cannot tell apart.
     """
-    if raw.kind in ("number", "integer", "bool"):
+    if raw.has_numbers:
         seen = sorted(set(numbers(raw)[~raw.missing].tolist()))
         if seen and max(-seen[0], seen[-1]) > 2**53:
             raise ValueError(
@@ -137,4 +150,5 @@ def _scale(values: Floats, weights: Floats) -> tuple[float, float]:
     # A spread at the level of rounding is that of a constant column.
     if spread <= 1e-14:
         return mean * largest, largest
-    return mean * largest, spread * largest
+    # The product of numbers next to zero may be zero.
+    return mean * largest, spread * largest or largest

@@ -21,16 +21,20 @@ class RawColumn:
     ----------
     name : str
         For messages: "column 'age'", or "column 3" of an array.
-    kind : {"number", "integer", "bool", "category"}
+    kind : {"number", "integer", "bool", "category", "mixed"}
+        What the cells are, whatever type holds them: see `objects.Held`.
     values : ndarray (n,)
         float64 for numbers, integers and bools, NaN where missing; else object, None where
         missing.
     dtype : str
-        Name of the type, by which `column_like` makes a column of the same type.
+        Name of the type, by which `column_like` makes a column of the same type: that of a NumPy
+        type, or one of `dtypes`.
     categories : tuple or None
         Categories that the type declares, in its order.
     ordered : bool
         Whether the type says that they are ordered.
+    places : int or None
+        Digits after the point, where the cells are objects of `decimal.Decimal`.
     """
 
     name: str
@@ -39,6 +43,7 @@ class RawColumn:
     dtype: str
     categories: tuple[Any, ...] | None = None
     ordered: bool = False
+    places: int | None = None
 
     @cached_property
     def missing(self) -> NDArray[np.bool_]:
@@ -53,6 +58,19 @@ class RawColumn:
         """The name with a capital, to begin a sentence."""
         return self.name[0].upper() + self.name[1:]
 
+    @property
+    def has_numbers(self) -> bool:
+        """Whether its cells are numbers or booleans, and its values floats."""
+        return self.kind in ("number", "integer", "bool")
+
+    @property
+    def float_type(self) -> type:
+        """The floats that a column of its type can hold."""
+        name = self.dtype.lower().removeprefix("sparse[")
+        if name.startswith(("float16", "halffloat")):
+            return np.float16
+        return np.float32 if name.startswith(("float32", "float[")) else np.float64
+
     def state(self) -> dict[str, Any]:
         """Name and type of the column, for files."""
         declared = None if self.categories is None else list(self.categories)
@@ -62,13 +80,15 @@ class RawColumn:
             "dtype": self.dtype,
             "categories": declared,
             "ordered": self.ordered,
+            "places": self.places,
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """A column without rows from what `state` returned."""
         declared = None if state["categories"] is None else tuple(state["categories"])
-        no_values = np.empty(0, dtype=object if state["kind"] == "category" else np.float64)
+        words = state["kind"] in ("category", "mixed")
+        no_values = np.empty(0, dtype=object if words else np.float64)
         return cls(**{**state, "categories": declared, "values": no_values})
 
     def rows(self, index: NDArray[Any]) -> "RawColumn":
@@ -86,12 +106,15 @@ class RawTable:
     library : {"array", "pandas", "polars"}
         What the table was.
     names : list or None
-        Of a frame's columns.
+        Of a frame's columns: texts, whole numbers, tuples of the levels of a MultiIndex.
+    levels : list or None
+        Names of the levels of a pandas frame's columns, one each, None where a level has none.
     """
 
     columns: list[RawColumn]
     library: str
     names: list[Any] | None = None
+    levels: list[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.columns[0].values)

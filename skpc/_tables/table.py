@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cells import codes_of, digits_of, numbers, numbers_within
-from .columns import Column
+from .columns import Column, restore
 from .describe import unseen_share
 from .encoded import Encoded, Reals
+from .filling import type_to_fill
 from .piecewise import Atoms, Shape
 from .raw import RawColumn, RawTable
 from .reading import container
@@ -42,15 +43,24 @@ class Table:
     columns : list of Column
     library : {"array", "pandas", "polars"}
         What the training table was.
-    names : list of str or None
-        Of a frame's columns.
+    names : list or None
+        Of a frame's columns, see `RawTable`.
+    levels : list or None
+        Names of the levels of a pandas frame's columns.
     """
 
-    def __init__(self, columns: list[Column], library: str, names: list[str] | None) -> None:
+    def __init__(
+        self,
+        columns: list[Column],
+        library: str,
+        names: list[Any] | None,
+        levels: list[Any] | None = None,
+    ) -> None:
         self.columns = columns
         self._reals = Reals(columns)
         self.library = library
         self.names = names
+        self.levels = levels
 
     def state(self) -> dict[str, Any]:
         """The table as dicts, lists and numbers, for files."""
@@ -58,12 +68,14 @@ class Table:
             {
                 **{f.name: getattr(column, f.name) for f in fields(column) if f.name != "raw"},
                 "categories": list(column.categories),
+                "rows": np.array(column.rows),
                 "shape": column.shape and column.shape.state(),
                 "raw": column.raw.state(),
             }
             for column in self.columns
         ]
-        return {"columns": columns, "library": self.library, "names": self.names}
+        names = {"names": self.names, "levels": self.levels}
+        return {"columns": columns, "library": self.library, **names}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
@@ -73,13 +85,14 @@ class Table:
                 **{
                     **column,
                     "categories": tuple(column["categories"]),
+                    "rows": tuple(column["rows"].tolist()),
                     "shape": column["shape"] and Shape.from_state(column["shape"]),
                     "raw": RawColumn.from_state(column["raw"]),
                 }
             )
             for column in state["columns"]
         ]
-        return cls(columns, state["library"], state["names"])
+        return cls(columns, state["library"], state["names"], state["levels"])
 
     def with_rows(self, rows: Floats) -> "Table":
         """The same columns, with probabilities of unseen values after `rows` observed rows (D,)."""
@@ -89,7 +102,21 @@ class Table:
             else column
             for column, n in zip(self.columns, rows, strict=True)
         ]
-        return Table(columns, self.library, self.names)
+        return Table(columns, self.library, self.names, self.levels)
+
+    def _check_names(self, table: RawTable) -> None:
+        """Refuse a frame whose columns have other names than in training, or another order.
+
+        Frames of names that are all texts have been checked before.
+        """
+        if self.names is None or table.names is None or self.names == table.names:
+            return
+        if not all(isinstance(name, str) for name in table.names):
+            raise ValueError(
+                f"The columns of X are {_shown(table.names)}; in training they were "
+                f"{_shown(self.names)}. Pass the same columns in the same order, for instance by "
+                "X[columns]."
+            )
 
     def encode(self, table: RawTable) -> Encoded:
         """Numbers of a table with these columns.
@@ -98,8 +125,10 @@ class Table:
         ------
         ValueError
             For infinities, text in a column of numbers, or a value that the family does not
-            model, such as 2 in a binary column; the message names the column.
+            model, such as 2 in a binary column; the message names the column. For a frame with
+            other columns than in training.
         """
+        self._check_names(table)
         n, d = len(table), len(self.columns)
         z, log_slope = np.empty((n, d)), np.zeros((n, d))
         unseen = np.zeros((n, d), dtype=bool)
@@ -144,9 +173,10 @@ class Table:
             values[:] = column.categories
             return values[z.astype(np.intp)]
         if column.shape is None:
-            return within(z * column.scale + column.shift, column.raw, column.support)
+            x = restore(z, column.shift, column.scale)
+            return within(x, column.raw, column.support)
         atoms = np.zeros(len(z), dtype=np.int16) if atoms is None else atoms
-        x = column.shape.decode(z, atoms) * column.scale + column.shift
+        x = restore(column.shape.decode(z, atoms), column.shift, column.scale)
         x[atoms > 0] = np.array(column.shape.values)[atoms[atoms > 0] - 1]
         return x
 
@@ -188,13 +218,17 @@ class Table:
     ) -> tuple[Floats, Floats]:
         """Means and variances (n, D) of numbers in the units of the table; NaN for codes.
 
-        Observed cells of `table` have their own value as mean and the variance 0.
+        Observed cells of `table` have their own value as mean and the variance 0. A variance
+        beyond all floats is infinite.
         """
         shift = np.array([column.shift for column in self.columns])
         scale = np.array([column.scale for column in self.columns])
         codes = np.array([column.support == "codes" for column in self.columns])
         undefined = np.where(codes, np.nan, 0.0)
-        mean, variance = mean * scale + shift + undefined, variance * scale**2 + undefined
+        mean = restore(mean, shift, scale) + undefined
+        with np.errstate(over="ignore"):
+            # Not times the square of the scale, which may be infinite where the product is not.
+            variance = variance * scale * scale + undefined
         for j, raw in enumerate(table.columns if table else []):
             if not codes[j]:
                 mean[:, j] = np.where(raw.missing, mean[:, j], numbers(raw))
@@ -207,7 +241,7 @@ class Table:
             column_like(column.raw, self._decoded(j, z, atoms), self.library)
             for j, column in enumerate(self.columns)
         ]
-        return build(self.library, self.names, columns)
+        return build(self.library, self.names, columns, self.levels)
 
     def raw_rows(self, z: Floats, atoms: Atoms | None) -> RawTable:
         """Rows of numbers and atoms (n, D) before any type rounds them; NaN is a missing cell."""
@@ -253,18 +287,19 @@ class Table:
         """A copy of X with its missing cells taken from numbers and atoms (n, D).
 
         Columns of numbers are filled with `means` (n, D), in the units of X, if there are any.
-        Observed cells are left as they are.
+        Observed cells are left as they are, and so is a column of categories of which training
+        showed none.
         """
-        cells = {}
+        library, cells = container(X), {}
         for j, raw in enumerate(table.columns):
-            if raw.missing.any():
+            if raw.missing.any() and not self.columns[j].is_unknown:
                 if means is None or self.columns[j].support in ("binary", "codes"):
                     values = self._like_training(j, self._decoded(j, z, atoms, raw.missing))
                 else:
                     values = means[raw.missing, j]
                     values = values >= 0.5 if raw.kind == "bool" else values
-                like = self._wide_enough(j, raw, values)
-                cells[j] = (raw.missing, column_like(like, values, container(X)))
+                like = type_to_fill(raw, self.columns[j].raw, values, self.library, library)
+                cells[j] = (raw.missing, column_like(like, values, library))
         return with_cells(X, cells)
 
     def _decoded(
@@ -273,18 +308,15 @@ class Table:
         """Values of column j in rows of numbers and atoms (n, D)."""
         return self.decode_column(j, z[rows, j], None if atoms is None else atoms[rows, j])
 
-    def _wide_enough(self, j: int, raw: RawColumn, values: NDArray[Any]) -> RawColumn:
-        """The type of a query's column, widened where it cannot hold the new values."""
-        if raw.dtype == "Null":
-            return self.columns[j].raw
-        if raw.categories is None or set(values) <= set(raw.categories):
-            return raw
-        added = [c for c in self.columns[j].categories if c not in raw.categories]
-        return replace(raw, categories=(*raw.categories, *added))
-
     def _like_training(self, j: int, values: NDArray[Any]) -> NDArray[Any]:
         """Values of column j, rounded or as booleans if the training column had such a type."""
         kind = self.columns[j].raw.kind
         if kind == "integer":
-            return np.rint(values)
+            # Categories of whole numbers are objects here.
+            return np.rint(values.astype(np.float64))
         return values.astype(bool) if kind == "bool" else values
+
+
+def _shown(names: list[Any]) -> str:
+    """Names as a message shows them, at most ten."""
+    return f"{names[:10]!r}" + (" ..." if len(names) > 10 else "")

@@ -3,12 +3,15 @@
 Axes: n rows, D columns.
 """
 
+import re
 import sys
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .dtypes import pandas_type, polars_type
 from .raw import RawColumn
 from .reading import container
 
@@ -16,55 +19,129 @@ from .reading import container
 def column_like(raw: RawColumn, values: NDArray[Any], library: str) -> Any:
     """Values (n,) as a column of a library, with the type of `raw`.
 
-    Numbers for integer types are rounded and kept in the type's range.
+    Numbers are kept in the type's range, and rounded for integer types. Where all values are None,
+    all cells of the column are missing.
     """
+    if not (len(values) and values[0] is None):
+        values = _in_range(raw, values)
     if library == "pandas":
         return _pandas_like(raw, values)
     if library == "polars":
         return _polars_like(raw, values)
-    return fit_dtype(values, np.dtype(raw.dtype))
+    return values.astype(np.dtype(raw.dtype))
 
 
-def fit_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Values in a NumPy type, rounded and clipped where it holds integers."""
-    if dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        # The float nearest to the largest integer may be above it; then the one below is taken.
-        top = np.nextafter(float(info.max), 0) if info.bits == 64 else float(info.max)
-        return np.clip(np.rint(values.astype(np.float64)), float(info.min), top).astype(dtype)
-    return values.astype(dtype)
+def _in_range(raw: RawColumn, values: NDArray[Any]) -> NDArray[Any]:
+    """Values as cells that the type can hold."""
+    if raw.dtype == "object":
+        return _objects(raw, values)
+    if raw.kind == "integer":
+        return fit_integers(values, raw.dtype)
+    if raw.kind == "bool":
+        return values.astype(bool)
+    if raw.kind == "number":
+        top = float(np.finfo(raw.float_type).max)
+        return np.clip(values.astype(np.float64), -top, top)
+    return values
+
+
+def _objects(raw: RawColumn, values: NDArray[Any]) -> NDArray[Any]:
+    """Objects of Python's own classes, as the column holds them."""
+    cells = values.tolist()
+    if raw.kind == "integer":
+        cells = [round(v) for v in cells]
+    elif raw.kind == "bool":
+        cells = [bool(v) for v in cells]
+    elif raw.places is not None:
+        cells = [Decimal(f"{v:.{raw.places}f}") for v in cells]
+    objects = np.empty(len(cells), dtype=object)
+    objects[:] = cells
+    return objects
+
+
+def fit_integers(values: NDArray[Any], name: str) -> NDArray[Any]:
+    """Values rounded, and clipped to the range of a type of integers.
+
+    Parameters
+    ----------
+    values : ndarray (n,)
+    name : str
+        Such as "int8", "UInt8", "int8[pyarrow]", "Sparse[int8, 0]" or "Int128".
+
+    Returns
+    -------
+    ndarray (n,)
+        Of that type, or of whole numbers of Python where NumPy has none as wide.
+    """
+    found = re.search(r"(u?)int(\d+)", name.lower())
+    assert found is not None
+    rounded, bits = np.rint(values.astype(np.float64)), int(found[2])
+    low, high = (0, 2**bits - 1) if found[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    if bits > 64:
+        return np.array([min(max(int(v), low), high) for v in rounded], dtype=object)
+    # The float nearest to the largest integer may be above it; then the one below is taken.
+    top = np.nextafter(float(high), 0) if bits == 64 else float(high)
+    return np.clip(rounded, float(low), top).astype(found.group())
 
 
 def _pandas_like(raw: RawColumn, values: NDArray[Any]) -> Any:
     pandas = sys.modules["pandas"]
-    if raw.categories is not None:
-        dtype = pandas.CategoricalDtype(list(raw.categories), raw.ordered)
-        return pandas.Series(values, dtype=dtype)
-    if raw.kind == "integer":
-        values = fit_dtype(values, np.dtype(raw.dtype.lower().split("[")[0]))
-    elif raw.kind == "bool":
-        values = values.astype(bool)
-    return pandas.Series(values).astype(raw.dtype)
+    dtype = pandas_type(raw.dtype, raw.categories, raw.ordered)
+    if raw.dtype.startswith("decimal"):
+        # The digits of a float itself may be more than the type holds.
+        values = _decimals(values, dtype.pyarrow_dtype.precision, dtype.pyarrow_dtype.scale)
+    if raw.dtype == "object" or values.dtype == object:
+        return pandas.Series(values, dtype=object).astype(dtype)
+    return pandas.Series(values).astype(dtype)
 
 
 def _polars_like(raw: RawColumn, values: NDArray[Any]) -> Any:
     polars = sys.modules["polars"]
-    if raw.categories is not None:
-        return polars.Series(values.tolist(), dtype=polars.Enum(list(raw.categories)))
-    dtype = getattr(polars, raw.dtype)
-    if raw.kind == "integer":
-        return polars.Series(fit_dtype(values, np.dtype(raw.dtype.lower())), dtype=dtype)
-    if raw.kind == "bool":
-        return polars.Series(values.astype(bool), dtype=dtype)
-    return polars.Series(values.tolist(), dtype=dtype)
+    dtype = polars_type(raw.dtype, raw.categories)
+    if raw.dtype.startswith("Decimal"):
+        values = _decimals(values, dtype.precision, dtype.scale)
+    return polars.Series(values if values.dtype != object else values.tolist(), dtype=dtype)
 
 
-def build(library: str, names: list[str] | None, columns: list[Any]) -> Any:
-    """A frame or array of columns."""
+def _decimals(values: NDArray[Any], precision: int, scale: int) -> NDArray[Any]:
+    """Numbers as decimals of so many digits, `scale` of them after the point; None stays."""
+    top = Decimal(10**precision - 1).scaleb(-scale)
+    cells = [None if v is None else Decimal(f"{v:.{scale}f}") for v in values.tolist()]
+    objects = np.empty(len(cells), dtype=object)
+    objects[:] = [v if v is None else min(max(v, -top), top) for v in cells]
+    return objects
+
+
+def build(
+    library: str, names: list[Any] | None, columns: list[Any], levels: list[Any] | None = None
+) -> Any:
+    """A frame or array of columns.
+
+    Parameters
+    ----------
+    library : {"array", "pandas", "polars"}
+    names : list or None
+        Of a frame's columns.
+    columns : list of columns (D,)
+    levels : list, optional
+        Names of the levels of a pandas frame's columns.
+    """
     if library == "array":
         return np.stack(columns, axis=1)
-    data = dict(zip(names or [], columns, strict=True))
-    return sys.modules[library].DataFrame(data)
+    names = names or []
+    if library == "polars":
+        return sys.modules["polars"].DataFrame(dict(zip(names, columns, strict=True)))
+    frame = sys.modules["pandas"].concat(columns, axis=1)
+    frame.columns = column_index(names, levels or [None])
+    return frame
+
+
+def column_index(names: list[Any], levels: list[Any]) -> Any:
+    """The columns of a pandas frame from their names and those of their levels."""
+    pandas = sys.modules["pandas"]
+    if len(levels) > 1:
+        return pandas.MultiIndex.from_tuples(names, names=levels)
+    return pandas.Index(names, name=levels[0], tupleize_cols=False)
 
 
 def with_cells(X: Any, cells: dict[int, tuple[NDArray[np.bool_], Any]]) -> Any:
@@ -79,6 +156,9 @@ def with_cells(X: Any, cells: dict[int, tuple[NDArray[np.bool_], Any]]) -> Any:
     library = container(X)
     if library == "polars":
         return X.with_columns([_scatter(X.to_series(j), *new) for j, new in cells.items()])
+    if library == "array":
+        # Words do not fit into an array of floats.
+        X = X.astype(np.result_type(X, *(new.dtype for _, new in cells.values())), copy=False)
     out = X.copy()
     for j, (mask, values) in cells.items():
         if library == "array":
@@ -90,15 +170,27 @@ def with_cells(X: Any, cells: dict[int, tuple[NDArray[np.bool_], Any]]) -> Any:
 
 def _scatter(series: Any, mask: NDArray[np.bool_], values: Any) -> Any:
     """A polars column with new values, in the type of the values."""
+    if mask.all():
+        return values.alias(series.name)
     return series.cast(values.dtype).clone().scatter(np.flatnonzero(mask), values)
 
 
 def _replaced(series: Any, mask: NDArray[np.bool_], values: Any) -> Any:
     """A pandas column with new values; categories that it lacks are added."""
+    if mask.all():
+        # Also where the column has no type yet, or one that cannot hold them.
+        return values.set_axis(series.index)
     series = series.copy()
+    if str(series.dtype).startswith("Sparse"):
+        # Sparse columns cannot be written to.
+        dense = series.sparse.to_dense()
+        dense.iloc[np.flatnonzero(mask)] = values.sparse.to_dense().array
+        return dense.astype(series.dtype)
     if hasattr(series.dtype, "categories"):
         known = set(series.cat.categories)
-        series = series.cat.add_categories([c for c in values.cat.categories if c not in known])
+        added = [c for c in values.cat.categories if c not in known]
+        # The type of the categories may change when some are added.
+        series = series.cat.add_categories(added) if added else series
     series.iloc[np.flatnonzero(mask)] = values.array
     return series
 

@@ -26,6 +26,7 @@ from skpc.circuit.leaves import (
     LogNormal,
     Numeric,
     Poisson,
+    RareCategories,
 )
 
 N, K = 3, 4
@@ -92,6 +93,13 @@ EXAMPLES = {
     "categorical": Example(
         Categorical(4), lambda rng, n: rng.randint(4, size=n),
         lambda mu: stats.rv_discrete(values=(np.arange(4), mu / mu.sum())), VALUES[:4],
+    ),
+    "rare categories": Example(
+        RareCategories([1, 3], [1, 50, 2, 70, 4]), lambda rng, n: rng.randint(5, size=n),
+        lambda mu: stats.rv_discrete(values=(
+            np.arange(5),
+            np.array([mu[2] / 7, mu[0], 2 * mu[2] / 7, mu[1], 4 * mu[2] / 7]) / mu.sum(),
+        )), VALUES[:5],
     ),
     "binomial": Example(
         Binomial(7), lambda rng, n: rng.randint(8, size=n),
@@ -166,7 +174,7 @@ def assert_near(a, b, tolerance=1e-9):
 
 
 def test_every_family_has_an_example():
-    assert set(EXAMPLES) == {*FAMILIES, "a user's own"}
+    assert set(EXAMPLES) == {*FAMILIES, "rare categories", "a user's own"}
     assert all(type(EXAMPLES[name].family) is family for name, family in FAMILIES.items())
 
 

@@ -92,7 +92,8 @@ def family(values, **settings):
         ([-1, 1], "numeric"),
         (["a", "b"], "categorical"),
         (pd.Categorical([1, 2]), "categorical"),
-        (pd.Series([0, 1], dtype=object), "categorical"),
+        (pd.Series([0, 1], dtype=object), "bernoulli"),
+        (pd.Series(["0", "1"], dtype=object), "categorical"),
     ],
 )
 def test_families_chosen_by_themselves(values, expected):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from skpc._tables import container, read_table, take_rows
-from skpc._tables.writing import build, column_like, fit_dtype, with_cells
+from skpc._tables.writing import build, column_like, fit_integers, with_cells
 
 ROUNDS = settings(max_examples=60, deadline=None, derandomize=True)
 WORDS = st.one_of(st.none(), st.sampled_from(["", "a", "b", "äö", "nan"]))
@@ -78,7 +78,7 @@ def test_kinds_of_pandas_types():
         }
     )
     raws = read_table(frame).columns
-    kinds = ["number", "integer", "bool", "bool", "category", "category", "category", "category"]
+    kinds = ["number", "integer", "bool", "bool", "category", "mixed", "category", "category"]
     assert [raw.kind for raw in raws] == kinds
     assert [raw.missing.tolist()[1] for raw in raws] == [1, 1, 0, 1, 1, 0, 1, 0]
     assert raws[6].categories == ("b", "a")
@@ -120,7 +120,7 @@ def test_nan_counts_as_missing_in_polars_numbers():
     ],
 )
 def test_integers_are_rounded_and_kept_in_range(values, dtype, expected):
-    assert fit_dtype(np.array(values), np.dtype(dtype)).tolist() == expected
+    assert fit_integers(np.array(values), dtype).tolist() == expected
 
 
 def test_container():

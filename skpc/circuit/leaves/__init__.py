@@ -12,6 +12,7 @@ from .group import GroupLeaf, as_group
 from .lognormal import LogNormal
 from .numeric import Numeric
 from .poisson import Poisson
+from .rare_categories import RareCategories
 
 FAMILIES: dict[str, type[Leaf]] = {
     family.name: family
@@ -45,6 +46,7 @@ __all__ = [
     "LogNormal",
     "Numeric",
     "Poisson",
+    "RareCategories",
     "as_group",
     "with_atoms",
 ]

@@ -180,6 +180,10 @@ class Leaf(ABC):
         """
         raise NotImplementedError(f"The family {self.name!r} has no cdf.")
 
+    def representatives(self, n_codes: int) -> Tensor:
+        """Codes among which a most probable one is, whatever the parameters: all, (C,)."""
+        return torch.arange(n_codes)
+
     def log_base(self, x: Tensor) -> Tensor:
         """The log base measure log h(x), (n, d, B) to (n, B); zero unless a family overrides it."""
         return torch.zeros_like(x[:, 0])

@@ -41,19 +41,19 @@ def likeliest_codes(
     ]
     for folds in zip(*of_components, strict=True):
         columns = folds[0].columns[:, 0]
-        n = n_codes[int(columns[0])]
-        total = codes.new_zeros((len(columns), n, len(codes)))
+        candidates = folds[0].family.representatives(n_codes[int(columns[0])]).to(codes.device)
+        total = codes.new_zeros((len(columns), len(candidates), len(codes)))
         for fold, posterior, share in zip(folds, posteriors, responsibilities, strict=True):
-            of_units = _probabilities(fold, posterior.parameters, n)
+            of_units = _probabilities(fold, posterior.parameters, candidates)
             total += expected_values(fold, of_units, posterior.probabilities).mul_(share)
-        codes[:, columns] = total.argmax(dim=1).T.to(codes.dtype)
+        codes[:, columns] = candidates[total.argmax(dim=1)].T.to(codes.dtype)
     return codes
 
 
-def _probabilities(fold: LeafFold, parameters: Parameters, n_codes: int) -> Tensor:
-    """Probability of every code in every unit of every incidence of a fold, (m, C, K)."""
+def _probabilities(fold: LeafFold, parameters: Parameters, candidates: Tensor) -> Tensor:
+    """Probability of codes (C,) in every unit of every incidence of a fold, (m, C, K)."""
     theta, minus_log_partition = fold.unpack(parameters.leaves)
-    codes = torch.arange(n_codes, dtype=theta.dtype, device=theta.device)[None, None]
+    codes = candidates.to(theta.dtype)[None, None]
     logs = torch.einsum("mtk,tc->mck", theta, fold.family.statistics(codes)[0])
     logs += minus_log_partition
     if fold.family.has_base:
