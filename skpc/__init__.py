@@ -1,6 +1,7 @@
 """Exact, tractable probabilistic models for tables, as scikit-learn estimators."""
 
 from ._memory import keep_freed_memory
+from ._tables import Numeric
 from .density import EinetDensityEstimator
 from .regression import DirectBayesianRegressor
 
@@ -9,6 +10,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "DirectBayesianRegressor",
     "EinetDensityEstimator",
+    "Numeric",
     "__version__",
     "keep_freed_memory",
 ]

@@ -32,7 +32,7 @@ from ._sklearn import (
     store,
     with_callbacks,
 )
-from ._tables import read_table
+from ._tables import Numeric, read_table
 from ._validation import check_table
 from .circuit import RegionGraph
 from .circuit.training import SOLVERS
@@ -163,6 +163,11 @@ default="from_dtype"
         Regions and partitions.
     leaf_families_ : list of str
         Family of every column.
+    columns_ : list of ColumnReport
+        How every column is modelled; it prints as a table. Each has `name`, `family`, and of
+        columns of numbers the `step` of the grid that nearly all rows lie on (0: none), the
+        `bounds` that draws and imputed values keep to, `atoms`, and `beyond`, the probability
+        that the density gives to numbers beyond the bounds.
     component_names_ : list of str (P,)
         Components that the density is a mixture of.
     component_weights_ : ndarray (P,)
@@ -259,7 +264,7 @@ default="from_dtype"
         "n_leaves": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "layer": [StrOptions({"cp", "tucker"})],
         "components": [str, list, tuple, HasMethods(["get_params"]), HasMethods(["fit"])],
-        "leaf": [str, type, dict, "array-like"],
+        "leaf": [str, type, dict, Numeric, "array-like"],
         "grid_shape": ["array-like", None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "solver": [

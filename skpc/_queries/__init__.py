@@ -1,5 +1,6 @@
 """Queries of a fitted density, in the units and types of its table."""
 
+from .columns import ColumnReport, ColumnReports, describe_columns
 from .densities import log_conditional, log_density
 from .draws import sample, sample_conditional
 from .evidence import Evidence
@@ -7,7 +8,10 @@ from .expectations import moments
 from .imputation import impute
 
 __all__ = [
+    "ColumnReport",
+    "ColumnReports",
     "Evidence",
+    "describe_columns",
     "impute",
     "log_conditional",
     "log_density",

@@ -6,6 +6,7 @@ from .modes import likeliest_codes
 from .moments import UnitMoments, centred, expected_moments, unit_moments, with_evidence
 from .piecewise import Pieces, values_of
 from .posterior import Posterior, observe
+from .tails import shares_beyond
 
 __all__ = [
     "Pieces",
@@ -18,6 +19,7 @@ __all__ = [
     "log_density",
     "observe",
     "sample",
+    "shares_beyond",
     "unit_moments",
     "values_of",
     "with_evidence",
