@@ -1,8 +1,7 @@
 """Exact, tractable probabilistic models for tables, as scikit-learn estimators."""
 
 from ._memory import keep_freed_memory
-from ._tables import Numeric
-from .density import EinetDensityEstimator
+from .density import EinetDensityEstimator, Numeric
 from .regression import DirectBayesianRegressor
 
 __version__ = "0.1.0.dev0"

@@ -16,7 +16,6 @@ from ..circuit.components import mixture
 from ..circuit.passes import Cells, seeded
 from .evidence import Evidence, arrays, seed_device
 
-
 # How often rows beyond the bounds are drawn again, and the share of them beyond which that ends.
 ROUNDS = 30
 MOST_REFUSED = 0.9

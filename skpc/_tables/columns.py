@@ -10,6 +10,8 @@ from .grids import Grid
 from .piecewise import Shape
 from .raw import RawColumn
 
+NO_GRID = Grid()
+
 
 @dataclass(frozen=True)
 class Column:
@@ -56,7 +58,7 @@ class Column:
     unseen: float = 0.0
     shape: Shape | None = None
     beyond: float = 0.0
-    grid: Grid = Grid()
+    grid: Grid = NO_GRID
     fixed: bool = False
 
     @property

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .cells import digits_of, numbers
 from .columns import Column, standardise
-from .grids import bounded, find_grid
+from .grids import Grid, bounded, find_grid
 from .numeric import Numeric
 from .raw import RawColumn
 from .reading import refusal
@@ -76,10 +76,12 @@ def _describe_real(
     """Scale, grid and shape from observed numbers with their weights, in rows as well, (n,)."""
     x = numbers(raw)[~raw.missing]
     _check_within(raw, asked.known_bounds)
-    grid = find_grid(x, counts, raw.kind == "integer", asked.known_step)
-    if asked.known_bounds is not None:
-        grid = bounded(replace(grid, values=()), *asked.known_bounds)
     numeric = bare.family == "numeric"
+    # A family that the user names is as it is, without grid and bounds, but constants stay.
+    known = numeric or (len(x) and x.min() == x.max())
+    grid = find_grid(x, counts, raw.kind == "integer", asked.known_step) if known else Grid()
+    if asked.known_bounds is not None:
+        grid = bounded(replace(grid, closed=False), *asked.known_bounds)
     x = grid.nearest(x) if numeric else x
     shift, scale = _scale(x, weights)
     column = replace(

@@ -57,8 +57,9 @@ class Grid:
     low, high : float
         Least and largest number; on the grid.
     values : tuple of float
-        Numbers that are drawn, ascending, where training showed nearly all that there are;
-        else none.
+        Numbers of training, ascending, as they are spelled there; none where they are too many.
+    closed : bool
+        Whether these are nearly all that there are, so that no others are drawn.
     """
 
     step: float = 0.0
@@ -67,6 +68,7 @@ class Grid:
     low: float = -np.inf
     high: float = np.inf
     values: tuple[float, ...] = ()
+    closed: bool = False
 
     def state(self) -> dict[str, Any]:
         """Lists and numbers, for files."""
@@ -82,7 +84,8 @@ class Grid:
         x = self.nearest(x)
         low, high = min(self.low, float(x.min())), max(self.high, float(x.max()))
         values = np.union1d(self.values, x).tolist() if self.values else ()
-        values = values if len(values) <= MOST_VALUES else ()
+        if len(values) > MOST_VALUES:
+            return replace(self, low=low, high=high, values=(), closed=False)
         return replace(self, low=low, high=high, values=tuple(values))
 
     def nearest(self, x: Floats) -> Floats:
@@ -90,18 +93,25 @@ class Grid:
         if not self.step:
             return x
         spelled = self.origin + self.step * np.rint((x - self.origin) / self.step)
-        return spelled if self.digits is None else np.round(spelled, self.digits)
+        if self.digits is not None:
+            spelled = np.round(spelled, self.digits)
+        if not self.values:
+            return spelled
+        known = self._known(spelled)
+        return np.where(np.abs(known - spelled) <= 2 * ON_GRID * self.step, known, spelled)
+
+    def _known(self, x: Floats) -> Floats:
+        """The numbers of training next to x, (n,)."""
+        values = np.array(self.values)
+        return values[np.searchsorted(0.5 * values[1:] + 0.5 * values[:-1], x)]
 
     def within(self, x: Floats) -> Floats:
         """The numbers next to x, (n,), that are on the grid and within the bounds."""
         return np.clip(self.nearest(x), self.low, self.high)
 
     def drawn(self, x: Floats) -> Floats:
-        """As `within`, but the nearest of `values` where there are any."""
-        if not self.values:
-            return self.within(x)
-        values = np.array(self.values)
-        return values[np.searchsorted(0.5 * (values[1:] + values[:-1]), x)]
+        """As `within`, but the nearest number of training where these are nearly all."""
+        return self._known(x) if self.closed else self.within(x)
 
 
 def find_grid(x: Floats, rows: Floats, whole: bool = False, step: float | None = None) -> Grid:
@@ -114,20 +124,31 @@ def find_grid(x: Floats, rows: Floats, whole: bool = False, step: float | None =
     whole : bool
         Whether the type of the column holds whole numbers only: the step is then at least 1.
     step : float or None
-        If it is known; 0: no grid.
+        If it is known; 0: no grid. Where the rows do not tell the origin, it is 0.
     """
     if not len(x):
         return Grid()
     x, rows = _distinct(x, rows)
+    known = bool(step)
     if step is None:
         step = find_step(x, rows)
         step = max(1.0, np.rint(step)) if whole else step
-    grid = _spelled(x, rows, step) if step else Grid()
-    values, index = np.unique(grid.nearest(x), return_inverse=True)
-    rows = np.bincount(index, rows)
-    seen = tuple(values.tolist()) if _are_all(rows) else ()
+    if known and not _is_grid(x, rows, step, NEARLY_ALL, NEARLY_ALL_OTHERS):
+        grid = _spelled(np.zeros(1), np.ones(1), step)
+    else:
+        grid = _spelled(x, rows, step) if step else Grid()
+    cells, index = np.unique(grid.nearest(x), return_inverse=True)
+    # A cell has the value that most of its rows have.
+    order = np.argsort(-rows, kind="stable")
+    spelled = x[order[np.unique(index[order], return_index=True)[1]]]
+    on = np.abs(spelled - cells) <= ON_GRID * grid.step if grid.step else True
+    values = np.where(on, spelled, cells)
+    rows = np.bincount(index, rows).astype(np.float64)
+    few = len(values) <= MOST_VALUES
+    closed = bool(few and rows[rows < 1.5].sum() < MET_ONCE * rows.sum())
+    seen = tuple(values.tolist()) if closed or (few and grid.step) else ()
     low, high = float(values[0]), float(values[-1])
-    return replace(grid, low=low, high=high, values=seen)
+    return replace(grid, low=low, high=high, values=seen, closed=closed)
 
 
 def bounded(grid: Grid, low: float, high: float) -> Grid:
@@ -177,7 +198,7 @@ def _distinct(x: Floats, rows: Floats) -> tuple[Floats, Floats]:
     apart = np.diff(0.5 * x) > ONE_VALUE * (0.5 * x[-1] - 0.5 * x[0])
     group = np.concatenate([[0], np.cumsum(apart)])
     first = np.flatnonzero(np.concatenate([[True], apart]))
-    return x[first], np.bincount(group, rows)
+    return x[first], np.bincount(group, rows).astype(np.float64)
 
 
 def _candidates(x: Floats, rows: Floats) -> list[float]:
@@ -241,7 +262,7 @@ def _spelled(x: Floats, rows: Floats, step: float) -> Grid:
     origin = _origin(x, rows, step)
     first = int(-np.floor(np.log10(step))) - 1
     for digits in range(max(first, -300), min(first + 5, 300)):
-        short = [_rounded(value, digits) for value in (step, origin)]
+        short = _rounded(step, digits), _rounded(origin, digits)
         if short[0] > 0 and rows @ _on(x, *short, SPELLED) >= NEARLY_ALL_OTHERS * rows.sum():
             # Adding 0 makes -0 and 0 alike.
             return Grid(short[0], short[1] + 0.0, digits)
@@ -252,9 +273,3 @@ def _rounded(value: float, digits: int) -> float:
     """A number with decimal digits; fewer than none are zeros before the point."""
     unit = 10.0 ** abs(digits)
     return float(np.rint(value * unit) / unit if digits > 0 else np.rint(value / unit) * unit)
-
-
-def _are_all(rows: Floats) -> bool:
-    """Whether training showed nearly all values: few were met in one row only."""
-    met_once = rows[rows < 1.5].sum()
-    return bool(len(rows) <= MOST_VALUES and met_once < MET_ONCE * rows.sum())

@@ -17,8 +17,8 @@ class Numeric:
         Step of the grid that the column is recorded to; 0: none. "auto": the step on which nearly
         all rows lie.
     bounds : tuple of two floats or None, or "auto", default="auto"
-        Least and largest number that is drawn or imputed; None: no bound on that side. "auto": those
-        of the training rows.
+        Least and largest number that is drawn or imputed; None: no bound on that side. "auto":
+        those of the training rows.
     atoms : sequence of float or "auto", default="auto"
         Values that have probabilities of their own. "auto": those that stand out in training.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from .piecewise import Shape
+from .supports import LARGEST_COUNT
 
 Floats = NDArray[np.float64]
 Atoms = tuple[Floats, Floats]
@@ -50,10 +51,10 @@ MOST_ROWS = 200_000
 def row_weight(weights: Floats) -> float:
     """The weight that counts as one row in the choice of shapes.
 
-    Whole weights count rows: a weight of 2 is a repeated row. The unit of any others does not
-    matter, so that their mean is one row.
+    Whole weights count rows, as many as floats can count: a weight of 2 is a repeated row. The
+    unit of any others does not matter, so that their mean is one row.
     """
-    whole = (weights == np.rint(weights)).all()
+    whole = (weights == np.rint(weights)).all() and weights.sum() <= LARGEST_COUNT
     return 1.0 if whole else float(weights.mean())
 
 
@@ -94,14 +95,13 @@ def find_shape(
     free = ~cells.nearest(u)[1]
     y = u[free] - width * np.searchsorted(atoms, u[free])
     knots, levels = find_knots(y, rows[free]) if free.any() else _any_size()
-    values = tuple(values.tolist())
-    shape = Shape(values, cells.atoms, width, tuple(knots.tolist()), tuple(levels.tolist()))
+    of_table = tuple(values.tolist())
+    shape = Shape(of_table, cells.atoms, width, tuple(knots.tolist()), tuple(levels.tolist()))
     return replace(shape, resolution=_resolution(shape, u[free], rows[free], step))
 
 
 def _any_size() -> tuple[Floats, Floats]:
-    """Knots and levels of a map that gives numbers of any size a density, ten times as far from
-    zero with each level."""
+    """Knots and levels of a map by which numbers of any size have a density."""
     return np.r_[-(10.0 ** DECADES[::-1]), 10.0**DECADES], np.r_[-1 - DECADES[::-1], 1 + DECADES]
 
 

@@ -188,7 +188,9 @@ def test_repeated_rows_equal_weights():
     for weights in (np.full(200, 3.0), 1.0 + np.arange(200) % 3):
         repeated = np.repeat(x, weights.astype(int))
         weighted = find_shape(x, x, weights / row_weight(weights))
-        assert_allclose(weighted.knots, find_shape(repeated, repeated, np.ones(len(repeated))).knots)
+        assert_allclose(
+            weighted.knots, find_shape(repeated, repeated, np.ones(len(repeated))).knots
+        )
 
 
 def test_the_unit_of_weights_that_are_no_counts_does_not_matter():

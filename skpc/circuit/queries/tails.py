@@ -26,7 +26,8 @@ def shares_beyond(posterior: Posterior, low: Tensor, high: Tensor) -> Tensor:
     beyond = torch.zeros_like(low)
     for fold in posterior.circuit.inputs.folds:
         bounded = fold.columns[:, 0]
-        if fold.of_group is None and bool((low[bounded].isfinite() | high[bounded].isfinite()).any()):
+        finite = low[bounded].isfinite() | high[bounded].isfinite()
+        if fold.of_group is None and bool(finite.any()):
             theta, _ = fold.unpack(posterior.parameters.leaves)
             ends = torch.stack([low[bounded], high[bounded]], dim=1)[fold.group_of]
             values = _of_units(fold, theta, ends)
