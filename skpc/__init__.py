@@ -1,7 +1,7 @@
 """Exact, tractable probabilistic models for tables, as scikit-learn estimators."""
 
 from ._memory import keep_freed_memory
-from .density import EinetDensityEstimator
+from .density import EinetDensityEstimator, Numeric
 from .regression import DirectBayesianRegressor
 
 __version__ = "0.1.0.dev0"
@@ -9,6 +9,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "DirectBayesianRegressor",
     "EinetDensityEstimator",
+    "Numeric",
     "__version__",
     "keep_freed_memory",
 ]

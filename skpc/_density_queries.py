@@ -29,6 +29,13 @@ class DensityQueries:
     device: str
     _fitted_density: FittedDensity
 
+    @property
+    def columns_(self) -> queries.ColumnReports:
+        """How every column is modelled: family, step, bounds, atoms and the share beyond."""
+        if not hasattr(self, "_fitted_density"):
+            raise AttributeError("columns_ is known after fit.")
+        return queries.describe_columns(self._fitted_density, self.device)
+
     def score_samples(self, X: Any) -> Floats:
         """Log density of every row in the units of X; missing cells are integrated out.
 

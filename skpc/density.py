@@ -31,11 +31,13 @@ from ._sklearn import (
     store,
     with_callbacks,
 )
-from ._tables import read_table
+from ._tables import Numeric, read_table
 from ._validation import check_table, check_weights
 from .circuit import RegionGraph
 from .circuit.training import SOLVERS
 from .components import kinds_of
+
+__all__ = ["EinetDensityEstimator", "Numeric"]
 
 Floats = NDArray[Any]
 # Attributes of the trees, which a density without trees lacks.
@@ -87,13 +89,15 @@ default="auto"
         at most 3,000 categories and columns (see Notes). Name "trees" to have the circuit alone,
         as in the papers; it is the quickest to fit.
     leaf : {"auto", "bernoulli", "beta", "binomial", "categorical", "exponential", "gamma", \
-"gaussian", "lognormal", "numeric", "poisson"}, subclass of Leaf, or one per column, default="auto"
+"gaussian", "lognormal", "numeric", "poisson"}, Numeric, subclass of Leaf, or one per column, \
+default="auto"
         Leaf families: one for all columns, a list, or a dict by name or position of columns,
         in which the others are "auto". "auto": categorical for the columns of
         `categorical_features`, bernoulli for booleans and for columns that hold zeros and
         ones, else numeric: atoms, such as zeros of an amount or the values of a small range of
         integers, have probabilities of their own, and all other numbers are normal after an
-        increasing piecewise-linear map that is chosen by the likelihood of the column. Values
+        increasing piecewise-linear map that is chosen by the likelihood of the column; a
+        `skpc.Numeric` sets the grid, the bounds or the atoms of such a column. Values
         that a named family does not model are refused: "poisson" takes counts, "binomial" counts
         up to the largest in training, or up to the `n_trials` of a subclass of it, "exponential"
         zero and positive numbers, "gamma" and "lognormal" positive numbers, "beta" numbers above
@@ -165,6 +169,11 @@ default="from_dtype"
         Regions and partitions.
     leaf_families_ : list of str
         Family of every column.
+    columns_ : list of ColumnReport
+        How every column is modelled; it prints as a table. Each has `name`, `family`, and of
+        columns of numbers the `step` of the grid that nearly all rows lie on (0: none), the
+        `bounds` that draws and imputed values keep to, `atoms`, and `beyond`, the probability
+        that the density gives to numbers beyond the bounds.
     component_names_ : list of str (P,)
         Components that the density is a mixture of.
     component_weights_ : ndarray (P,)
@@ -199,9 +208,11 @@ default="from_dtype"
     of X, so that scores compare across scalers. A value that training never showed gets a
     probability of its own in a column of categories, in a column in which training showed only
     zeros and ones, and, above the largest count, in a binomial one: about t (t + 1) / n^2 after n
-    rows with t different values (t = 2 for binomial). A column that is constant is modelled as a
-    Gaussian around its value. In a numeric column the density of an atom is its probability over
-    the step of the column's grid: for integers it is the probability.
+    rows with t different values (t = 2 for binomial). In a numeric
+    column the density of an atom is its probability over the step of the column's grid: for
+    integers it is the probability. The step is that of nearly all rows, and a number off the grid
+    is read as its cell. Draws are given that every number lies within the bounds of `columns_`.
+    In the choice of atoms whole weights count rows; of any other weights the unit does not matter.
 
     Each row trains all of several learned trees, in shares proportional to the p-th powers of
     their posterior probabilities, p the tempering exponent. p rises from 0.2 to 0.6, over full
@@ -261,7 +272,7 @@ default="from_dtype"
         "n_leaves": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "layer": [StrOptions({"cp", "tucker"})],
         "components": [str, list, tuple, HasMethods(["get_params"]), HasMethods(["fit"])],
-        "leaf": [str, type, dict, "array-like"],
+        "leaf": [str, type, dict, Numeric, "array-like"],
         "grid_shape": ["array-like", None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "solver": [

@@ -47,7 +47,8 @@ def test_unit_weights_equal_none(case):
 @pytest.mark.parametrize("factor", [1e-3, 7.0, 1e6])
 def test_weights_scaled_by_a_constant(case, factor):
     X, weights = table_of(case)
-    weights = weights + 0.5
+    # Whole weights count rows, in whatever unit.
+    weights = weights + np.pi / 6
     X[:4] = case.rows(4)
     plain = case.model(**EXACT, smoothing=0.0).fit(X, sample_weight=weights)
     scaled = case.model(**EXACT, smoothing=0.0).fit(X, sample_weight=factor * weights)

@@ -131,7 +131,11 @@ def test_warm_start_keeps_scales_and_structure(X):
     structure, columns = model.structure_, inside(model).plan.table.columns
     model.set_params(max_iter=1).fit(X + 1.0)
     assert model.structure_ is structure
-    assert inside(model).plan.table.columns is columns
+    for now, then in zip(inside(model).plan.table.columns, columns, strict=True):
+        assert (now.shift, now.scale, now.shape) == (then.shift, then.scale, then.shape)
+        # The bounds reach as far as all rows so far.
+        assert now.grid.low == then.grid.low
+        assert now.grid.high == pytest.approx(then.grid.high + 1.0)
 
 
 @pytest.mark.parametrize("change", [{"n_sums": 9}, {"layer": "tucker"}, {"structure": "auto"}])

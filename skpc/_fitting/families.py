@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .._tables import (
     SUPPORTS,
     Column,
+    Numeric,
     RawColumn,
     RawTable,
     Table,
@@ -23,6 +24,7 @@ from .._tables import (
     row_weight,
 )
 from ..circuit.leaves import FAMILIES, Leaf, RareCategories
+from ..circuit.leaves import Numeric as NumericLeaf
 
 # Most categories of a column that have probabilities of their own in every unit, and the rows that
 # each of them needs where there are more: as many as an atom of a column of numbers needs.
@@ -34,31 +36,42 @@ MANY_ROWS = 20
 NEARLY_ALL = 0.9
 
 
-def make_table(table: RawTable, weights: NDArray[np.float64], leaf: Any, categorical: Any) -> Table:
-    """Columns of a training table with their families and scales.
+def choose_families(table: RawTable, leaf: Any, categorical: Any) -> list[Any]:
+    """Families of all columns by `leaf` and `categorical_features` of the estimator, (D,).
+
+    Raises
+    ------
+    ValueError
+        For an unknown or unfinished family, and columns that do not exist.
+    """
+    mask = categorical_mask(categorical, table)
+    asked = one_per_column(leaf, len(table.columns), table.names)
+    return families(asked, table.columns, mask)
+
+
+def make_table(table: RawTable, weights: NDArray[np.float64], chosen: list[Any]) -> Table:
+    """Columns of a training table with their scales.
 
     Parameters
     ----------
     table : RawTable
     weights : ndarray (n,)
-    leaf, categorical
-        `leaf` and `categorical_features` of the estimator.
+    chosen : list (D,)
+        From `choose_families`.
 
     Raises
     ------
     ValueError
-        For an unknown or unfinished family, values that a family does not model, and columns that
-        do not exist; the message names the column.
+        For values that a family does not model; the message names the column.
     """
-    mask = categorical_mask(categorical, table)
-    asked = one_per_column(leaf, len(table.columns), table.names)
-    chosen = families(asked, table.columns, mask)
-    row = row_weight(table.columns, weights) if "numeric" in chosen else 1.0
+    row = row_weight(weights)
     columns: list[Column] = []
     for raw, family in zip(table.columns, chosen, strict=True):
-        made = family_class(family)
+        asked_of = family if isinstance(family, Numeric) else None
+        name = "numeric" if asked_of else family
+        made = family_class(name)
         n_trials = getattr(made, "n_trials", None)
-        columns.append(describe(raw, family, made.support, weights, n_trials, row))
+        columns.append(describe(raw, name, made.support, weights, n_trials, row, asked_of))
     return Table(columns, table.library, table.names, table.levels)
 
 
@@ -81,7 +94,7 @@ def one_per_column(leaf: Any, d: int, names: list[str] | None) -> list[Any]:
     ValueError
         For a list of the wrong length, or a column that does not exist.
     """
-    if isinstance(leaf, str | type):
+    if isinstance(leaf, str | type | Numeric):
         return [leaf] * d
     if isinstance(leaf, Mapping):
         asked: list[Any] = ["auto"] * d
@@ -94,7 +107,7 @@ def one_per_column(leaf: Any, d: int, names: list[str] | None) -> list[Any]:
 
 
 def families(leaf: Any, raws: list[RawColumn], mask: NDArray[np.bool_]) -> list[Any]:
-    """Every column's leaf family: its name, or the class of a user's own.
+    """Every column's leaf family: its name, the class of a user's own, or a `Numeric`.
 
     Raises
     ------
@@ -122,6 +135,8 @@ def _by_name(family: Any) -> Any:
 def _check_family(raw: RawColumn, family: Any) -> None:
     """Refuse anything but a known name and a complete family."""
     known = ["auto", *sorted(FAMILIES)]
+    if isinstance(family, Numeric):
+        return
     if isinstance(family, type) and issubclass(family, Leaf):
         if isabstract(family):
             missing = ", ".join(sorted(family.__abstractmethods__))
@@ -135,8 +150,8 @@ def _check_family(raw: RawColumn, family: Any) -> None:
             )
     elif not isinstance(family, str) or family not in known:
         raise ValueError(
-            f"leaf is {family!r} for {raw.name}; {known} and subclasses of "
-            "skpc.circuit.leaves.Leaf are accepted."
+            f"leaf is {family!r} for {raw.name}; {known}, skpc.Numeric and "
+            "subclasses of skpc.circuit.leaves.Leaf are accepted."
         )
 
 
@@ -167,7 +182,7 @@ def _auto_family(raw: RawColumn, codes: bool) -> str:
 
 def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
     """A family object per column; columns of one kind share one object."""
-    made: dict[tuple[Any, int, float], Leaf] = {}
+    made: dict[tuple[Any, int, float, float], Leaf] = {}
     leaves: list[Leaf] = []
     for column in table.columns:
         if column.family == "categorical" and len(column.categories) > MOST_CODES:
@@ -177,8 +192,12 @@ def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
         without_atoms = column.family == "numeric" and not column.n_values
         family = "gaussian" if without_atoms else column.family
         floor = max(min_variance * column.variance, column.least_variance)
-        key = (family, column.n_values, floor)
-        if key not in made:
+        # Powers of two, so that columns share leaves.
+        beyond = float(2.0 ** np.floor(np.log2(column.beyond))) if column.beyond else 0.0
+        key = (family, column.n_values, floor, beyond)
+        if key not in made and beyond:
+            made[key] = NumericLeaf(column.n_values, floor, beyond)
+        elif key not in made:
             made[key] = family_class(family).for_column(column.n_values, floor)
         leaves.append(made[key])
     return leaves

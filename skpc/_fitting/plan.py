@@ -17,7 +17,7 @@ from ..circuit.components import LOW_FLOOR
 from ..circuit.leaves import Leaf
 from ..circuit.passes import Circuit
 from ..circuit.structures import StructureSpec
-from .families import make_leaves, make_table
+from .families import choose_families, make_leaves, make_table
 from .spec import FitSpec, check_unchanged
 from .streams import Streams
 from .structure import default_replicas, make_structure, resolve_structure
@@ -115,7 +115,8 @@ def make_plan(spec: FitSpec, data: TrainingRows, streams: Streams) -> tuple[Plan
     replicas = default_replicas(structure, len(data)) if replicas == "auto" else int(replicas)
     n_sums = N_SUMS if spec.n_sums == "auto" else int(spec.n_sums)
     n_leaves = n_sums if spec.n_leaves == "auto" else int(spec.n_leaves)
-    table = make_table(data.table, data.weights, spec.leaf, spec.categorical_features)
+    chosen = choose_families(data.table, spec.leaf, spec.categorical_features)
+    table = make_table(data.table, data.weights, chosen)
     encoded = table.encode(data.table)
     graph = make_structure(
         structure,
@@ -131,7 +132,7 @@ def make_plan(spec: FitSpec, data: TrainingRows, streams: Streams) -> tuple[Plan
         "n_replicas": replicas,
         "n_sums": n_sums,
         "n_leaves": n_leaves,
-        "leaf": [column.family for column in table.columns],
+        "leaf": chosen,
     }
     plan = Plan(
         table=table,
@@ -155,4 +156,5 @@ def keep_plan(spec: FitSpec, plan: Plan, data: TrainingRows) -> tuple[Plan, Enco
         If a parameter that the plan is built from has changed.
     """
     check_unchanged(spec, plan.built_from, plan.settings)
+    plan = replace(plan, table=plan.table.extended(data.table))
     return plan, plan.table.encode(data.table)

@@ -1,5 +1,6 @@
 """Queries of a fitted density, in the units and types of its table."""
 
+from .columns import ColumnReport, ColumnReports, describe_columns
 from .densities import log_conditional, log_density
 from .draws import sample, sample_conditional
 from .evidence import Evidence
@@ -17,9 +18,12 @@ from .margins import cdf, log_cells, quantiles
 
 __all__ = [
     "STRATEGIES",
+    "ColumnReport",
+    "ColumnReports",
     "Estimate",
     "Evidence",
     "cdf",
+    "describe_columns",
     "entropy",
     "impute",
     "kl_divergence",

@@ -4,6 +4,7 @@ from .cells import numbers, numbers_only
 from .columns import Column
 from .describe import describe
 from .encoded import Encoded
+from .numeric import Numeric
 from .raw import RawColumn, RawTable
 from .reading import container, holds_numbers, read_column, read_table
 from .selection import column_mask, column_position
@@ -17,6 +18,7 @@ __all__ = [
     "SUPPORTS",
     "Column",
     "Encoded",
+    "Numeric",
     "RawColumn",
     "RawTable",
     "Table",

@@ -1,13 +1,16 @@
 """One column of a training table: its type and family, and how it becomes numbers."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .grids import Grid
 from .piecewise import Shape
 from .raw import RawColumn
+
+NO_GRID = Grid()
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,13 @@ class Column:
     unseen : float
         Of a column of codes, digits or trials: probability of all values that training did not
         show (above its largest, for trials); 0 where such values are refused.
+    beyond : float
+        Of a column of numbers whose training rows are all atoms: least probability that a unit
+        gives to all other numbers.
+    grid : Grid
+        Of a real column: its grid and bounds.
+    fixed : bool
+        Whether the user set the bounds.
     """
 
     raw: RawColumn
@@ -50,6 +60,41 @@ class Column:
     rows: tuple[float, ...] = ()
     unseen: float = 0.0
     shape: Shape | None = None
+    beyond: float = 0.0
+    grid: Grid = NO_GRID
+    fixed: bool = False
+
+    @property
+    def snapped(self) -> float:
+        """Step of the grid to whose cells numbers are read, NaN without one."""
+        return self.grid.step if self.shape and self.grid.step else np.nan
+
+    @property
+    def number_bounds(self) -> tuple[float, float]:
+        """Least and largest number, before atoms are put in, of values within the bounds."""
+        low, high = self.grid.low, self.grid.high
+        if self.support != "real" or (low == high and self.shape is None):
+            return -np.inf, np.inf
+        ends = np.array([low - 0.5 * self.grid.step, high + 0.5 * self.grid.step])
+        z = standardise(ends, self.shift, self.scale)
+        if self.shape is not None:
+            z = np.array([self.shape.level(u) for u in z])
+        return float(z[0]), float(z[1])
+
+    def extended(self, values: NDArray[np.float64]) -> Self:
+        """The column after further rows of training (n,), NaN where missing.
+
+        Bounds that no user set reach as far as the rows, and numbers that are no atoms are no
+        longer beyond what training showed.
+        """
+        seen = values[~np.isnan(values)]
+        if self.support != "real" or not len(seen):
+            return self
+        column = self if self.fixed else replace(self, grid=self.grid.extended(seen))
+        if column.shape is None or not column.beyond:
+            return column
+        u = standardise(column.grid.nearest(seen), column.shift, column.scale)
+        return column if column.shape.nearest(u)[1].all() else replace(column, beyond=0.0)
 
     @property
     def least_variance(self) -> float:
@@ -59,6 +104,18 @@ class Column:
         probability of a value over the step.
         """
         return min(0.1, (0.5 * self.shape.resolution) ** 2) if self.shape else 0.0
+
+    def inverse(self) -> tuple[Any, Any, Any, Any] | None:
+        """Breaks, intercepts and slopes of `Shape.inverse`, and the atoms, all standardised.
+
+        Where training showed atoms alone, other numbers are where the column's mean is: a
+        probability that allows for the unknown moves no moment. None without a shape.
+        """
+        if self.shape is None:
+            return None
+        if self.beyond:
+            return np.zeros(0), np.zeros(1), np.zeros(1), np.array(self.shape.atoms)
+        return *self.shape.inverse(), np.array(self.shape.atoms)
 
     @property
     def n_shown(self) -> int:

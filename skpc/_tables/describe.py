@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from .cells import codes_of, digits_of, numbers
 from .columns import Column, standardise
+from .grids import Grid, bounded, find_grid
+from .numeric import Numeric
 from .raw import RawColumn
 from .reading import refusal
 from .shapes import find_shape
@@ -29,6 +31,7 @@ def describe(
     weights: Floats,
     n_trials: int | None = None,
     row: float = 1.0,
+    asked: Numeric | None = None,
 ) -> Column:
     """A training column: categories or scale from its observed cells and their weights.
 
@@ -42,6 +45,8 @@ def describe(
         Of a column of trials: their number, if the family knows it.
     row : float, default=1.0
         Weight that counts as one row in the choice of a column's shape, see `row_weight`.
+    asked : Numeric, optional
+        What the user set about a column of numbers.
     """
     header = raw.rows(np.arange(0))
     observed = weights[~raw.missing]
@@ -62,16 +67,55 @@ def describe(
             "no categories; turn the column into numbers, or leave it to 'categorical'."
         )
     if support == "real":
-        x = values[~raw.missing]
-        shift, scale = _scale(x, observed)
-        u = standardise(x, shift, scale)
-        shape = find_shape(u, x, observed / row) if family == "numeric" else None
-        return Column(header, family, support, shift=shift, scale=scale, shape=shape)
+        bare = Column(header, family, support)
+        return _describe_real(raw, bare, observed, observed / row, rows, asked or Numeric())
     column = Column(header, family, support)
     check(raw, values, column.family_name, support, n_trials)
     if support == "trials" and n_trials is None:
         column = replace(column, unseen=unseen_share(rows, 2))
     return replace(column, **scales(values[~raw.missing], observed, support, n_trials))
+
+
+def _describe_real(
+    raw: RawColumn, bare: Column, weights: Floats, counts: Floats, n: float, asked: Numeric
+) -> Column:
+    """Scale, grid and shape from observed numbers with their weights, in rows as well, (n,)."""
+    x = numbers(raw)[~raw.missing]
+    _check_within(raw, asked.known_bounds)
+    numeric = bare.family == "numeric"
+    # A family that the user names is as it is, without grid and bounds, but constants stay.
+    known = numeric or (len(x) and x.min() == x.max())
+    grid = find_grid(x, counts, raw.kind == "integer", asked.known_step) if known else Grid()
+    if asked.known_bounds is not None:
+        grid = bounded(replace(grid, closed=False), *asked.known_bounds)
+    x = grid.nearest(x) if numeric else x
+    shift, scale = _scale(x, weights)
+    column = replace(
+        bare, shift=shift, scale=scale, grid=grid, fixed=asked.known_bounds is not None
+    )
+    if not numeric:
+        return column
+    u, at = standardise(x, shift, scale), None
+    if asked.known_atoms is not None:
+        atoms = np.unique(grid.nearest(np.array(asked.known_atoms)))
+        at = standardise(atoms, shift, scale), atoms
+    shape = find_shape(u, x, counts, grid.step / scale, at)
+    known = bool(len(u)) and bool(shape.nearest(u)[1].all())
+    beyond = unseen_share(n, len(shape.atoms)) if known else 0.0
+    return replace(column, shape=shape, beyond=beyond)
+
+
+def _check_within(raw: RawColumn, bounds: tuple[float, float] | None) -> None:
+    """Refuse numbers beyond the bounds that a user set."""
+    if bounds is None:
+        return
+    values = numbers(raw)
+    wrong = np.flatnonzero((values < bounds[0]) | (values > bounds[1]))
+    if len(wrong):
+        raise ValueError(
+            f"{raw.title} contains {values[wrong[0]].item()!r} (row {wrong[0]}); its bounds are "
+            f"{bounds[0]:g} and {bounds[1]:g}."
+        )
 
 
 def _describe_codes(

@@ -16,6 +16,9 @@ from .raw import RawColumn
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+# Distance from the grid, in steps, that is an error of rounding.
+ROUNDING = 1e-3
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -73,6 +76,8 @@ class Reals:
         self._shift = np.array([column.shift for column in reals])
         self._scale = np.array([column.scale for column in reals])
         self._log_scale = np.log(self._scale)
+        self._step = np.array([column.snapped for column in reals])
+        self._origin = np.array([column.grid.origin for column in reals])
         self._maps = Maps([column.shape for column in reals])
         self.has_atoms = any(column.shape and column.shape.atoms for column in reals)
 
@@ -101,8 +106,18 @@ class Reals:
         if np.isinf(values).any():
             for j in self.index:
                 numbers(raws[j])
-        standardised = standardise(values, self._shift, self._scale)
+        standardised = standardise(self._snapped(values), self._shift, self._scale)
         z[:, self._chosen], atoms_of_reals, slope = self._maps.encode(standardised)
         log_slope[:, self._chosen] = np.where(np.isnan(values), 0.0, slope - self._log_scale)
         if atoms is not None:
             atoms[:, self._chosen] = atoms_of_reals
+
+    def _snapped(self, values: Floats) -> Floats:
+        """Numbers off the grid of their column as the value of their cell, (b, d)."""
+        if np.isnan(self._step).all():
+            return values
+        with np.errstate(over="ignore", invalid="ignore"):
+            k = (values - self._origin) / self._step
+            near = np.rint(k)
+            # Rounding alone is none: a number on the grid keeps its digits.
+            return np.where(np.abs(k - near) > ROUNDING, self._origin + self._step * near, values)

@@ -85,6 +85,15 @@ class Shape:
         with np.errstate(invalid="ignore"):
             return position, np.abs(u - atoms[position]) <= 0.5 * self.width
 
+    def level(self, u: float) -> float:
+        """The normal number at u, or where the cell of an atom is cut out in which u lies."""
+        position, inside = self.nearest(np.array([u]))
+        if inside[0]:
+            y = self.edges[position[0]]
+        else:
+            y = u - self.width * np.searchsorted(np.array(self.atoms), u)
+        return float(self.maps.bend(np.array([[y]]))[0][0, 0])
+
     def encode(self, u: Floats) -> tuple[Floats, Atoms, Floats]:
         """`Maps.encode` of this column alone, (n,)."""
         z, atoms, log_slope = self.maps.encode(u[:, None])

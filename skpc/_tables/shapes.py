@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from .piecewise import Shape
-from .raw import RawColumn
+from .supports import LARGEST_COUNT
 
 Floats = NDArray[np.float64]
+Atoms = tuple[Floats, Floats]
 
 # Rows that a value needs to be an atom, and the largest number of atoms; those with the most rows
 # come first.
@@ -21,7 +22,7 @@ ATOM_ROWS = 10
 MAX_ATOMS = 64
 
 # A value is an atom where its rows are this many times as dense as those around it. In a column
-# with at most this many values on its grid, and enough rows for each, all values are atoms.
+# of at most so many values, or steps of its grid, and enough rows for each, all values are atoms.
 ATOM_EXCESS = 8.0
 ATOM_VALUES = 16
 
@@ -33,43 +34,33 @@ ROWS_A_KNOT = 10
 # information criterion for its two coordinates, since a wrong bend costs more than a missing one.
 PRICE = 2.0
 
-# Largest error of gaps between values as integer multiples of a grid step.
-GRID_ERROR = 1e-2
-
 # Width of an atom's cell in a column without a grid, as a share of the range of the middle 80 % of
 # rows: the atom is then no denser than a Gaussian leaf at the default floor of its variance. The
 # least distance of knots is a share of that range as well.
 CELL = 0.03
 KNOT_DISTANCE = 1e-4
 
+# The map of numbers in a column whose rows are all atoms: a number that none of them is may be of
+# any size. The distance grows tenfold from knot to knot.
+DECADES = np.arange(9.0)
+
 # Most rows from which a shape is chosen.
 MOST_ROWS = 200_000
 
 
-def row_weight(raws: list[RawColumn], weights: Floats) -> float:
-    """The weight that counts as one row: the lower quartile of those of different rows.
+def row_weight(weights: Floats) -> float:
+    """The weight that counts as one row in the choice of shapes.
 
-    The unit of the weights does not matter: a table in which every row is repeated, or has the
-    weight 2 or 1/2, must have the shapes of the table itself.
+    Whole weights count rows, as many as floats can count: a weight of 2 is a repeated row. The
+    unit of any others does not matter, so that their mean is one row.
     """
-    key = np.zeros(len(weights), dtype=np.uint64)
-    for raw in raws:
-        if raw.values.dtype == object:
-            cells: NDArray[Any] = np.array(
-                [hash(str(v)) for v in raw.values.tolist()], dtype=np.int64
-            )
-        else:
-            # Adding 0 makes -0 and 0 alike.
-            cells = (raw.values + 0.0).view(np.int64)
-        bits = np.where(raw.missing, 1, cells).view(np.uint64)
-        # A hash of the row, by products that overflow; different rows hardly ever share one.
-        key = (key ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        key ^= key >> np.uint64(29)
-    _, index = np.unique(key, return_inverse=True)
-    return float(np.quantile(np.bincount(index, weights), 0.25, method="lower"))
+    whole = (weights == np.rint(weights)).all() and weights.sum() <= LARGEST_COUNT
+    return 1.0 if whole else float(weights.mean())
 
 
-def find_shape(u: Floats, x: Floats, weights: Floats) -> Shape:
+def find_shape(
+    u: Floats, x: Floats, weights: Floats, step: float = 0.0, at: Atoms | None = None
+) -> Shape:
     """The shape of a column.
 
     Parameters
@@ -78,31 +69,40 @@ def find_shape(u: Floats, x: Floats, weights: Floats) -> Shape:
         Observed cells, standardised and in the units of the table.
     weights : ndarray (n,)
         In rows, see `row_weight`.
+    step : float
+        Of the grid on which all cells lie, standardised; 0: none.
+    at : tuple of two ndarray (m,), optional
+        Atoms that the user asks for, standardised and in the units of the table, ascending; None:
+        the likelihood chooses them.
 
     Returns
     -------
     Shape
         Without atoms and bends, as for a Gaussian, unless the likelihood is in favour of them.
     """
-    if len(u) < 2:
+    if not len(u):
         return Shape()
     if len(u) > MOST_ROWS:
         sampled = _sampled_rows(u)
         u, x, weights = u[sampled], x[sampled], weights[sampled]
     u, first, index = np.unique(u, return_index=True, return_inverse=True)
     rows = np.bincount(index, weights).astype(np.float64)
-    step = grid_step(u)
-    width = step or CELL * _spread(u, rows)
+    width = step or CELL * (_spread(u, rows) or 1.0)
     chosen = _stand_out(u, rows, step, width)
-    atoms = u[chosen]
+    atoms, values = (u[chosen], x[first][chosen]) if at is None else at
     width = float(min(width, np.diff(atoms).min(initial=width))) if len(atoms) else 0.0
     cells = Shape(atoms=tuple(atoms.tolist()), width=width)
     free = ~cells.nearest(u)[1]
     y = u[free] - width * np.searchsorted(atoms, u[free])
-    knots, levels = find_knots(y, rows[free])
-    values = tuple(x[first][chosen].tolist())
-    shape = Shape(values, cells.atoms, width, tuple(knots.tolist()), tuple(levels.tolist()))
+    knots, levels = find_knots(y, rows[free]) if free.any() else _any_size()
+    of_table = tuple(values.tolist())
+    shape = Shape(of_table, cells.atoms, width, tuple(knots.tolist()), tuple(levels.tolist()))
     return replace(shape, resolution=_resolution(shape, u[free], rows[free], step))
+
+
+def _any_size() -> tuple[Floats, Floats]:
+    """Knots and levels of a map by which numbers of any size have a density."""
+    return np.r_[-(10.0 ** DECADES[::-1]), 10.0**DECADES], np.r_[-1 - DECADES[::-1], 1 + DECADES]
 
 
 def _sampled_rows(u: Floats) -> NDArray[np.intp]:
@@ -114,7 +114,9 @@ def _sampled_rows(u: Floats) -> NDArray[np.intp]:
 
 def _stand_out(u: Floats, rows: Floats, step: float, width: float) -> NDArray[np.bool_]:
     """Which distinct values are atoms, (d,)."""
-    if step and u[-1] - u[0] < (ATOM_VALUES - 0.5) * step and rows.sum() >= ATOM_ROWS * len(u):
+    few = len(u) <= ATOM_VALUES or (step and u[-1] - u[0] < (ATOM_VALUES - 0.5) * step)
+    # Nothing shows another value of a constant column, however small it is.
+    if len(u) == 1 or (few and rows.sum() >= ATOM_ROWS * len(u)):
         return np.ones(len(u), dtype=bool)
     frequent = np.flatnonzero(rows >= ATOM_ROWS)
     frequent = frequent[np.argsort(-rows[frequent], kind="stable")][: 4 * MAX_ATOMS]
@@ -142,22 +144,6 @@ def _resolution(shape: Shape, u: Floats, rows: Floats, step: float) -> float:
     if not step or not len(u):
         return 0.0
     return float(np.average(step * np.exp(shape.encode(u)[2]), weights=rows))
-
-
-def grid_step(u: Floats) -> float:
-    """The step of which all gaps between distinct values (d,) are multiples; 0 if there is none.
-
-    Neither the unit nor the origin of the values matters.
-    """
-    gaps = np.diff(u)
-    if not len(gaps) or gaps.min() < 1e-9 * (u[-1] - u[0]):
-        return 0.0
-    for divisor in (1, 2, 3, 5):
-        multiples = gaps * (divisor / gaps.min())
-        if (np.abs(multiples - np.rint(multiples)) <= GRID_ERROR).all():
-            # The mean over the whole range has less rounding than one gap.
-            return float((u[-1] - u[0]) / np.rint(multiples).sum())
-    return 0.0
 
 
 def _quantiles(u: Floats, rows: Floats, shares: Floats) -> Floats:

@@ -24,6 +24,7 @@ from .columns import Column, restore
 from .describe import unseen_share
 from .encoded import Encoded, Reals
 from .filling import type_to_fill
+from .grids import Grid
 from .piecewise import Atoms, Shape
 from .raw import RawColumn, RawTable
 from .reading import container
@@ -70,6 +71,7 @@ class Table:
                 "categories": list(column.categories),
                 "rows": np.array(column.rows),
                 "shape": column.shape and column.shape.state(),
+                "grid": column.grid.state(),
                 "raw": column.raw.state(),
             }
             for column in self.columns
@@ -87,6 +89,7 @@ class Table:
                     "categories": tuple(column["categories"]),
                     "rows": tuple(column["rows"].tolist()),
                     "shape": column["shape"] and Shape.from_state(column["shape"]),
+                    "grid": Grid.from_state(column["grid"]),
                     "raw": RawColumn.from_state(column["raw"]),
                 }
             )
@@ -96,11 +99,20 @@ class Table:
 
     def with_rows(self, rows: Floats) -> "Table":
         """The same columns, with probabilities of unseen values after `rows` observed rows (D,)."""
+        columns = []
+        for column, n in zip(self.columns, rows, strict=True):
+            if column.unseen:
+                column = replace(column, unseen=unseen_share(n, len(column.categories) or 2))
+            elif column.beyond:
+                column = replace(column, beyond=unseen_share(n, column.n_values))
+            columns.append(column)
+        return Table(columns, self.library, self.names, self.levels)
+
+    def extended(self, table: RawTable) -> "Table":
+        """The columns after further training rows, which widen the bounds of numbers."""
         columns = [
-            replace(column, unseen=unseen_share(n, len(column.categories) or 2))
-            if column.unseen
-            else column
-            for column, n in zip(self.columns, rows, strict=True)
+            column.extended(numbers(raw)) if column.support == "real" else column
+            for column, raw in zip(self.columns, table.columns, strict=True)
         ]
         return Table(columns, self.library, self.names, self.levels)
 
@@ -117,6 +129,11 @@ class Table:
                 f"{_shown(self.names)}. Pass the same columns in the same order, for instance by "
                 "X[columns]."
             )
+
+    def number_bounds(self) -> tuple[Floats, Floats]:
+        """Bounds of the numbers of every column as a circuit has them, twice (D,)."""
+        low, high = zip(*(column.number_bounds for column in self.columns), strict=True)
+        return np.array(low), np.array(high)
 
     def encode(self, table: RawTable) -> Encoded:
         """Numbers of a table with these columns.
@@ -173,10 +190,11 @@ class Table:
             values[:] = column.categories
             return values[z.astype(np.intp)]
         if column.shape is None:
-            x = restore(z, column.shift, column.scale)
+            x = column.grid.drawn(restore(z, column.shift, column.scale))
             return within(x, column.raw, column.support)
         atoms = np.zeros(len(z), dtype=np.int16) if atoms is None else atoms
-        x = restore(column.shape.decode(z, atoms), column.shift, column.scale)
+        decoded = restore(column.shape.decode(z, atoms), column.shift, column.scale)
+        x = column.grid.drawn(decoded)
         x[atoms > 0] = np.array(column.shape.values)[atoms[atoms > 0] - 1]
         return x
 
@@ -208,10 +226,7 @@ class Table:
         Of each column breaks, intercepts and slopes (see `Shape.inverse`) and values of atoms;
         None where a number is the standardised value itself.
         """
-        shapes = [column.shape for column in self.columns]
-        return [
-            None if shape is None else (*shape.inverse(), np.array(shape.atoms)) for shape in shapes
-        ]
+        return [column.inverse() for column in self.columns]
 
     def moments(
         self, mean: Floats, variance: Floats, table: RawTable | None
@@ -296,7 +311,7 @@ class Table:
                 if means is None or self.columns[j].support in ("binary", "codes"):
                     values = self._like_training(j, self._decoded(j, z, atoms, raw.missing))
                 else:
-                    values = means[raw.missing, j]
+                    values = self.columns[j].grid.within(means[raw.missing, j])
                     values = values >= 0.5 if raw.kind == "bool" else values
                 like = type_to_fill(raw, self.columns[j].raw, values, self.library, library)
                 cells[j] = (raw.missing, column_like(like, values, library))

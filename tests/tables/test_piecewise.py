@@ -6,9 +6,10 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from skpc._tables import read_table, row_weight
+from skpc._tables import row_weight
+from skpc._tables.grids import find_grid
 from skpc._tables.piecewise import Maps, Shape
-from skpc._tables.shapes import find_knots, find_shape, grid_step
+from skpc._tables.shapes import find_knots, find_shape
 from skpc.circuit.leaves import Gaussian, Numeric
 from skpc.circuit.queries import Pieces
 
@@ -125,12 +126,16 @@ def test_moments_without_atoms_take_a_gaussian_leaf():
     assert_allclose(second.item() - first.item() ** 2, 1.25**2 * 0.25)
 
 
+def grid_of(x, **known):
+    return find_grid(x, np.ones(len(x)), **known)
+
+
 @pytest.mark.parametrize("scale", [1e-12, 0.3, 1.0, 1e12])
 def test_grid_is_found_in_any_unit(scale):
     steps = np.array([0.0, 2.0, 5.0, 6.0, 40.0])
-    assert_allclose(grid_step(np.sort(scale * (steps - 7.0))), scale)
-    assert grid_step(np.sort(np.random.RandomState(0).normal(size=50))) == 0.0
-    assert grid_step(np.array([1.0])) == 0.0
+    assert_allclose(grid_of(scale * (steps - 7.0)).step, scale)
+    assert grid_of(scale * np.random.RandomState(0).normal(size=50)).step == 0.0
+    assert grid_of(np.array([scale])).step == 0.0
 
 
 def standard(x):
@@ -138,7 +143,8 @@ def standard(x):
 
 
 def shape_of(x, weights=None):
-    return find_shape(standard(x), x, np.ones(len(x)) if weights is None else weights)
+    weights = np.ones(len(x)) if weights is None else weights
+    return find_shape(standard(x), x, weights, find_grid(x, weights).step / x.std())
 
 
 def test_normal_columns_are_mapped_straight():
@@ -181,16 +187,18 @@ def test_repeated_rows_equal_weights():
     x = np.random.RandomState(0).gamma(0.5, size=200)
     for weights in (np.full(200, 3.0), 1.0 + np.arange(200) % 3):
         repeated = np.repeat(x, weights.astype(int))
-        units = [
-            row_weight(read_table(column[:, None]).columns, w)
-            for column, w in ((x, weights), (repeated, np.ones(len(repeated))))
-        ]
-        assert units[0] == units[1]
-        knots = [
-            find_shape(u, u, w / units[0])
-            for u, w in ((x, weights), (repeated, np.ones(len(repeated))))
-        ]
-        assert_allclose(knots[0].knots, knots[1].knots)
+        weighted = find_shape(x, x, weights / row_weight(weights))
+        assert_allclose(
+            weighted.knots, find_shape(repeated, repeated, np.ones(len(repeated))).knots
+        )
+
+
+def test_the_unit_of_weights_that_are_no_counts_does_not_matter():
+    weights = np.random.RandomState(0).uniform(0.5, 2.5, 200)
+    for factor in (1e-6, 1.0, 1e6):
+        scaled = factor * weights
+        assert_allclose(scaled / row_weight(scaled), weights / weights.mean())
+    assert row_weight(np.full(5, 200.0)) == 1.0
 
 
 def test_knots_ascend():

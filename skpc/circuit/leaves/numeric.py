@@ -28,6 +28,8 @@ class Numeric(Leaf):
         m.
     min_variance : float
         Floor of v.
+    min_share : float
+        Floor of p_0. Where training rows are all atoms it is what a unit leaves to other numbers.
     """
 
     name: ClassVar[str] = "numeric"
@@ -35,8 +37,11 @@ class Numeric(Leaf):
     has_base: ClassVar[bool] = True
     precise: ClassVar[bool] = True
 
-    def __init__(self, n_atoms: int, min_variance: float) -> None:
+    def __init__(
+        self, n_atoms: int, min_variance: float, min_share: float = PROBABILITY_FLOOR
+    ) -> None:
         self.n_atoms = n_atoms
+        self.min_share = min_share
         self.gaussian = Gaussian(min_variance)
 
     @classmethod
@@ -85,8 +90,7 @@ class Numeric(Leaf):
 
     def project(self, mu: Tensor) -> Tensor:
         """Keep every atom and numbers possible, and the variance at its floor."""
-        shares = mu[:, 2:].clamp_min(PROBABILITY_FLOOR)
-        shares = shares / shares.sum(dim=1, keepdim=True)
+        shares = self._possible(mu[:, 2:])
         # Without numbers, their Gaussian is that of a broad column.
         alive = mu[:, 2:3] > 2 * PROBABILITY_FLOOR
         broad = self.gaussian.reference().to(mu)[:, None]
@@ -117,8 +121,7 @@ class Numeric(Leaf):
 
     def from_free(self, free: Tensor) -> Tensor:
         """Natural parameters, bounded as `project` bounds them."""
-        shares = torch.softmax(free[:, 2:], dim=1).clamp_min(PROBABILITY_FLOOR)
-        shares = shares / shares.sum(dim=1, keepdim=True)
+        shares = self._possible(torch.softmax(free[:, 2:], dim=1))
         return self._join(self.gaussian.from_free(free[:, :2]), torch.log(shares))
 
     def free_gradient(self, free: Tensor, sums: Tensor, count: Tensor) -> Tensor:
@@ -182,6 +185,16 @@ class Numeric(Leaf):
     def decompose(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and variance of numbers (n, 1, K), shares of numbers and atoms (n, 1 + m, K)."""
         return *self.gaussian.moments(theta[:, :2]), torch.softmax(self._logits(theta), dim=1)
+
+    def _possible(self, shares: Tensor) -> Tensor:
+        """Shares (n, 1 + m, K) that add to one, none below its floor."""
+        number = shares[:, :1].clamp_min(self.min_share)
+        atoms = shares[:, 1:].clamp_min(PROBABILITY_FLOOR)
+        if not self.n_atoms:
+            return torch.ones_like(number)
+        # The atoms take what is left: dividing all by their sum would lower the floor.
+        number = number.clamp_max(1 - self.n_atoms * PROBABILITY_FLOOR)
+        return torch.cat([number, atoms * ((1 - number) / atoms.sum(dim=1, keepdim=True))], dim=1)
 
     def _logits(self, theta: Tensor) -> Tensor:
         """Unnormalised log probabilities of no atom and of each atom, (n, 1 + m, K)."""

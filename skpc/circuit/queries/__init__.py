@@ -8,6 +8,7 @@ from .modes import likeliest_codes
 from .moments import UnitMoments, centred, expected_moments, unit_moments, with_evidence
 from .piecewise import Pieces, values_of
 from .posterior import Posterior, observe
+from .tails import shares_beyond
 
 __all__ = [
     "Cdf",
@@ -25,6 +26,7 @@ __all__ = [
     "observe",
     "quantile",
     "sample",
+    "shares_beyond",
     "unit_moments",
     "values_of",
     "with_evidence",

@@ -1,0 +1,99 @@
+"""What a fitted density makes of its columns, to be read and printed.
+
+Axes: D columns.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .._fitting import FittedDensity
+from .._tables import Column
+from ..circuit.components import mixture
+from ..circuit.passes import Cells
+from ..circuit.queries import shares_beyond
+
+HEAD = ("column", "family", "step", "bounds", "atoms", "beyond")
+# Atoms that are printed by their values; of more the number is.
+MOST_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class ColumnReport:
+    """How a column is modelled.
+
+    Attributes
+    ----------
+    name : object
+        Of the column; its position in a table without names.
+    family : str
+        Of its leaves.
+    step : float
+        Of the grid that its numbers are recorded to; 0 where there is none.
+    bounds : tuple of two floats or None
+        Least and largest number that is drawn or imputed; None where the family has no bounds of
+        its own to keep to.
+    atoms : tuple of float
+        Values that have probabilities of their own.
+    beyond : float
+        Probability of numbers beyond the bounds: the density has it, draws are given that there
+        are none.
+    """
+
+    name: Any
+    family: str
+    step: float = 0.0
+    bounds: tuple[float, float] | None = None
+    atoms: tuple[float, ...] = ()
+    beyond: float = 0.0
+
+    def cells(self) -> tuple[str, ...]:
+        """Texts of a line of the printed table."""
+        few = len(self.atoms) <= MOST_SHOWN
+        atoms = " ".join(f"{v:g}" for v in self.atoms) if few else f"{len(self.atoms)} values"
+        bounds = "" if self.bounds is None else f"{self.bounds[0]:g} to {self.bounds[1]:g}"
+        beyond = "" if self.bounds is None else f"{self.beyond:.2g}"
+        step = f"{self.step:g}" if self.step else ""
+        return str(self.name), self.family, step, bounds, atoms, beyond
+
+
+class ColumnReports(list[ColumnReport]):
+    """Reports of all columns, which print as a table."""
+
+    def __repr__(self) -> str:
+        """One line a column, under a head."""
+        lines = [HEAD, *(report.cells() for report in self)]
+        widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
+        rows = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+        return "\n".join(rows)
+
+
+def describe_columns(density: FittedDensity, device: str) -> ColumnReports:
+    """Reports of all columns (D,) of a fitted density."""
+    columns = density.plan.table.columns
+    names = range(len(columns)) if density.feature_names is None else density.feature_names
+    beyond = _beyond(density, device)
+    return ColumnReports(map(_report, names, columns, beyond.tolist()))
+
+
+def _report(name: Any, column: Column, beyond: float) -> ColumnReport:
+    if column.support != "real":
+        return ColumnReport(name, column.family_name)
+    atoms = column.shape.values if column.shape else ()
+    bounds = column.grid.low, column.grid.high
+    return ColumnReport(name, column.family_name, column.grid.step, bounds, atoms, beyond)
+
+
+def _beyond(density: FittedDensity, device: str) -> NDArray[np.float64]:
+    """Probability of numbers beyond the bounds of every column, (D,)."""
+    components = density.components(device)
+    low, high = density.plan.table.number_bounds()
+    on = components[0].circuit.device
+    ends = torch.from_numpy(low).to(on), torch.from_numpy(high).to(on)
+    (block,) = mixture.observe(components, Cells.empty(1, len(low), on))
+    shares = torch.stack([shares_beyond(one, *ends) for one in block.posteriors])
+    total: NDArray[np.float64] = (block.responsibilities[:, 0] @ shares).cpu().numpy()
+    return total
