@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils.validation import _check_feature_names_in as feature_names
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import validate_data
 
@@ -188,6 +189,7 @@ __all__ = [
     "PassReporter",
     "StrOptions",
     "check_sample_weight",
+    "feature_names",
     "fit_context",
     "store",
     "validate_parameter_constraints",

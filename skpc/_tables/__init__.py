@@ -2,6 +2,7 @@
 
 from .cells import numbers
 from .columns import Column
+from .columns_of_frames import complete, missing_cells, with_columns, with_indicators
 from .describe import describe
 from .encoded import Encoded
 from .raw import RawColumn, RawTable
@@ -21,10 +22,14 @@ __all__ = [
     "Table",
     "column_mask",
     "column_position",
+    "complete",
     "container",
     "describe",
+    "missing_cells",
     "numbers",
     "read_table",
     "row_weight",
     "take_rows",
+    "with_columns",
+    "with_indicators",
 ]
