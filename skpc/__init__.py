@@ -2,6 +2,8 @@
 
 from ._memory import keep_freed_memory
 from .density import EinetDensityEstimator, Numeric
+from .imputer import EinetImputer
+from .outliers import EinetOutlierDetector
 from .regression import DirectBayesianRegressor
 
 __version__ = "0.1.0.dev0"
@@ -9,6 +11,8 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "DirectBayesianRegressor",
     "EinetDensityEstimator",
+    "EinetImputer",
+    "EinetOutlierDetector",
     "Numeric",
     "__version__",
     "keep_freed_memory",

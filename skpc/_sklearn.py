@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils.validation import _check_feature_names_in as feature_names
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 try:  # scikit-learn 1.9 and later
@@ -209,6 +210,7 @@ __all__ = [
     "PassReporter",
     "StrOptions",
     "check_sample_weight",
+    "feature_names",
     "fit_context",
     "store",
     "validate_parameter_constraints",

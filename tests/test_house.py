@@ -71,10 +71,11 @@ UNKNOWN = {
 OPTIONAL = ("pandas", "polars")
 
 # Modules that may know an estimator; the facades are long because their docstrings are.
-FACADES = ("skpc.density", "skpc.regression")
+FACADES = ("skpc.density", "skpc.imputer", "skpc.outliers", "skpc.regression")
 # What a facade has in files of their own is of its room: methods, and the objects of a parameter.
 PARTS = {
-    "_density_queries": "density", "_column_queries": "density", "components": "density"
+    "_density_queries": "density", "_column_queries": "density", "components": "density",
+    "imputer": "density", "outliers": "density",
 }  # fmt: skip
 KNOW_ESTIMATORS = (
     *FACADES, "skpc._density_queries", "skpc._column_queries", "skpc._sklearn", "skpc._validation"
@@ -214,6 +215,8 @@ def trespass(one: Import) -> str:
         return ""
     if not end[0]:
         return "skpc itself is for its users"
+    if one.source == "skpc" and one.target in FACADES:
+        return ""
     if start[0] == end[0] and not end[1]:
         return f"skpc.{end[0]} is the door of the rooms around this one"
     door = ".".join(name for name in ("skpc", *end) if name)

@@ -1,10 +1,10 @@
 """Queries of a fitted density, in the units and types of its table."""
 
 from .columns import ColumnReport, ColumnReports, describe_columns
-from .densities import log_conditional, log_density
+from .densities import log_bounded, log_conditional, log_density
 from .draws import sample, sample_conditional
 from .evidence import Evidence
-from .expectations import moments
+from .expectations import likeliest, moments
 from .given import sample_given
 from .imputation import STRATEGIES, impute
 from .information import (
@@ -27,6 +27,8 @@ __all__ = [
     "entropy",
     "impute",
     "kl_divergence",
+    "likeliest",
+    "log_bounded",
     "log_cells",
     "log_conditional",
     "log_density",

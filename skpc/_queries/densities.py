@@ -35,6 +35,24 @@ def log_density(
     return scores + evidence.table.log_jacobian(encoded).astype(scores.dtype)
 
 
+def log_bounded(evidence: Evidence, widths: NDArray[np.float64]) -> Scores:
+    """Log density of rows at a bounded resolution, (n,), which no unit and no atom can make large.
+
+    The density of a number is its density after the column's map, times the slope of the map, or
+    the probability of an atom over the width of its cell. Here slopes are at most 1 / width and
+    cells at least as wide as a width.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    widths : ndarray (D,)
+        Of the columns, in their units.
+    """
+    scores = mixture.log_density(evidence.components, evidence.cells, torch.float64).cpu().numpy()
+    slopes = np.minimum(evidence.table.log_slopes(evidence.encoded), -np.log(widths))
+    return scores + slopes.sum(axis=1)
+
+
 def log_conditional(evidence: Evidence, columns: NDArray[np.bool_], dtype: torch.dtype) -> Scores:
     """Log density of columns given the other observed cells, log p(x) - log p(others), (n,).
 

@@ -4,12 +4,13 @@ Axes: n rows, D columns.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._fitting import FittedDensity
+from .._fitting import FittedDensity, cells_of
 from .._tables import RawTable, Table
 from ..circuit.components import Component, mixture
 from ..circuit.passes import Cells
@@ -28,6 +29,15 @@ def moments(density: FittedDensity, raw: RawTable | None, device: str) -> tuple[
         cells = Evidence.read(density, raw, device).cells
     mean, variance, _ = expectations(table, components, cells)
     return table.moments(mean, variance, raw)
+
+
+def likeliest(evidence: Evidence, j: int) -> NDArray[Any]:
+    """Most probable values of a column of codes given the other observed cells, (n,)."""
+    table = evidence.table
+    others = np.arange(len(table.columns)) != j
+    cells = cells_of(evidence.encoded.only(others))
+    codes = expectations(table, evidence.components, cells, table.n_codes())[2]
+    return table.decode_column(j, codes[:, j], None)
 
 
 def expectations(

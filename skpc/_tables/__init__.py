@@ -2,6 +2,7 @@
 
 from .cells import numbers, numbers_only
 from .columns import Column
+from .columns_of_frames import complete, missing_cells, with_columns, with_indicators
 from .describe import describe
 from .encoded import Encoded
 from .numeric import Numeric
@@ -24,9 +25,11 @@ __all__ = [
     "Table",
     "column_mask",
     "column_position",
+    "complete",
     "container",
     "describe",
     "holds_numbers",
+    "missing_cells",
     "numbers",
     "numbers_only",
     "read_column",
@@ -34,4 +37,6 @@ __all__ = [
     "row_weight",
     "strangers",
     "take_rows",
+    "with_columns",
+    "with_indicators",
 ]

@@ -21,6 +21,9 @@ Edges = list[tuple[int, int]]
 # Spread of the logarithm of the factors that make the trees of replicas differ.
 NOISE = 0.05
 
+# Decimals to which information, in nats, is compared.
+DIGITS = 6
+
 # Multiplications that a tree may take, about; with more, it is learned from a sample of rows.
 BUDGET = 2e11
 
@@ -61,7 +64,9 @@ def chow_liu_tree(
     bins = bin_columns(z, continuous, weights, n_bins)
     rows = _sample_rows(bins, random_state)
     bins, weights = [column[rows] for column in bins], weights[rows]
-    information = mutual_information(bins, weights)
+    # On few rows many pairs are equally informative: the order of the rows, by which sums round,
+    # must not decide between them.
+    information = np.round(mutual_information(bins, weights), DIGITS)
     trees = [maximum_tree(information)]
     for _ in range(n_replicas - 1):
         # Noise instead of a bootstrap, in which a row of weight 2 would not be the same as two.

@@ -1,0 +1,65 @@
+"""Columns that a frame lacks, and columns that are added to it.
+
+Axes: n rows, D columns, m added ones.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .reading import container, read_table
+from .table import Table
+from .writing import column_like
+
+
+def missing_cells(X: Any) -> NDArray[np.bool_]:
+    """Which cells of a table are missing, (n, D)."""
+    return np.column_stack([column.missing for column in read_table(X).columns])
+
+
+def complete(X: Any, table: Table) -> tuple[Any, list[int]]:
+    """A frame with all columns of a table, and the positions of those that it lacked.
+
+    The cells of these are missing. An array is returned as it is.
+    """
+    library, names = container(X), table.names or []
+    if library == "array":
+        return X, []
+    absent = [j for j, name in enumerate(names) if name not in list(X.columns)]
+    if not absent:
+        return X, []
+    if library == "polars":
+        polars = sys.modules["polars"]
+        X = X.with_columns([polars.lit(None).alias(names[j]) for j in absent])
+        return X.select(names), absent
+    pandas = sys.modules["pandas"]
+    holes = {names[j]: pandas.Series([None] * len(X), X.index, dtype=object) for j in absent}
+    return X.assign(**holes)[names], absent
+
+
+def with_columns(X: Any, table: Table, positions: list[int]) -> Any:
+    """A frame whose columns at these positions have the types of the table."""
+    if container(X) != "pandas" or not positions:
+        return X
+    X = X.copy()
+    for j in positions:
+        like = table.columns[j].raw
+        values = X.iloc[:, j].to_numpy()
+        values = values if like.kind == "category" else values.astype(np.float64)
+        column = column_like(like, values, "pandas")
+        X.isetitem(j, column.set_axis(X.index))
+    return X
+
+
+def with_indicators(X: Any, masks: NDArray[np.bool_], names: list[str]) -> Any:
+    """A table with a column of zeros and ones for each of m masks (n, m), at its end."""
+    library, digits = container(X), masks.astype(np.float64)
+    if library == "array":
+        return np.hstack([X, digits.astype(X.dtype)])
+    columns = dict(zip(names, digits.T, strict=True))
+    if library == "polars":
+        polars = sys.modules["polars"]
+        return X.with_columns([polars.Series(name, values) for name, values in columns.items()])
+    return X.assign(**columns)

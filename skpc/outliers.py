@@ -1,0 +1,285 @@
+"""EinetOutlierDetector: rows that a density finds unusual, and the cells that make them so.
+
+The file is of the facade's room: the density does the work.
+
+Axes: n rows, D columns.
+"""
+
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from . import _queries as queries
+from ._density_queries import features_of
+from ._sklearn import Interval, StrOptions, check_sample_weight, fit_context, store
+from ._tables import numbers, read_table, take_rows
+from ._validation import check_count, check_table
+from .density import EinetDensityEstimator
+
+Floats = NDArray[np.float64]
+
+# Width below which the score does not resolve a column, as a share of the range of the middle
+# 80 % of its training rows: values that are closer are alike.
+RESOLUTION = 0.3
+# Share of rows that lie below the offset where contamination is "auto".
+AUTO_CONTAMINATION = 0.1
+# Levels of the range of expected values, and of the expected value, that `explain` shows.
+LEVELS = (0.05, 0.5, 0.95)
+
+
+class EinetOutlierDetector(OutlierMixin, BaseEstimator):
+    """Outliers by the density of an `EinetDensityEstimator`, with reasons.
+
+    Tables may have numbers, zeros and ones and categories, with missing cells in training and in
+    queries.
+
+    Parameters
+    ----------
+    density : EinetDensityEstimator or None, default=None
+        The density, which is cloned and fitted. None: one by defaults.
+    contamination : "auto" or float, default="auto"
+        Share of outliers among the training rows, above 0 and at most 0.5, by which `offset_` is
+        chosen. "auto": 0.1.
+
+    Attributes
+    ----------
+    density_ : EinetDensityEstimator
+        Fitted.
+    offset_ : float
+        `decision_function` is `score_samples` less this; rows below it are outliers.
+    expected_surprise_ : ndarray (D,)
+        Mean of -log p(cell given the rest of its row) over the training rows, by column.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Names of the columns, if X was a frame.
+
+    Notes
+    -----
+    `score_samples` is a log density at a bounded resolution. The log density itself is no good
+    score: its unit decides, since a column with atoms, or with steep slopes of its map, outweighs
+    all others. So the slope of a column's map is at most the inverse of 0.3 times the range of the
+    middle 80 % of its training rows, and atoms count as spread over as much. Surprises of single
+    cells explain rows, and rank them worse.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skpc import EinetDensityEstimator, EinetOutlierDetector
+    >>> X = load_iris(as_frame=True).data
+    >>> detector = EinetOutlierDetector(EinetDensityEstimator(random_state=0)).fit(X)
+    >>> odd = X.head(1).assign(**{"petal length (cm)": 5.1})
+    >>> detector.predict(odd)
+    array([-1])
+    >>> detector.explain(odd, n_cells=1)["column"].item()
+    'petal length (cm)'
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "density": [EinetDensityEstimator, None],
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+    }
+
+    def __init__(self, density: Any = None, *, contamination: Any = "auto") -> None:
+        self.density = density
+        self.contamination = contamination
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the density, and the offset of the scores.
+
+        Parameters
+        ----------
+        X : array-like or frame (n, D)
+            NaN or null where missing.
+        y : None
+            Ignored.
+        sample_weight : array-like (n,), optional
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        self
+        """
+        density = EinetDensityEstimator() if self.density is None else clone(self.density)
+        checked, features = check_table(self, X, None)
+        density.fit(checked, sample_weight=sample_weight)
+        weights = check_sample_weight(sample_weight, checked, dtype=np.float64)
+        widths = _widths(density, checked, weights)
+        scores = _scores(density, checked, widths)
+        share = AUTO_CONTAMINATION if self.contamination == "auto" else self.contamination
+        surprise = -density.score_columns(checked)
+        attributes = {
+            "density_": density,
+            "offset_": _offset(scores, weights, share),
+            "expected_surprise_": _means(surprise, weights),
+            "_widths": widths,
+            **features.attributes(),
+        }
+        store(self, attributes, absent=("feature_names_in_",))
+        return self
+
+    def score_samples(self, X: Any) -> Floats:
+        """Log density of every row at a bounded resolution; the lower, the more unusual.
+
+        Parameters
+        ----------
+        X : array-like or frame (n, D)
+
+        Returns
+        -------
+        ndarray (n,)
+        """
+        check_is_fitted(self)
+        return _scores(self.density_, X, self._widths)
+
+    def decision_function(self, X: Any) -> Floats:
+        """`score_samples` less `offset_`: negative for outliers.
+
+        Parameters
+        ----------
+        X : array-like or frame (n, D)
+
+        Returns
+        -------
+        ndarray (n,)
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> NDArray[np.intp]:
+        """-1 for outliers and 1 for other rows.
+
+        Parameters
+        ----------
+        X : array-like or frame (n, D)
+
+        Returns
+        -------
+        ndarray (n,) of int
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def explain(self, X: Any, n_cells: int = 3) -> Any:
+        """The cells that make rows unusual, with what would be expected there.
+
+        Parameters
+        ----------
+        X : array-like or frame (n, D)
+        n_cells : int, default=3
+            Cells of a row at most: those with the largest surprise.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each cell, the most surprising of a row first: "row" (position in X),
+            "column" (name, or position), "value", "surprise" (-log p(cell given the rest of its
+            row) less `expected_surprise_` of the column, in nats), "expected" (the conditional
+            median, or the most probable category), "low" and "high" (between them lie 90 % of the
+            values that the rest of the row lets expect; missing for categories).
+
+        Notes
+        -----
+        Surprises are centred because columns differ in what is usual: one of many digits has low
+        densities always.
+        """
+        check_is_fitted(self)
+        cells = check_count(n_cells)
+        X, _ = check_table(self, X, features_of(self.density_._fitted_density))
+        surprise = -self.density_.score_columns(X) - self.expected_surprise_
+        return _explained(self.density_, X, surprise, cells)
+
+    def __sklearn_tags__(self) -> Any:
+        """Tags that allow missing cells."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _scores(density: EinetDensityEstimator, X: Any, widths: Floats) -> Floats:
+    """Log densities at a bounded resolution, (n,)."""
+    return queries.log_bounded(density._evidence(X)[0], widths)
+
+
+def _widths(density: EinetDensityEstimator, X: Any, weights: Floats) -> Floats:
+    """Least widths that the score resolves, (D,), from the training rows (n, D)."""
+    table, raw = density._fitted_density.plan.table, read_table(X)
+    widths = np.full(len(raw.columns), np.finfo(float).tiny)
+    for j in np.flatnonzero(table.continuous):
+        values = numbers(raw.columns[j])
+        seen = ~np.isnan(values) & (weights > 0)
+        if seen.any():
+            x, w = values[seen], weights[seen]
+            spread = _quantile(x, w, 0.9) - _quantile(x, w, 0.1) or np.ptp(x)
+            widths[j] = max(RESOLUTION * spread, np.finfo(float).tiny) if spread else 1.0
+    return widths
+
+
+def _quantile(values: Floats, weights: Floats, share: float) -> float:
+    """The least value with more than a share of the weight at or below it."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[order])
+    # Sums of equal weights may round to either side of the share.
+    first = np.searchsorted(below, (share + 1e-9) * below[-1], side="right")
+    return float(values[order[min(first, len(values) - 1)]])
+
+
+def _offset(scores: Floats, weights: Floats, share: float) -> float:
+    """Half way between the scores of which a share of the weight is below and the next ones.
+
+    An offset that is the score of a row would leave it to rounding whether the row is below.
+    """
+    counted = weights > 0
+    above = _quantile(scores[counted], weights[counted], share)
+    below = scores[counted & (scores < above)]
+    return 0.5 * (above + float(below.max())) if len(below) else above
+
+
+def _means(surprise: Floats, weights: Floats) -> Floats:
+    """Weighted means of observed cells (n, D), by column; 0 where none is observed."""
+    seen = ~np.isnan(surprise)
+    total = weights @ seen
+    sums = weights @ np.where(seen, surprise, 0.0)
+    return np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
+
+
+def _explained(density: EinetDensityEstimator, X: Any, surprise: Floats, n_cells: int) -> Any:
+    """The frame of `EinetOutlierDetector.explain`, for centred surprises (n, D)."""
+    try:
+        import pandas as pd  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ImportError("explain returns a pandas frame; install pandas.") from error
+    order = np.argsort(-surprise, axis=1, kind="stable")[:, :n_cells]
+    row = np.repeat(np.arange(len(order)), order.shape[1])
+    column = order.ravel()
+    seen = ~np.isnan(surprise[row, column])
+    row, column = row[seen], column[seen]
+    expected, value = np.full((len(row), 3), np.nan, dtype=object), np.empty(len(row), dtype=object)
+    for j in np.unique(column):
+        mine = column == j
+        rows = take_rows(X, row[mine])
+        value[mine] = read_table(rows).columns[j].values
+        expected[mine] = _expected(density, rows, int(j))
+    names = getattr(density, "feature_names_in_", np.arange(surprise.shape[1]))
+    cells = {
+        "row": row,
+        "column": names[column],
+        "value": value,
+        "surprise": surprise[row, column],
+        "expected": expected[:, 1],
+        "low": expected[:, 0],
+        "high": expected[:, 2],
+    }
+    return pd.DataFrame(cells).infer_objects()
+
+
+def _expected(density: EinetDensityEstimator, rows: Any, j: int) -> NDArray[Any]:
+    """Low, expected and high values of a column given the others, (n, 3)."""
+    evidence, _ = density._evidence(rows)
+    if evidence.table.n_codes()[j] == 0:
+        return density.predict_quantiles(rows, j, LEVELS)
+    found = np.full((len(evidence.encoded.z), 3), np.nan, dtype=object)
+    found[:, 1] = queries.likeliest(evidence, j)
+    return found
