@@ -155,12 +155,15 @@ class DensityQueries:
         -------
         array or frame (n, D)
             A copy of X; observed cells are those of X to the bit. Means are rounded where the
-            column of X has an integer type.
+            column of X has an integer type. A column that is all missing and whose type cannot hold
+            the values of training (floats for words) gets the type of training. Columns of
+            categories of which training showed none stay missing.
 
         Raises
         ------
         ValueError
-            For another strategy, and as `score_samples`.
+            For another strategy, for missing cells beside values of another kind than in training,
+            and as `score_samples`.
 
         References
         ----------
@@ -192,8 +195,8 @@ class DensityQueries:
         Returns
         -------
         mean, variance : ndarray (n, D), or (D,) without X
-            In the units of X. An observed cell has its value as mean and variance 0; columns
-            of categories have NaN.
+            In the units of X; a variance beyond all floats is infinite. An observed cell has its
+            value as mean and variance 0; columns of categories have NaN.
 
         Examples
         --------

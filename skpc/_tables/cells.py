@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .columns import Column
 from .raw import RawColumn
+from .reading import refusal
 from .supports import check
 
 Floats = NDArray[np.float64]
@@ -90,5 +91,13 @@ def codes_of(column: Column, raw: RawColumn) -> tuple[Floats, NDArray[np.bool_]]
     else:
         # None is a missing cell here. It is a category only of a column without observed cells.
         position.pop(None, None)
-        codes = np.array([position.get(value, np.nan) for value in raw.values.tolist()])
+        codes = np.array([_code(raw, position, value) for value in raw.values.tolist()])
     return codes, np.isnan(codes) & ~raw.missing
+
+
+def _code(raw: RawColumn, position: dict[Any, float], value: Any) -> float:
+    """The code of a value, NaN for one that is no category."""
+    try:
+        return position.get(value, np.nan)
+    except TypeError:
+        raise ValueError(refusal(raw.name, type(value).__name__)) from None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .piecewise import Shape
+from .piecewise import LARGEST, Shape
 from .raw import RawColumn
 
 
@@ -58,6 +58,11 @@ class Column:
         return min(0.1, (0.5 * self.shape.resolution) ** 2) if self.shape else 0.0
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether it is a column of categories of which training showed and declared none."""
+        return self.categories == (None,)
+
+    @property
     def family_name(self) -> str:
         """Name of the leaf family."""
         if isinstance(self.family, str):
@@ -72,15 +77,32 @@ class Column:
         return len(self.shape.atoms) if self.shape else len(self.categories)
 
 
+# A power of two: dividing a large number by it loses no digit.
+FAR = 2.0**12
+
+
+def restore(z: NDArray[np.float64], shift: Any, scale: Any) -> NDArray[np.float64]:
+    """X of x = shift + scale * z, elementwise; the nearest float where x is beyond all floats."""
+    with np.errstate(over="ignore"):
+        x = z * scale + shift
+        if not np.isinf(x).any():
+            return x
+        far = z * (scale / FAR) + shift / FAR
+        far = np.clip(far, -LARGEST / FAR, LARGEST / FAR) * FAR
+        return np.where(np.isinf(x), far, x)
+
+
 def standardise(values: NDArray[np.float64], shift: Any, scale: Any) -> NDArray[np.float64]:
     """Z of x = shift + scale * z, elementwise; NaN where values are NaN and nowhere else.
 
     Numbers near the ends of the range of floats are further apart than any float: these are
-    divided before they are subtracted. An infinity or a NaN of the arithmetic's own would read as
-    a missing cell.
+    divided before they are subtracted. What is beyond all floats on the scale of the column is the
+    largest float. An infinity or a NaN of the arithmetic's own would read as a missing cell.
     """
     with np.errstate(over="ignore"):
         distance = values - shift
-        if np.isinf(distance).any():
-            return np.where(np.isinf(distance), values / scale - shift / scale, distance / scale)
-        return distance / scale
+        z = distance / scale
+        if not np.isinf(z).any():
+            return z
+        z = np.where(np.isinf(distance), values / scale - shift / scale, z)
+        return np.clip(z, -LARGEST, LARGEST)

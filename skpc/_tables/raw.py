@@ -7,10 +7,14 @@ Axes: n rows, D columns.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Number
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+# How the names of types begin that hold words and nothing else.
+TEXTS = ("str", "utf8", "large_string", "enum", "categorical")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,27 @@ class RawColumn:
     def title(self) -> str:
         """The name with a capital, to begin a sentence."""
         return self.name[0].upper() + self.name[1:]
+
+    @property
+    def float_type(self) -> type:
+        """The floats that a column of its type can hold."""
+        name = self.dtype.lower()
+        if name.startswith(("float16", "halffloat")):
+            return np.float16
+        return np.float32 if name.startswith(("float32", "float[")) else np.float64
+
+    def can_hold(self, values: NDArray[Any]) -> bool:
+        """Whether a column of its type can hold values (n,) other than its own.
+
+        Numbers are rounded for integers, and categories can be added to those that it declares.
+        """
+        if self.dtype == "object":
+            return True
+        if self.kind != "category":
+            return values.dtype != object or all(isinstance(v, Number) for v in values)
+        if self.dtype.startswith("category"):
+            return values.dtype == object
+        return self.dtype.lower().startswith(TEXTS) and all(isinstance(v, str) for v in values)
 
     def state(self) -> dict[str, Any]:
         """Name and type of the column, for files."""

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from .raw import RawColumn, RawTable
 
+# Types of pandas that Arrow can neither filter nor write to.
+UNREADABLE = ("string_view[pyarrow]", "binary_view[pyarrow]")
+
 
 def container(X: Any) -> str:
     """The kind of X: "pandas", "polars" or "array"."""
@@ -72,11 +75,10 @@ def _is_missing(value: Any) -> bool:
 
 
 def _pandas_columns(X: Any) -> list[RawColumn]:
-    return [_read_pandas(X, j) for j in range(X.shape[1])]
+    return [_read_pandas(X.iloc[:, j], f"column {name!r}") for j, name in enumerate(X.columns)]
 
 
-def _read_pandas(X: Any, j: int) -> RawColumn:
-    series, name = X.iloc[:, j], f"column {X.columns[j]!r}"
+def _read_pandas(series: Any, name: str) -> RawColumn:
     dtype = series.dtype
     numpy_kind = getattr(dtype, "kind", "O")
     if numpy_kind in "mMc":
@@ -84,24 +86,52 @@ def _read_pandas(X: Any, j: int) -> RawColumn:
     if hasattr(dtype, "categories"):
         declared = {"categories": tuple(dtype.categories), "ordered": bool(dtype.ordered)}
         missing = series.isna().to_numpy(dtype=bool)
-        return _objects(name, series.to_numpy(dtype=object), "category", missing, **declared)
+        inner = _name_of(dtype.categories.dtype)
+        with_inner = "category" if inner is None else f"category[{inner}]"
+        return _objects(name, series.to_numpy(dtype=object), with_inner, missing, **declared)
     if numpy_kind in "biuf":
         # Types with a mask distinguish NaN from a missing cell; here both are NaN.
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
         kind = {"b": "bool", "f": "number"}.get(numpy_kind, "integer")
         return RawColumn(name, kind, numbers, str(dtype))
+    type_name = _name_of(dtype)
+    if type_name is None:
+        raise ValueError(refusal(name, dtype))
     missing = series.isna().to_numpy(dtype=bool)
-    return _objects(name, series.to_numpy(dtype=object), str(dtype), missing)
+    return _objects(name, series.to_numpy(dtype=object), type_name, missing)
+
+
+def _name_of(dtype: Any) -> str | None:
+    """The name by which a pandas type is made again; None if there is none.
+
+    The parameters of some types of Arrow are not in their names, or not read from them.
+    """
+    pandas = sys.modules["pandas"]
+    if isinstance(dtype, pandas.StringDtype):
+        return f"string[{dtype.storage}]" if str(dtype) == "string" else str(dtype)
+    # The name "string[pyarrow]" is that of pandas' own strings.
+    named = "utf8[pyarrow]" if str(dtype) == "string[pyarrow]" else str(dtype)
+    if named in UNREADABLE:
+        return None
+    try:
+        made = pandas.api.types.pandas_dtype(named)
+    except (TypeError, NotImplementedError):
+        return None
+    return named if made == dtype else None
 
 
 def _polars_columns(X: Any) -> list[RawColumn]:
-    return [_read_polars(X, j) for j in range(X.shape[1])]
+    return [_read_polars(X.to_series(j), f"column {name!r}") for j, name in enumerate(X.columns)]
 
 
-def _read_polars(X: Any, j: int) -> RawColumn:
-    series, name = X.to_series(j), f"column {X.columns[j]!r}"
+def _read_polars(series: Any, name: str) -> RawColumn:
     dtype = series.dtype
-    if dtype.is_temporal() or dtype.is_nested() or dtype.is_decimal():
+    if (
+        dtype == sys.modules["polars"].Object
+        or dtype.is_temporal()
+        or dtype.is_nested()
+        or dtype.is_decimal()
+    ):
         raise ValueError(refusal(name, dtype))
     base = type(dtype).__name__ if not isinstance(dtype, type) else dtype.__name__
     if dtype.is_numeric() or base == "Boolean":
@@ -121,5 +151,6 @@ def refusal(name: str, dtype: Any) -> str:
     """Message about a column of a type that is not modelled."""
     return (
         f"{name[0].upper()}{name[1:]} has the type {dtype}; numbers, booleans, strings and "
-        "categories are accepted. Turn dates, durations and decimals into numbers first."
+        "categories are accepted. Turn dates, durations and decimals into numbers first, and other "
+        "types of words into strings or categories."
     )

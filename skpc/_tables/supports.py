@@ -124,15 +124,8 @@ def within(values: Floats, raw: RawColumn, support: str) -> Floats:
     """
     if support not in ("nonnegative", "positive", "unit"):
         return values
-    info = np.finfo(_float_type(raw.dtype))
+    info = np.finfo(raw.float_type)
     lowest = 0.0 if support == "nonnegative" else float(info.tiny)
     if raw.kind == "integer":
         values, lowest = np.rint(values), np.ceil(lowest)
     return np.clip(values, lowest, 1 - float(info.epsneg) if support == "unit" else info.max)
-
-
-def _float_type(dtype: str) -> type:
-    """The floats that a column of that type can hold."""
-    if dtype.lower().startswith(("float16", "halffloat")):
-        return np.float16
-    return np.float32 if dtype.lower().startswith(("float32", "float[")) else np.float64

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cells import codes_of, digits_of, numbers, numbers_within
-from .columns import Column
+from .columns import Column, restore
 from .describe import unseen_share
 from .encoded import Encoded, Reals
 from .piecewise import Atoms, Shape
@@ -140,9 +140,10 @@ class Table:
             values[:] = column.categories
             return values[z.astype(np.intp)]
         if column.shape is None:
-            return within(z * column.scale + column.shift, column.raw, column.support)
+            x = restore(z, column.shift, column.scale)
+            return within(x, column.raw, column.support)
         atoms = np.zeros(len(z), dtype=np.int16) if atoms is None else atoms
-        x = column.shape.decode(z, atoms) * column.scale + column.shift
+        x = restore(column.shape.decode(z, atoms), column.shift, column.scale)
         x[atoms > 0] = np.array(column.shape.values)[atoms[atoms > 0] - 1]
         return x
 
@@ -184,13 +185,17 @@ class Table:
     ) -> tuple[Floats, Floats]:
         """Means and variances (n, D) of numbers in the units of the table; NaN for codes.
 
-        Observed cells of `table` have their own value as mean and the variance 0.
+        Observed cells of `table` have their own value as mean and the variance 0. A variance
+        beyond all floats is infinite.
         """
         shift = np.array([column.shift for column in self.columns])
         scale = np.array([column.scale for column in self.columns])
         codes = np.array([column.support == "codes" for column in self.columns])
         undefined = np.where(codes, np.nan, 0.0)
-        mean, variance = mean * scale + shift + undefined, variance * scale**2 + undefined
+        mean = restore(mean, shift, scale) + undefined
+        with np.errstate(over="ignore"):
+            # Not times the square of the scale, which may be infinite where the product is not.
+            variance = variance * scale * scale + undefined
         for j, raw in enumerate(table.columns if table else []):
             if not codes[j]:
                 mean[:, j] = np.where(raw.missing, mean[:, j], numbers(raw))
@@ -215,12 +220,13 @@ class Table:
     ) -> Any:
         """A copy of X with its missing cells taken from numbers and atoms (n, D).
 
-        Columns of numbers are filled with `means` (n, D), in the units of X, if there are any.
-        Observed cells are left as they are.
+        A column of categories of which training showed none is left as it is. Columns of numbers
+        are filled with `means` (n, D), in the units of X, if there are any. Observed cells are left
+        as they are.
         """
         cells = {}
         for j, raw in enumerate(table.columns):
-            if raw.missing.any():
+            if raw.missing.any() and not self.columns[j].is_unknown:
                 if means is None or self.columns[j].support in ("binary", "codes"):
                     values = self._like_training(j, self._decoded(j, z, atoms, raw.missing))
                 else:
@@ -237,17 +243,32 @@ class Table:
         return self.decode_column(j, z[rows, j], None if atoms is None else atoms[rows, j])
 
     def _wide_enough(self, j: int, raw: RawColumn, values: NDArray[Any]) -> RawColumn:
-        """The type of a query's column, widened where it cannot hold the new values."""
-        if raw.dtype == "Null":
-            return self.columns[j].raw
+        """The type of a query's column, widened where it cannot hold the new values.
+
+        Raises
+        ------
+        ValueError
+            If the column has cells of another kind than in training.
+        """
+        trained = self.columns[j].raw
+        if raw.dtype != trained.dtype and not raw.can_hold(values):
+            if not raw.missing.all():
+                raise ValueError(
+                    f"{raw.title} has missing cells and the type {raw.dtype}; in training it had "
+                    f"the type {trained.dtype}, of which the new values are."
+                )
+            return trained
         if raw.categories is None or set(values) <= set(raw.categories):
             return raw
         added = [c for c in self.columns[j].categories if c not in raw.categories]
-        return replace(raw, categories=(*raw.categories, *added))
+        # A pandas type that says of what its categories are may not hold the new ones.
+        dtype = raw.dtype.partition("[")[0]
+        return replace(raw, categories=(*raw.categories, *added), dtype=dtype)
 
     def _like_training(self, j: int, values: NDArray[Any]) -> NDArray[Any]:
         """Values of column j, rounded or as booleans if the training column had such a type."""
         kind = self.columns[j].raw.kind
         if kind == "integer":
-            return np.rint(values)
+            # Categories of whole numbers are objects here.
+            return np.rint(values.astype(np.float64))
         return values.astype(bool) if kind == "bool" else values
