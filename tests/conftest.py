@@ -19,6 +19,11 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many tables the fuzz tests draw; 0: as many as in CI, always the same ones."""
+    parser.addoption("--fuzz", type=int, default=0, help="number of tables of each fuzz test")
+
+
 @pytest.fixture(params=CASES, ids=str, scope="session")
 def case(request: pytest.FixtureRequest) -> Case:
     """Every structure with every layer on every kind of table."""
