@@ -3,6 +3,7 @@
 Nothing here writes on an estimator: the columns of a table are returned together with it.
 """
 
+from collections import Counter
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -37,11 +38,13 @@ def check_table(estimator: Any, X: Any, features: Features | None) -> tuple[Any,
     TypeError
         For Dask collections, which would be loaded into memory silently.
     ValueError
-        For sparse, complex, empty or misshapen tables and other columns than in training.
+        For sparse, complex, empty or misshapen tables, columns of one name, and other columns
+        than in training.
     """
     _refuse_dask(estimator, X)
     if container(X) == "array":
         return _check_array(estimator, X, features)
+    _refuse_repeated_names(X)
     _, features = validated(estimator, X, features=features, skip_check_array=True)
     for axis, what in enumerate(("sample", "feature")):
         if X.shape[axis] == 0:
@@ -157,6 +160,16 @@ def _refuse_dask(estimator: Any, X: Any) -> None:
         raise TypeError(
             f"{type(estimator).__name__} does not accept Dask collections; "
             "call X.compute() first if the table fits in memory."
+        )
+
+
+def _refuse_repeated_names(X: Any) -> None:
+    """Raise a ValueError for columns of the same name, which cannot be told apart in a query."""
+    names = list(X.columns)
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f"Column {repeated[0]!r} is in X more than once; each column needs a name of its own."
         )
 
 

@@ -374,8 +374,9 @@ default="from_dtype"
         Raises
         ------
         ValueError
-            For infinities, text in a column of numbers, dates, an empty table, bad weights
-            or a structure that does not fit the table; the message names the column.
+            For infinities, text in a column of numbers, dates and other types that draws cannot
+            have, columns of one name, an empty table, bad weights or a structure that does not
+            fit the table; the message names the column.
         """
         last = getattr(self, "_fitted_density", None) if self.warm_start else None
         data = self._read_training(X, sample_weight, last)

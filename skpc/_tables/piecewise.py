@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+LARGEST = float(np.finfo(np.float64).max)
 # Atom codes of cells: 0 where a cell is not an atom, i + 1 at atom i of its column.
 Atoms = NDArray[np.int16]
 
@@ -188,13 +189,18 @@ class Maps:
         return z, atoms, log_slope
 
     def bend(self, y: Floats) -> tuple[Floats, NDArray[np.intp]]:
-        """The piecewise-linear maps of numbers with cells cut out, and their pieces, (n, D)."""
+        """The piecewise-linear maps of numbers with cells cut out, and their pieces, (n, D).
+
+        What is beyond all floats after the map is the largest float.
+        """
         piece = np.empty(y.shape, dtype=np.intp)
         for j, inner in enumerate(self._inner):
             # The outer knots are left out: beyond them the first and the last piece continue.
             piece[:, j] = inner.searchsorted(y[:, j])
         piece += self._first
-        return self._levels[piece] + (y - self._knots[piece]) * self._slopes[piece], piece
+        with np.errstate(over="ignore"):
+            z = self._levels[piece] + (y - self._knots[piece]) * self._slopes[piece]
+        return (np.clip(z, -LARGEST, LARGEST) if np.isinf(z).any() else z), piece
 
 
 def _concatenated(arrays: Sequence[Any]) -> Floats:
