@@ -170,7 +170,7 @@ class EinetImputer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of str
-            Those of indicators begin with "missingindicator_".
+            Those of indicators begin with ``missingindicator_``.
         """
         check_is_fitted(self)
         names = feature_names(self, input_features)
