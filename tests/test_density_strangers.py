@@ -48,7 +48,7 @@ def test_every_query_and_every_copy_tells():
     asked.loc[3, "y"] = np.nan
     queries = [
         lambda model: model.score(asked),
-        lambda model: model.predict_conditional(asked, ["y"]),
+        lambda model: model.predict_conditional(asked.dropna(), ["y"]),
         lambda model: model.impute(asked),
         lambda model: model.moments(asked),
         lambda model: model.sample_conditional(asked, random_state=0),
