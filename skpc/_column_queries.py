@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
 from ._density_queries import DensityQueries, chosen_columns
-from ._tables import column_position
+from ._tables import Table, column_position
 from ._validation import check_count
 
 Floats = NDArray[Any]
@@ -39,7 +39,8 @@ class ColumnQueries(DensityQueries):
         Returns
         -------
         ndarray (n, c, Q)
-            In the units of X: the least value whose cdf is at least q. Without the axis of columns
+            In the units of X: the least value whose cdf is at least q, not moved to the grid and
+            the bounds to which `impute` moves medians. Without the axis of columns
             if `features` is one int or str, and without that of levels if q is a number.
 
         Raises
@@ -221,9 +222,7 @@ class ColumnQueries(DensityQueries):
         """
         check_is_fitted(other)
         fitted, of_other = self._density(), other._fitted_density
-        if not _same_columns(fitted.feature_names, of_other.feature_names) or len(
-            fitted.plan.table.columns
-        ) != len(of_other.plan.table.columns):
+        if not _same_columns(fitted.plan.table, of_other.plan.table):
             raise ValueError(
                 "other is fitted to other columns; densities of the same are compared."
             )
@@ -235,7 +234,7 @@ class ColumnQueries(DensityQueries):
 
 def _positions(evidence: queries.Evidence, features: Any) -> NDArray[np.intp]:
     """Positions of columns in the order in which a user names them; of a mask in their own."""
-    mask = chosen_columns(evidence, features)
+    mask = chosen_columns(evidence.table, features)
     listed = [features] if _is_one(features) else list(features)
     if listed and all(isinstance(item, bool | np.bool_) for item in listed):
         return np.flatnonzero(mask)
@@ -249,6 +248,7 @@ def _is_one(features: Any) -> bool:
     return isinstance(features, str | int | np.integer)
 
 
-def _same_columns(a: Any, b: Any) -> bool:
-    """Whether two tables have the same names, as far as both have any."""
-    return a is None or b is None or np.array_equal(a, b)
+def _same_columns(a: Table, b: Table) -> bool:
+    """Whether two tables have as many columns, and the same names, as far as both have any."""
+    named = a.names is not None and b.names is not None
+    return len(a.columns) == len(b.columns) and (not named or a.names == b.names)

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _queries as queries
 from ._fitting import FittedDensity
 from ._sklearn import Features
-from ._tables import RawTable, column_mask, read_table
+from ._tables import RawTable, Table, column_mask, read_table
 from ._validation import check_count, check_table, check_weights
 
 Floats = NDArray[Any]
@@ -87,7 +87,7 @@ class DensityQueries:
         ndarray (n,)
         """
         evidence, dtype = self._evidence(X)
-        return queries.log_density(evidence, dtype, chosen_columns(evidence, features))
+        return queries.log_density(evidence, dtype, chosen_columns(evidence.table, features))
 
     def predict_conditional(self, X: Any, features: Any) -> Floats:
         """Log density of the columns `features` given the other observed cells of the row.
@@ -111,7 +111,7 @@ class DensityQueries:
             be missing; they are integrated out.
         """
         evidence, dtype = self._evidence(X)
-        return queries.log_conditional(evidence, chosen_columns(evidence, features), dtype)
+        return queries.log_conditional(evidence, chosen_columns(evidence.table, features), dtype)
 
     def sample(self, n_samples: int = 1, random_state: Any = None, *, given: Any = None) -> Any:
         """Draw rows from the model; values that count as unseen are not drawn.
@@ -257,11 +257,9 @@ class DensityQueries:
 
     def _mask(self, features: Any) -> NDArray[np.bool_]:
         """The mask (D,) of columns that a user names; all if features is None."""
-        fitted = self._density()
-        d = len(fitted.plan.table.columns)
-        names = None if fitted.feature_names is None else list(fitted.feature_names)
-        chosen = np.ones(d, dtype=bool) if features is None else features
-        return column_mask(chosen, names, d, "features")
+        table = self._density().plan.table
+        everything = np.ones(len(table.columns), dtype=bool)
+        return chosen_columns(table, everything if features is None else features)
 
     def _read(self, X: Any, fitted: FittedDensity) -> tuple[Any, RawTable]:
         """A table with the columns of training, checked."""
@@ -282,6 +280,6 @@ def features_of(fitted: FittedDensity) -> Features:
     return Features(len(fitted.plan.table.columns), fitted.feature_names)
 
 
-def chosen_columns(evidence: queries.Evidence, features: Any) -> NDArray[np.bool_]:
+def chosen_columns(table: Table, features: Any) -> NDArray[np.bool_]:
     """The mask (D,) of columns that a user names."""
-    return column_mask(features, evidence.table.names, len(evidence.table.columns), "features")
+    return column_mask(features, table.names, len(table.columns), "features")

@@ -9,20 +9,19 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
-from ._density_queries import features_of
+from ._over_density import OverDensity
 from ._sklearn import StrOptions, feature_names, fit_context, store
 from ._tables import complete, missing_cells, with_columns, with_indicators
-from ._validation import check_table
 from .density import EinetDensityEstimator
 
 Mask = NDArray[np.bool_]
 
 
-class EinetImputer(TransformerMixin, BaseEstimator):
+class EinetImputer(TransformerMixin, OverDensity):
     """Fill missing cells by what an `EinetDensityEstimator` knows of them given their row.
 
     Columns may be numbers, zeros and ones and categories; frames come back as frames.
@@ -41,7 +40,7 @@ class EinetImputer(TransformerMixin, BaseEstimator):
     missing_columns : {"refuse", "unknown"}, default="refuse"
         Whether a frame that lacks a column is refused, or its cells are filled like missing ones.
     random_state : int, RandomState instance or None, default=None
-        For the draws of "sample". The density has its own.
+        For the draws of "sample", and for the density where it has none of its own.
 
     Attributes
     ----------
@@ -118,9 +117,7 @@ class EinetImputer(TransformerMixin, BaseEstimator):
         -------
         self
         """
-        density = EinetDensityEstimator() if self.density is None else clone(self.density)
-        checked, features = check_table(self, X, None)
-        density.fit(checked, sample_weight=sample_weight)
+        density, checked, features = self._fitted_to(X, sample_weight)
         attributes = {
             "density_": density,
             "indicator_features_": np.flatnonzero(missing_cells(checked).any(axis=0)),
@@ -146,12 +143,11 @@ class EinetImputer(TransformerMixin, BaseEstimator):
         ValueError
             As `EinetDensityEstimator.score_samples`.
         """
-        check_is_fitted(self)
-        table = self.density_._fitted_density.plan.table
+        table = self._table
         absent: list[int] = []
         if self.missing_columns == "unknown" and table.names is not None:
             X, absent = complete(X, table)
-        X, _ = check_table(self, X, features_of(self.density_._fitted_density))
+        X = self._checked(X)
         filled = self.density_.impute(X, self.strategy, self.random_state)
         filled = with_columns(filled, table, absent)
         if not self.add_indicator:
@@ -182,9 +178,3 @@ class EinetImputer(TransformerMixin, BaseEstimator):
     def _indicator_names(self) -> list[str]:
         """Names of the columns that tell where cells were missing."""
         return self.get_feature_names_out()[self.n_features_in_ :].tolist()
-
-    def __sklearn_tags__(self) -> Any:
-        """Tags that allow missing cells."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags

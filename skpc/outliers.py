@@ -10,14 +10,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
-from ._density_queries import features_of
-from ._sklearn import Interval, StrOptions, check_sample_weight, fit_context, store
-from ._tables import numbers, read_table, take_rows
-from ._validation import check_count, check_table
+from ._over_density import OverDensity
+from ._sklearn import Interval, StrOptions, fit_context, store
+from ._tables import read_table, take_rows
+from ._validation import check_count, check_weights
 from .density import EinetDensityEstimator
 
 Floats = NDArray[np.float64]
@@ -31,7 +31,7 @@ AUTO_CONTAMINATION = 0.1
 LEVELS = (0.05, 0.5, 0.95)
 
 
-class EinetOutlierDetector(OutlierMixin, BaseEstimator):
+class EinetOutlierDetector(OutlierMixin, OverDensity):
     """Outliers by the density of an `EinetDensityEstimator`, with reasons.
 
     Tables may have numbers, zeros and ones and categories, with missing cells in training and in
@@ -40,10 +40,12 @@ class EinetOutlierDetector(OutlierMixin, BaseEstimator):
     Parameters
     ----------
     density : EinetDensityEstimator or None, default=None
-        The density, which is cloned and fitted. None: one by defaults.
+        The density, which is cloned and fitted. None: one by defaults, in float64.
     contamination : "auto" or float, default="auto"
         Share of outliers among the training rows, above 0 and at most 0.5, by which `offset_` is
         chosen. "auto": 0.1.
+    random_state : int, RandomState instance or None, default=None
+        For the density where it has none of its own.
 
     Attributes
     ----------
@@ -81,11 +83,17 @@ class EinetOutlierDetector(OutlierMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "density": [EinetDensityEstimator, None],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "random_state": ["random_state"],
     }
+    # Scores are compared with an offset, so a weight of 2 and a row that stands twice must agree.
+    _dtype: ClassVar[str] = "float64"
 
-    def __init__(self, density: Any = None, *, contamination: Any = "auto") -> None:
+    def __init__(
+        self, density: Any = None, *, contamination: Any = "auto", random_state: Any = None
+    ) -> None:
         self.density = density
         self.contamination = contamination
+        self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -104,14 +112,13 @@ class EinetOutlierDetector(OutlierMixin, BaseEstimator):
         -------
         self
         """
-        density = EinetDensityEstimator() if self.density is None else clone(self.density)
-        checked, features = check_table(self, X, None)
-        density.fit(checked, sample_weight=sample_weight)
-        weights = check_sample_weight(sample_weight, checked, dtype=np.float64)
-        widths = _widths(density, checked, weights)
-        scores = _scores(density, checked, widths)
+        density, checked, features = self._fitted_to(X, sample_weight)
+        weights = check_weights(self, sample_weight, checked)
+        evidence, _ = density._evidence(checked)
+        widths = _widths(evidence, weights)
+        scores = queries.log_bounded(evidence, widths)
         share = AUTO_CONTAMINATION if self.contamination == "auto" else self.contamination
-        surprise = -density.score_columns(checked)
+        surprise = -queries.log_cells(evidence)
         attributes = {
             "density_": density,
             "offset_": _offset(scores, weights, share),
@@ -134,7 +141,7 @@ class EinetOutlierDetector(OutlierMixin, BaseEstimator):
         ndarray (n,)
         """
         check_is_fitted(self)
-        return _scores(self.density_, X, self._widths)
+        return queries.log_bounded(self.density_._evidence(X)[0], self._widths)
 
     def decision_function(self, X: Any) -> Floats:
         """`score_samples` less `offset_`: negative for outliers.
@@ -185,30 +192,16 @@ class EinetOutlierDetector(OutlierMixin, BaseEstimator):
         Surprises are centred because columns differ in what is usual: one of many digits has low
         densities always.
         """
-        check_is_fitted(self)
-        cells = check_count(n_cells)
-        X, _ = check_table(self, X, features_of(self.density_._fitted_density))
+        cells, X = check_count(n_cells), self._checked(X)
         surprise = -self.density_.score_columns(X) - self.expected_surprise_
         return _explained(self.density_, X, surprise, cells)
 
-    def __sklearn_tags__(self) -> Any:
-        """Tags that allow missing cells."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
-
-def _scores(density: EinetDensityEstimator, X: Any, widths: Floats) -> Floats:
-    """Log densities at a bounded resolution, (n,)."""
-    return queries.log_bounded(density._evidence(X)[0], widths)
-
-
-def _widths(density: EinetDensityEstimator, X: Any, weights: Floats) -> Floats:
+def _widths(evidence: queries.Evidence, weights: Floats) -> Floats:
     """Least widths that the score resolves, (D,), from the training rows (n, D)."""
-    table, raw = density._fitted_density.plan.table, read_table(X)
-    widths = np.full(len(raw.columns), np.finfo(float).tiny)
-    for j in np.flatnonzero(table.continuous):
-        values = numbers(raw.columns[j])
+    widths = np.full(len(evidence.table.columns), np.finfo(float).tiny)
+    for j in np.flatnonzero(evidence.table.continuous):
+        values = evidence.values(int(j))
         seen = ~np.isnan(values) & (weights > 0)
         if seen.any():
             x, w = values[seen], weights[seen]
@@ -262,10 +255,10 @@ def _explained(density: EinetDensityEstimator, X: Any, surprise: Floats, n_cells
         rows = take_rows(X, row[mine])
         value[mine] = read_table(rows).columns[j].values
         expected[mine] = _expected(density, rows, int(j))
-    names = getattr(density, "feature_names_in_", np.arange(surprise.shape[1]))
+    names = density._fitted_density.plan.table.names or range(surprise.shape[1])
     cells = {
         "row": row,
-        "column": names[column],
+        "column": pd.Series([names[j] for j in column]),
         "value": value,
         "surprise": surprise[row, column],
         "expected": expected[:, 1],

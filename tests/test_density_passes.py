@@ -24,7 +24,7 @@ QUERIES = {
     "impute, mode": (lambda model, X: model.impute(X, "mode"), 1),
     "moments": (lambda model, X: model.moments(X), 1),
     "moments without evidence": (lambda model, X: model.moments(), 1),
-    # A row whose draw lies beyond the bounds is drawn again, which passes it upward again.
+    "sample_conditional": (lambda model, X: model.sample_conditional(X, random_state=0), 1),
     "three draws a row": (lambda model, X: model.sample_conditional(X, 3, random_state=0), 1),
     "score_samples": (lambda model, X: model.score_samples(X), 1),
     "predict_marginal": (lambda model, X: model.predict_marginal(X, [0]), 1),

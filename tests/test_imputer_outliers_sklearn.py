@@ -18,8 +18,7 @@ SMALL = [
     EinetOutlierDetector(exact(max_iter=2)),
     EinetOutlierDetector(exact(max_iter=2), contamination=0.2),
 ]
-# The default density of the detector trains in float32, which three checks do not forgive yet.
-DEFAULTS = [EinetImputer()]
+DEFAULTS = [EinetImputer(), EinetOutlierDetector()]
 
 
 @parametrize_with_checks(SMALL)

@@ -73,8 +73,8 @@ class ColumnReports(list[ColumnReport]):
 
 def describe_columns(density: FittedDensity, device: str) -> ColumnReports:
     """Reports of all columns (D,) of a fitted density."""
-    columns = density.plan.table.columns
-    names = range(len(columns)) if density.feature_names is None else density.feature_names
+    columns, names = density.plan.table.columns, density.plan.table.names
+    names = list(range(len(columns))) if names is None else names
     beyond = _beyond(density, device)
     return ColumnReports(map(_report, names, columns, beyond.tolist()))
 

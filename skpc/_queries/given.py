@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from .._fitting import FittedDensity
-from .._tables import Column, RawColumn, RawTable, column_position, container, read_table
-from ..circuit.components import mixture
-from ..circuit.passes import seeded
-from .evidence import Evidence, arrays, seed_device
+from .._tables import RawColumn, RawTable, Table, column_position, container, read_table
+from .draws import completed
+from .evidence import Evidence, arrays
 
 
 def sample_given(
@@ -36,17 +35,15 @@ def sample_given(
         For columns that the density does not have, and values that training did not show.
     """
     table = density.plan.table
-    names = None if density.feature_names is None else list(density.feature_names)
-    raw = _whole(table.columns, _read(given, names, len(table.columns)), table.library, names)
+    raw = _whole(table, _read(given, table.names, len(table.columns)))
     evidence = Evidence.read(density, raw, device)
     _refuse_unknown(evidence)
-    generator = seeded(random, seed_device(evidence.components))
-    cells = mixture.sample_conditional(evidence.components, evidence.cells, generator, times)
     index = np.repeat(np.arange(len(raw)), times)
-    return table.with_values(table.rows(*arrays(cells)), raw.rows(index))
+    rows = table.rows(*arrays(completed(evidence, times, random)))
+    return table.with_values(rows, raw.rows(index))
 
 
-def _read(given: Any, names: list[str] | None, d: int) -> dict[int, RawColumn]:
+def _read(given: Any, names: list[Any] | None, d: int) -> dict[int, RawColumn]:
     """Given columns by their positions in the table."""
     if isinstance(given, Mapping):
         values = list(given.values())
@@ -70,13 +67,11 @@ def _read(given: Any, names: list[str] | None, d: int) -> dict[int, RawColumn]:
     return dict(zip(positions, read_table(cells).columns, strict=True))
 
 
-def _whole(
-    columns: list[Column], given: dict[int, RawColumn], library: str, names: list[str] | None
-) -> RawTable:
+def _whole(table: Table, given: dict[int, RawColumn]) -> RawTable:
     """All columns of the table, with missing cells where nothing is given."""
     n = len(next(iter(given.values())).values)
     whole = []
-    for j, column in enumerate(columns):
+    for j, column in enumerate(table.columns):
         like = column.raw
         if j in given:
             raw = given[j]
@@ -85,7 +80,7 @@ def _whole(
             free = None if like.kind == "category" else np.nan
             values = np.full(n, free, dtype=object if like.kind == "category" else np.float64)
             whole.append(replace(like, values=values))
-    return RawTable(whole, library, names)
+    return RawTable(whole, table.library, table.names)
 
 
 def _refuse_unknown(evidence: Evidence) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..circuit.components import margins, mixture
-from ..circuit.passes import seeded
-from .evidence import Evidence, arrays, seed_device
+from .draws import completed
+from .evidence import Evidence, arrays
 from .expectations import expectations
 from .margins import in_units, margins_of
 
@@ -43,9 +43,7 @@ def impute(evidence: Evidence, X: Any, strategy: str, random: np.random.RandomSt
     if strategy == "mode":
         return table.fill(X, raw, *arrays(mixture.most_probable(components, evidence.cells)))
     if strategy == "sample":
-        generator = seeded(random, seed_device(components))
-        drawn = mixture.sample_conditional(components, evidence.cells, generator)
-        return table.fill(X, raw, *arrays(drawn))
+        return table.fill(X, raw, *arrays(completed(evidence, 1, random)))
     if strategy == "median":
         return table.fill(X, raw, *_medians(evidence))
     mean, variance, codes = expectations(table, components, evidence.cells, table.n_codes())

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from .._fitting import FittedDensity, cells_of
 from .._tables import Column, RawTable
 from ..circuit.components import mixture
-from ..circuit.passes import seeded
 from .densities import log_density
-from .evidence import Evidence, arrays, seed_device
+from .draws import whole_rows
+from .evidence import Evidence, arrays
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -92,12 +92,11 @@ def rows_for(
     density: FittedDensity, columns: Mask, n: int, random: np.random.RandomState, device: str
 ) -> Rows:
     """All states of some columns where they can be enumerated, else n draws."""
-    table, components = density.plan.table, density.components(device)
+    table = density.plan.table
     counts = [_n_states(table.columns[j]) for j in np.flatnonzero(columns)]
     n_states = prod(counts)
     if not 0 < n_states <= MOST_STATES:
-        cells = mixture.sample(components, n, seeded(random, seed_device(components)))
-        return Rows(table.raw_rows(*arrays(cells)), None)
+        return Rows(table.raw_rows(*arrays(whole_rows(density, n, random, device))), None)
     z = np.full((n_states, len(columns)), np.nan)
     z[:, columns] = np.indices(counts).reshape(len(counts), -1).T
     raw = table.raw_rows(z, None)

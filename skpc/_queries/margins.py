@@ -34,9 +34,8 @@ def cdf(evidence: Evidence, columns: NDArray[np.intp]) -> Floats:
     """P(X_j <= x_j) for each of c columns given the columns that are not asked for, (n, c)."""
     table, hidden = evidence.table, _without(evidence, columns)
     asked = margins_of(table, columns)
-    scales = [table.columns[j] for j in columns]
     values = np.column_stack([evidence.values(j) for j in columns])
-    u = (values - [c.shift for c in scales]) / [c.scale for c in scales]
+    u = np.column_stack([table.standardised(j, x) for j, x in zip(columns, values.T, strict=True)])
     answers = margins.cdfs(evidence.components, cells_of(hidden), asked, torch.from_numpy(u))
     return np.where(np.isnan(values), np.nan, answers.cpu().numpy())
 
@@ -74,13 +73,7 @@ def in_units(table: Table, columns: NDArray[np.intp], u: Floats) -> Floats:
     """Standardised values (n, c, ...) in the units of the table; atoms to the bit."""
     x = np.empty_like(u)
     for i, j in enumerate(columns.tolist()):
-        column = table.columns[j]
-        x[:, i] = u[:, i] * column.scale + column.shift
-        if column.shape is not None and column.shape.atoms:
-            atoms = np.array(column.shape.atoms)
-            nearest = np.searchsorted(atoms, u[:, i]).clip(0, len(atoms) - 1)
-            values = np.array(column.shape.values)[nearest]
-            x[:, i] = np.where(atoms[nearest] == u[:, i], values, x[:, i])
+        x[:, i] = table.in_units(j, u[:, i])
     return x
 
 

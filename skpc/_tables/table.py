@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cells import codes_of, digits_of, numbers, numbers_within
-from .columns import Column, restore
+from .columns import Column, restore, standardise
 from .describe import unseen_share
 from .encoded import Encoded, Reals
 from .filling import type_to_fill
@@ -197,6 +197,23 @@ class Table:
         x = column.grid.drawn(decoded)
         x[atoms > 0] = np.array(column.shape.values)[atoms[atoms > 0] - 1]
         return x
+
+    def standardised(self, j: int, x: Floats) -> Floats:
+        """Numbers of column j in its own units to standardised ones, elementwise."""
+        return standardise(x, self.columns[j].shift, self.columns[j].scale)
+
+    def in_units(self, j: int, u: Floats) -> Floats:
+        """Standardised numbers of column j in its units, not moved to its grid, elementwise.
+
+        Atoms are as they were spelled in training.
+        """
+        column = self.columns[j]
+        x = restore(u, column.shift, column.scale)
+        if column.shape is None or not column.shape.atoms:
+            return x
+        atoms = np.array(column.shape.atoms)
+        nearest = np.searchsorted(atoms, u).clip(0, len(atoms) - 1)
+        return np.where(atoms[nearest] == u, np.array(column.shape.values)[nearest], x)
 
     def ordered(self, table: Encoded) -> Floats:
         """Numbers (n, D) with real columns in the order of their values, atoms included."""

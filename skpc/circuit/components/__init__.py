@@ -1,6 +1,7 @@
 """What a model is a mixture of: trees, Gaussians, latent mixtures."""
 
 from . import margins, mixture
+from .bounds import Bounds
 from .component import Component
 from .gaussian_component import GaussianComponent
 from .gaussians import LOW_FLOOR, Gaussians
@@ -14,6 +15,7 @@ __all__ = [
     "COMPONENTS",
     "LEAST_WEIGHT",
     "LOW_FLOOR",
+    "Bounds",
     "Component",
     "ComponentKind",
     "ComponentTask",

@@ -14,7 +14,6 @@ from torch import Tensor
 from ..passes import Cells
 from ..queries import Cdf, Pieces, log_bases, log_leaves, normal_cdf
 from .correlations import Numbers
-from .gaussian_moments import of_hidden
 from .gaussian_units import GaussianUnits
 
 
@@ -66,32 +65,24 @@ def _log_ratios(units: GaussianUnits, numbers: Numbers) -> Tensor:
 
 def cdf(
     units: GaussianUnits,
-    numbers: Numbers,
-    probabilities: Tensor,
-    index: Tensor,
+    number: tuple[Tensor, Tensor],
+    shares: Tensor,
     column: int,
     pieces: Pieces | None,
 ) -> Cdf:
-    """The cdf of a column that is normal with others, for selected rows that hide it.
+    """The cdf of a column that is normal with others, for rows that hide it.
 
     Parameters
     ----------
     units : GaussianUnits
-    numbers : Numbers
-        Of B rows.
-    probabilities : Tensor (1, K, B)
+    number : tuple of two Tensor (K, b)
+        Mean and variance of the column's number in every unit and row.
+    shares : Tensor (1, K, b)
         Posterior probabilities of the units.
-    index : Tensor (b,)
-        Positions of rows that hide the column.
     column : int
     pieces : Pieces or None
     """
-    j = units.columns.tolist().index(column)
-    centre, spread = units.scales
-    means, variances = of_hidden(numbers)
-    mean = centre[:, :, j] + spread[:, :, j] * means[:, index, j]
-    variance = spread[:, :, j] ** 2 * variances[:, index, j]
-    shares = probabilities[:, :, index]
     of_values = units.shares.get(column)
-    of_values = of_values if of_values is None else of_values.unsqueeze(0)
-    return lambda u: normal_cdf(pieces, u, shares, of_values, mean[None], variance[None])
+    of_values = None if of_values is None else of_values.unsqueeze(0)
+    mean, variance = (value.unsqueeze(0) for value in number)
+    return lambda u: normal_cdf(pieces, u, shares, of_values, mean, variance)

@@ -16,7 +16,7 @@ from .gaussian_units import LARGEST, GaussianUnits
 def moments(
     units: GaussianUnits,
     rows: Cells,
-    numbers: Numbers,
+    hidden: tuple[Tensor, Tensor],
     probabilities: Tensor,
     of_units: UnitMoments,
 ) -> tuple[Tensor, Tensor]:
@@ -26,8 +26,8 @@ def moments(
     ----------
     units : GaussianUnits
     rows : Cells (B, D)
-    numbers : Numbers
-        Of the rows.
+    hidden : tuple of two Tensor (K, B, d)
+        From `of_hidden`.
     probabilities : Tensor (K, B)
         Posterior probabilities of the units.
     of_units : UnitMoments
@@ -38,13 +38,12 @@ def moments(
         Of the values, as `Posterior.moments` has them.
     """
     mean, square = expected_moments(units.circuit, probabilities[None], of_units)
-    centre, spread = units.scales
-    means, variances = of_hidden(numbers)
-    hidden = ~units.observed_numbers(rows)
-    for j, column in enumerate(units.columns.tolist() if numbers.patterns else []):
-        index = torch.nonzero(hidden[:, j]).flatten()
-        m = centre[:, :, j] + spread[:, :, j] * means[:, index, j]
-        v = spread[:, :, j] ** 2 * variances[:, index, j]
+    unseen = ~units.observed_numbers(rows)
+    for j, column in enumerate(units.columns.tolist()):
+        index = torch.nonzero(unseen[:, j]).flatten()
+        if not len(index):
+            continue
+        m, v = of_number(units, hidden, column, index)
         pieces, shares = of_units.pieces[column], units.shares.get(column)
         of_values = _expected(pieces, shares, m, v, probabilities[:, index])
         mean[index, column], square[index, column] = of_values
@@ -61,6 +60,16 @@ def of_hidden(numbers: Numbers) -> tuple[Tensor, Tensor]:
         of_pattern = pattern.covariance().diagonal(dim1=1, dim2=2).clamp_min(1e-12)
         variances[cells] = of_pattern.unsqueeze(1)
     return means, variances
+
+
+def of_number(
+    units: GaussianUnits, hidden: tuple[Tensor, Tensor], column: int, index: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance of a column's number in selected rows (b,) that hide it, twice (K, b)."""
+    j = units.columns.tolist().index(column)
+    (centre, spread), (means, variances) = units.scales, hidden
+    mean = centre[:, :, j] + spread[:, :, j] * means[:, index, j]
+    return mean, spread[:, :, j] ** 2 * variances[:, index, j]
 
 
 def _expected(

@@ -62,13 +62,21 @@ class GaussianPosterior(Posterior):
         """The cdf of a column in selected rows (b,) that hide it, given their observed cells."""
         if column not in self.component.columns.tolist():
             return super().cdf(index, column, pieces)
-        return gaussian_columns.cdf(
-            self.component, self.numbers, self.probabilities, index, column, pieces
-        )
+        units, shares = self.component, self.probabilities[:, :, index]
+        number = gaussian_moments.of_number(units, self.hidden, column, index)
+        return gaussian_columns.cdf(units, number, shares, column, pieces)
+
+    @cached_property
+    def hidden(self) -> tuple[Tensor, Tensor]:
+        """Means and variances of hidden numbers given the observed ones, twice (K, B, d).
+
+        They are standardised as the units see them, and serve all columns.
+        """
+        return gaussian_moments.of_hidden(self.numbers)
 
     def moments(self, of_units: UnitMoments) -> tuple[Tensor, Tensor]:
         """Means and variances of all columns given the observed cells, twice (B, D)."""
         probabilities = self.probabilities[0]
         return gaussian_moments.moments(
-            self.component, self.rows, self.numbers, probabilities, of_units
+            self.component, self.rows, self.hidden, probabilities, of_units
         )

@@ -64,6 +64,7 @@ def cdfs(
     """
 
     def answer(cdf: Cdf, margin: Margin, values: Tensor) -> Tensor:
+        """The cdf at the one value of each row."""
         return cdf(values[:, 0]).unsqueeze(1)
 
     return _of_margins(components, cells, margins, values.unsqueeze(2), answer).squeeze(2)
@@ -116,6 +117,7 @@ def medians(
     codes = torch.full_like(cells.values, torch.nan, device=components[0].circuit.device)
 
     def write(block: MixturePosterior) -> None:
+        """Codes of the rows of a block."""
         codes[block.index] = block.codes(n_codes)
 
     like = torch.zeros((len(cells), len(margins), 1), dtype=torch.float64)
@@ -127,6 +129,7 @@ def _at_levels(levels: Sequence[float]) -> Answer:
     """Quantiles at Q levels as an answer of `_of_margins`."""
 
     def answer(cdf: Cdf, margin: Margin, values: Tensor) -> Tensor:
+        """The quantiles of each row."""
         atoms = None if margin.pieces is None else margin.pieces.atoms
         found = [quantile(cdf, q, values[:, 0], margin.whole, atoms) for q in levels]
         return torch.stack(found, dim=1)

@@ -6,7 +6,7 @@ itself, and the posterior probabilities of the components given a row weigh the 
 Axes: P components, n rows, D columns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import exp
 from typing import NamedTuple
 
@@ -15,8 +15,9 @@ from torch import Tensor
 
 from ..passes import WEIGHT_FLOOR, Cells
 from ..queries import Pieces
+from .bounds import Bounds
 from .component import Component
-from .mixture_posterior import observe
+from .mixture_posterior import MixturePosterior, observe
 
 # EM steps for the weights of the components.
 STEPS = 200
@@ -30,7 +31,20 @@ def log_density(components: Sequence[Component], cells: Cells, dtype: torch.dtyp
     return torch.logsumexp(torch.stack(joint), dim=0)
 
 
-def sample(components: Sequence[Component], n: int, generator: torch.Generator) -> Cells:
+def sample(
+    components: Sequence[Component],
+    n: int,
+    generator: torch.Generator,
+    bounds: Bounds | None = None,
+) -> Cells:
+    """Independent draws of whole rows, given that they are within bounds if any, (n, D)."""
+    if bounds is None:
+        return _whole(components, n, generator)
+    index = torch.arange(n, device=components[0].circuit.device)
+    return bounds.draw(lambda draws: _whole(components, len(draws), generator), index)
+
+
+def _whole(components: Sequence[Component], n: int, generator: torch.Generator) -> Cells:
     """Independent draws of whole rows, (n, D)."""
     if len(components) == 1:
         return components[0].sample(n, generator)
@@ -45,28 +59,46 @@ def sample(components: Sequence[Component], n: int, generator: torch.Generator) 
 
 
 def sample_conditional(
-    components: Sequence[Component], cells: Cells, generator: torch.Generator, times: int = 1
+    components: Sequence[Component],
+    cells: Cells,
+    generator: torch.Generator,
+    times: int = 1,
+    bounds: Bounds | None = None,
 ) -> Cells:
     """Exact draws of the missing cells given the others, (n * times, D) with nothing missing.
 
-    The draws of row i are the rows i * times to (i + 1) * times - 1.
+    The draws of row i are the rows i * times to (i + 1) * times - 1. With bounds they are given,
+    too, that what is drawn is within; rows that are drawn again are not passed upward again.
     """
-    return _completed(components, cells, times, generator)
+
+    def complete(block: MixturePosterior, index: Tensor) -> Cells:
+        """Draws of rows of a block (b,)."""
+        if bounds is None:
+            return block.complete(index, generator)
+        drawn = ~block.rows.observed[index]
+        return bounds.draw(lambda rows: block.complete(rows, generator), index, drawn)
+
+    return _completed(components, cells, times, complete)
 
 
 def most_probable(components: Sequence[Component], cells: Cells) -> Cells:
     """Missing cells of a most probable state of each row's likeliest component, (n, D)."""
-    return _completed(components, cells, 1, None)
+    return _completed(components, cells, 1, lambda block, index: block.complete(index, None))
 
 
 def _completed(
-    components: Sequence[Component], cells: Cells, times: int, generator: torch.Generator | None
+    components: Sequence[Component],
+    cells: Cells,
+    times: int,
+    complete: Callable[[MixturePosterior, Tensor], Cells],
 ) -> Cells:
+    """Every row completed `times` times by a function of its block and of rows there (b,)."""
     whole = _empty(components, len(cells) * times)
     draws = torch.arange(times, device=whole.device)
     for block in observe(components, cells):
-        index = block.index[:, None] * times + draws
-        whole.put(index.flatten(), block.complete(times, generator))
+        position = block.index[:, None] * times + draws
+        index = torch.arange(len(block.rows), device=whole.device).repeat_interleave(times)
+        whole.put(position.flatten(), complete(block, index))
     return whole
 
 

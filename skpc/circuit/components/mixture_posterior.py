@@ -42,13 +42,12 @@ class MixturePosterior:
         """Posterior probability of every component, (P, B)."""
         return torch.exp(self.log_responsibilities)
 
-    def complete(self, times: int, generator: torch.Generator | None) -> Cells:
-        """Rows with their missing cells filled by one component each, (B * times, D).
+    def complete(self, index: Tensor, generator: torch.Generator | None) -> Cells:
+        """Selected rows (b,) with their missing cells filled by one component each, (b, D).
 
-        Draws of a row are adjacent. Without a generator the likeliest component fills them with a
-        most probable state.
+        Rows that repeat have draws of their own. Without a generator the likeliest component fills
+        them with a most probable state.
         """
-        index = torch.arange(len(self.rows), device=self.rows.device).repeat_interleave(times)
         if len(self.posteriors) == 1:
             return self.posteriors[0].complete(index, generator)
         chosen = self._components_of(index, generator)
@@ -93,6 +92,7 @@ class MixturePosterior:
         pairs = list(zip(self.responsibilities[:, index], cdfs, strict=True))
 
         def mixed(u: Tensor) -> Tensor:
+            """The components' cdfs by their responsibilities."""
             return torch.stack([share * of_component(u) for share, of_component in pairs]).sum(0)
 
         return mixed

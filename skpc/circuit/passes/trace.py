@@ -133,6 +133,10 @@ class Flow:
     partitions: dict[int, Tensor] = field(default_factory=dict)
     direct: Selected = field(default_factory=list)
 
+    def divides(self, level: int) -> bool:
+        """Whether flows into a level are divided by the values there: those into leaves may be."""
+        return self.divided and level == 0
+
 
 @dataclass
 class Choice:

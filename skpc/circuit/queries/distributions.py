@@ -67,6 +67,7 @@ def cdf_of_column(
         return lambda u: normal_cdf(pieces, u, *units)
 
     def cdf(u: Tensor) -> Tensor:
+        """The units' cdfs by their probabilities."""
         z = u if pieces is None else pieces.numbers(u)
         return (shares * family.cdf(z[None, None].expand(len(theta), 1, -1), theta)).sum(dim=(0, 1))
 

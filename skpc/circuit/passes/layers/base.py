@@ -36,15 +36,15 @@ def sum_flows(
     inputs: Tensor,
     ratio: Tensor,
     out: tuple[Tensor | None, Tensor | None] = (None, None),
+    divided: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Expected counts (F, O, I) and flow into the inputs (F, I, B) of sums with ratio g / S."""
+    """Expected counts (F, O, I) and flow into the inputs (F, I, B) of sums with ratio g / S.
+
+    The flow divided by the inputs is the derivative by them, which does not underflow as they do.
+    """
     counts = torch.bmm(ratio, inputs.transpose(1, 2), out=out[0]).mul_(weights)
-    return counts, torch.bmm(weights.transpose(1, 2), ratio, out=out[1]).mul_(inputs)
-
-
-def derivatives(weights: Tensor, ratio: Tensor) -> Tensor:
-    """Flow into the inputs over their values, W' G, (F, I, B): the derivatives by the inputs."""
-    return torch.bmm(weights.transpose(1, 2), ratio)
+    into = torch.bmm(weights.transpose(1, 2), ratio, out=out[1])
+    return counts, into if divided else into.mul_(inputs)
 
 
 def chosen(units: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..selection import Selection
 from ..trace import Choice, Flow, Trace, pick, rescale
-from .base import Layer, at_rows, chosen, derivatives, sum_flows
+from .base import Layer, at_rows, chosen, sum_flows
 
 # A child's level and number among a partition's children of that level, see `folding`.
 Position = tuple[int, int]
@@ -60,9 +60,8 @@ class EdgeSums(Layer):
     def flows(self, weights: Tensor, trace: Trace, flow: Flow) -> Tensor:
         """Counts of the weights; children add up the flows of their edges."""
         inputs = self.children.take(trace.regions[self.level].values)
-        counts, into = sum_flows(weights, inputs, flow.edges[self.block])
-        if flow.divided and self.level == 0:
-            into = derivatives(weights, flow.edges[self.block])
+        divided = flow.divides(self.level)
+        counts, into = sum_flows(weights, inputs, flow.edges[self.block], divided=divided)
         if self.children.adjacent and len(self.children) == self.n_regions:
             flow.regions[self.level] = into
         else:

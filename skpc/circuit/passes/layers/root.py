@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..trace import Choice, Flow, Trace, pick
-from .base import Layer, derivatives, sum_flows
+from .base import Layer, sum_flows
 
 
 class Root(Layer):
@@ -60,9 +60,7 @@ class Root(Layer):
             return self._tempered_flows(weights, trace, flow)
         scaled, _ = self._inputs(trace)
         ratio = flow.root.view(1, 1, -1) / trace.sums[id(self)]
-        counts, into = sum_flows(weights, scaled, ratio)
-        if flow.divided and self.level == 0:
-            into = derivatives(weights, ratio)
+        counts, into = sum_flows(weights, scaled, ratio, divided=flow.divides(self.level))
         into = into.view(self.n_nodes, self.n_units, -1)
         (flow.partitions if self.level else flow.regions)[self.level] = into
         return counts

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..memory import LARGEST, Space
 from ..selection import Selection
 from ..trace import Choice, Flow, Scaled, Trace, pick, rescale
-from .base import Layer, at_rows, chosen, derivatives, sum_flows
+from .base import Layer, at_rows, chosen, sum_flows
 
 # Pairs of units, times rows, that are in memory at once on the CPU: 4 MiB in float32, which the
 # caches hold until they are read again.
@@ -111,20 +111,23 @@ class Tucker(Layer):
         """Counts of the weights; each child receives the flow of its units over all pairs."""
         ratio = self.partitions.take(flow.partitions[self.level]) / trace.sums[id(self)]
         counts = torch.empty_like(weights)
+        divided = [flow.divides(level) for level in self.child_levels]
         into = [torch.empty_like(values) for values in self._scaled(trace)]
         for group, left, right, pairs in self._groups(trace):
             # Flow into each pair; an einsum with either child would first copy it in another order.
             flows = trace.space.empty("pair flows", pairs.shape, pairs)
-            sum_flows(weights[group], pairs, ratio[group], out=(counts[group], flows))
+            out = counts[group], flows
+            sum_flows(weights[group], pairs, ratio[group], out, divided=any(divided))
             flows = flows.view(*left.shape[:2], *right.shape[1:])
+            if any(divided):
+                # Pairs are divided by both children's values; one that is not to be is put back.
+                by_left = (flows * right.unsqueeze(1)).sum(dim=2)
+                by_right = (flows * left.unsqueeze(2)).sum(dim=1)
+                into[0][group] = by_left if divided[0] else by_left * left
+                into[1][group] = by_right if divided[1] else by_right * right
+                continue
             torch.sum(flows, dim=2, out=into[0][group])
             torch.sum(flows, dim=1, out=into[1][group])
-            if flow.divided and 0 in self.child_levels:
-                by_pairs = derivatives(weights[group], ratio[group]).view(flows.shape)
-                if self.child_levels[0] == 0:
-                    into[0][group] = (by_pairs * right.unsqueeze(1)).sum(dim=2)
-                if self.child_levels[1] == 0:
-                    into[1][group] = (by_pairs * left.unsqueeze(2)).sum(dim=1)
         ends = zip(self.child_levels, self.children, self.n_regions, into, strict=True)
         for level, children, n_regions, values in ends:
             if level not in flow.regions:

@@ -1,0 +1,55 @@
+"""What estimators over a density share: its fit, the check of tables, and their tags.
+
+The file is of the facade's room. A class over a density has the parameters `density` and
+`random_state` and the attribute `density_`.
+
+Axes: n rows, D columns.
+"""
+
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from ._density_queries import features_of
+from ._sklearn import Features
+from ._tables import Table
+from ._validation import check_table
+from .density import EinetDensityEstimator
+
+
+class OverDensity(BaseEstimator):
+    """An estimator that answers by an `EinetDensityEstimator`."""
+
+    # Of the density where the user passes none.
+    _dtype: ClassVar[str] = "float32"
+
+    density: Any
+    random_state: Any
+    density_: EinetDensityEstimator
+
+    def _fitted_to(self, X: Any, sample_weight: Any) -> tuple[EinetDensityEstimator, Any, Features]:
+        """A density fitted to a table, which is returned as it was checked, with its columns."""
+        by_default = EinetDensityEstimator(dtype=self._dtype)
+        density = by_default if self.density is None else clone(self.density)
+        if density.random_state is None:
+            density.set_params(random_state=self.random_state)
+        X, features = check_table(self, X, None)
+        return density.fit(X, sample_weight=sample_weight), X, features
+
+    @property
+    def _table(self) -> Table:
+        """The columns of training."""
+        check_is_fitted(self)
+        return self.density_._fitted_density.plan.table
+
+    def _checked(self, X: Any) -> Any:
+        """A table with the columns of training."""
+        check_is_fitted(self)
+        return check_table(self, X, features_of(self.density_._fitted_density))[0]
+
+    def __sklearn_tags__(self) -> Any:
+        """Tags that allow missing cells."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
