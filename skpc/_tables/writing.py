@@ -189,8 +189,10 @@ def _replaced(series: Any, mask: NDArray[np.bool_], values: Any) -> Any:
     if hasattr(series.dtype, "categories"):
         known = set(series.cat.categories)
         added = [c for c in values.cat.categories if c not in known]
-        # The type of the categories may change when some are added.
+        # The type of the categories may change when some are added, and may be another one than
+        # that of the values: integers of several widths are equal but not identical.
         series = series.cat.add_categories(added) if added else series
+        values = values.astype(series.dtype)
     series.iloc[np.flatnonzero(mask)] = values.array
     return series
 
