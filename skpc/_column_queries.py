@@ -10,11 +10,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
-from ._density_queries import DensityQueries, chosen_columns
-from ._tables import Table, column_position
+from ._density_queries import DensityQueries
+from ._tables import Table, column_positions
 from ._validation import check_count
 
 Floats = NDArray[Any]
@@ -64,13 +63,13 @@ class ColumnQueries(DensityQueries):
         (2, 3)
         """
         levels = np.atleast_1d(np.asarray(q, dtype=np.float64))
-        if levels.ndim > 1 or not ((levels > 0) & (levels < 1)).all():
+        if levels.ndim > 1 or not levels.size or not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"q is {q!r}; numbers above 0 and below 1 are accepted.")
         evidence, _ = self._evidence(X)
-        columns = _positions(evidence, features)
+        columns, one = self._positions(features)
         found = queries.quantiles(evidence, columns, levels.tolist())
         found = found[:, :, 0] if np.ndim(q) == 0 else found
-        return found[:, 0] if _is_one(features) else found
+        return found[:, 0] if one else found
 
     def cdf(self, X: Any, features: Any) -> Floats:
         """P(X_j <= x_j) of columns given the observed cells of all other columns.
@@ -93,9 +92,9 @@ class ColumnQueries(DensityQueries):
             For a column of categories, and as `score_samples`.
         """
         evidence, _ = self._evidence(X)
-        columns = _positions(evidence, features)
+        columns, one = self._positions(features)
         found = queries.cdf(evidence, columns)
-        return found[:, 0] if _is_one(features) else found
+        return found[:, 0] if one else found
 
     def score_columns(self, X: Any) -> Floats:
         """Log density of every observed cell given all other observed cells of its row.
@@ -161,6 +160,8 @@ class ColumnQueries(DensityQueries):
         (True, 0.0)
         """
         fitted, mask = self._density(), self._mask(features)
+        if not mask.any():
+            raise ValueError("features names no column; one or more are accepted, None for all.")
         random = check_random_state(random_state)
         rows = queries.rows_for(fitted, mask, check_count(n_samples, 2), random, self.device)
         return queries.entropy(fitted, mask, rows, self.device)
@@ -220,8 +221,9 @@ class ColumnQueries(DensityQueries):
         ValueError
             For a density of other columns.
         """
-        check_is_fitted(other)
-        fitted, of_other = self._density(), other._fitted_density
+        if not isinstance(other, ColumnQueries):
+            raise TypeError(f"other is {other!r}; a fitted EinetDensityEstimator is accepted.")
+        fitted, of_other = self._density(), other._density()
         if not _same_columns(fitted.plan.table, of_other.plan.table):
             raise ValueError(
                 "other is fitted to other columns; densities of the same are compared."
@@ -231,21 +233,10 @@ class ColumnQueries(DensityQueries):
         rows = queries.rows_for(fitted, everything, count, random, self.device)
         return queries.kl_divergence(fitted, of_other, rows, self.device)
 
-
-def _positions(evidence: queries.Evidence, features: Any) -> NDArray[np.intp]:
-    """Positions of columns in the order in which a user names them; of a mask in their own."""
-    mask = chosen_columns(evidence.table, features)
-    listed = [features] if _is_one(features) else list(features)
-    if listed and all(isinstance(item, bool | np.bool_) for item in listed):
-        return np.flatnonzero(mask)
-    d = len(mask)
-    found = [column_position(item, evidence.table.names, d, "features") % d for item in listed]
-    return np.array(found, dtype=np.intp)
-
-
-def _is_one(features: Any) -> bool:
-    """Whether a user names one column by itself."""
-    return isinstance(features, str | int | np.integer)
+    def _positions(self, features: Any) -> tuple[NDArray[np.intp], bool]:
+        """Positions of columns as a user names them, and whether that is one by itself."""
+        table = self._density().plan.table
+        return column_positions(features, table.names, len(table.columns), "features")
 
 
 def _same_columns(a: Table, b: Table) -> bool:

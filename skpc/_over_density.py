@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from . import _queries as queries
 from ._density_queries import features_of
 from ._sklearn import Features
-from ._tables import Table
+from ._tables import Table, read_table
 from ._validation import check_table
 from .density import EinetDensityEstimator
 
@@ -43,10 +44,12 @@ class OverDensity(BaseEstimator):
         check_is_fitted(self)
         return self.density_._fitted_density.plan.table
 
-    def _checked(self, X: Any) -> Any:
-        """A table with the columns of training."""
+    def _read(self, X: Any) -> tuple[Any, queries.Evidence]:
+        """A table with the columns of training, checked, and its rows as evidence."""
         check_is_fitted(self)
-        return check_table(self, X, features_of(self.density_._fitted_density))[0]
+        fitted = self.density_._fitted_density
+        X, _ = check_table(self, X, features_of(fitted))
+        return X, queries.Evidence.read(fitted, read_table(X), self.density_.device)
 
     def __sklearn_tags__(self) -> Any:
         """Tags that allow missing cells."""

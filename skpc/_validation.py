@@ -19,6 +19,8 @@ from ._tables import container, holds_numbers, numbers_only, read_column, read_t
 # block by block, so that a large table is not copied.
 INTEGERS = (np.int64, np.int32, np.int16, np.int8, np.uint64, np.uint32, np.uint16, np.uint8)
 NUMBERS = (np.float64, np.float32, *INTEGERS)
+# Sums of weights beyond these would lose the squares of columns, or overflow.
+LEAST_WEIGHT, MOST_WEIGHT = 1e-50, 1e50
 # What messages call them.
 TARGET, WEIGHTS = "the target y", "the argument sample_weight"
 
@@ -129,7 +131,7 @@ def check_column(estimator: Any, values: Any, name: str) -> Any:
         return numbers_only(read_column(values, name)) if hasattr(values, "to_frame") else values
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has the type {values.dtype}.")
-    if values.dtype.kind not in "OUSmM":
+    if values.dtype.kind not in "OUSTmM":
         return values
     return numbers_only(read_column(values.ravel(), name)).reshape(values.shape)
 
@@ -143,15 +145,23 @@ def check_weights(estimator: Any, sample_weight: Any, X: Any) -> NDArray[np.floa
         For anything but finite numbers, negative ones, another length, and no positive weight.
     """
     sample_weight = check_column(estimator, sample_weight, WEIGHTS)
-    return check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    with np.errstate(over="ignore"):
+        total = float(weights.sum())
+    if not LEAST_WEIGHT <= total <= MOST_WEIGHT:
+        raise ValueError(
+            f"sample_weight adds to {total:.3g}; sums from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g} are "
+            "accepted. Weights count rows: divide them by their mean."
+        )
+    return weights
 
 
-def check_count(n_samples: Any, least: int = 1) -> int:
-    """A number of draws as an int, at least `least`."""
-    if not isinstance(n_samples, Integral) or n_samples < least:
+def check_count(count: Any, least: int = 1, name: str = "n_samples") -> int:
+    """A number of draws, or of what `name` says, as an int, at least `least`."""
+    if not isinstance(count, Integral) or count < least:
         accepted = "a positive integer" if least == 1 else f"an integer of at least {least}"
-        raise ValueError(f"n_samples is {n_samples!r}; {accepted} is accepted.")
-    return int(n_samples)
+        raise ValueError(f"{name} is {count!r}; {accepted} is accepted.")
+    return int(count)
 
 
 def _refuse_dask(estimator: Any, X: Any) -> None:
@@ -189,7 +199,7 @@ def _as_array(X: Any) -> Any:
 def _check_array(estimator: Any, X: Any, features: Features | None) -> tuple[Any, Features]:
     """Arrays of numbers, or of objects that are read column by column."""
     X = _as_array(X) if isinstance(X, list | tuple) else X
-    textual = getattr(getattr(X, "dtype", None), "kind", "") in "OUSmM"
+    textual = getattr(getattr(X, "dtype", None), "kind", "") in "OUSTmM"
     return validated(
         estimator,
         X,

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
@@ -147,8 +148,9 @@ class EinetImputer(TransformerMixin, OverDensity):
         absent: list[int] = []
         if self.missing_columns == "unknown" and table.names is not None:
             X, absent = complete(X, table)
-        X = self._checked(X)
-        filled = self.density_.impute(X, self.strategy, self.random_state)
+        X, evidence = self._read(X)
+        random = check_random_state(self.random_state)
+        filled = queries.impute(evidence, X, self.strategy, random)
         filled = with_columns(filled, table, absent)
         if not self.add_indicator:
             return filled

@@ -141,7 +141,7 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
         ndarray (n,)
         """
         check_is_fitted(self)
-        return queries.log_bounded(self.density_._evidence(X)[0], self._widths)
+        return queries.log_bounded(self._read(X)[1], self._widths)
 
     def decision_function(self, X: Any) -> Floats:
         """`score_samples` less `offset_`: negative for outliers.
@@ -192,8 +192,9 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
         Surprises are centred because columns differ in what is usual: one of many digits has low
         densities always.
         """
-        cells, X = check_count(n_cells), self._checked(X)
-        surprise = -self.density_.score_columns(X) - self.expected_surprise_
+        cells = check_count(n_cells, name="n_cells")
+        X, evidence = self._read(X)
+        surprise = -queries.log_cells(evidence) - self.expected_surprise_
         return _explained(self.density_, X, surprise, cells)
 
 
@@ -272,7 +273,7 @@ def _expected(density: EinetDensityEstimator, rows: Any, j: int) -> NDArray[Any]
     """Low, expected and high values of a column given the others, (n, 3)."""
     evidence, _ = density._evidence(rows)
     if evidence.table.n_codes()[j] == 0:
-        return density.predict_quantiles(rows, j, LEVELS)
+        return queries.quantiles(evidence, np.array([j]), LEVELS)[:, 0]
     found = np.full((len(evidence.encoded.z), 3), np.nan, dtype=object)
     found[:, 1] = queries.likeliest(evidence, j)
     return found

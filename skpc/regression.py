@@ -32,7 +32,7 @@ from ._sklearn import (
     fit_context,
     store,
 )
-from ._validation import TARGET, WEIGHTS, check_column, check_numbers, check_weights
+from ._validation import TARGET, check_column, check_numbers, check_weights
 
 Floats = NDArray[np.float64]
 
@@ -386,7 +386,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         float
         """
         y = check_column(self, y, TARGET)
-        sample_weight = check_column(self, sample_weight, WEIGHTS)
+        if sample_weight is not None:
+            sample_weight = check_weights(self, sample_weight, X)
         return super().score(X, y, sample_weight)
 
     def _read(self) -> FittedRegression:

@@ -5,6 +5,7 @@ import pytest
 from helpers.cases import Case, exact, tiny
 from numpy.testing import assert_allclose
 from scipy.special import logsumexp
+from sklearn.mixture import GaussianMixture
 
 
 def log_shares(model, states):
@@ -78,3 +79,12 @@ def test_what_cannot_be_compared_is_refused():
         model.kl_divergence(tiny().fit(np.random.RandomState(0).normal(size=(50, 2))))
     with pytest.raises(ValueError, match="at least 2"):
         model.entropy(n_samples=1)
+
+
+def test_questions_without_columns_or_of_others_are_refused():
+    X = np.random.RandomState(0).randint(0, 2, size=(40, 2))
+    model = tiny().fit(X)
+    with pytest.raises(ValueError, match="features names no column"):
+        model.entropy([])
+    with pytest.raises(TypeError, match="a fitted EinetDensityEstimator is accepted"):
+        model.kl_divergence(GaussianMixture().fit(X))

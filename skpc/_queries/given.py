@@ -35,7 +35,10 @@ def sample_given(
         For columns that the density does not have, and values that training did not show.
     """
     table = density.plan.table
-    raw = _whole(table, _read(given, table.names, len(table.columns)))
+    columns = _read(given, table.names, len(table.columns))
+    if not columns or not len(next(iter(columns.values())).values):
+        raise ValueError("given names no column; leave it out to draw whole rows.")
+    raw = _whole(table, columns)
     evidence = Evidence.read(density, raw, device)
     _refuse_unknown(evidence)
     index = np.repeat(np.arange(len(raw)), times)
@@ -45,13 +48,25 @@ def sample_given(
 
 def _read(given: Any, names: list[Any] | None, d: int) -> dict[int, RawColumn]:
     """Given columns by their positions in the table."""
+    if type(given).__module__.startswith("pandas") and not hasattr(given, "columns"):
+        # A row of a frame: its labels say where its values belong.
+        given = given.to_frame().T
     if isinstance(given, Mapping):
-        values = list(given.values())
-        cells = np.empty((1, len(values)), dtype=object)
-        cells[0] = values
+        cells = np.empty((1, len(given)), dtype=object)
+        for i, (label, value) in enumerate(given.items()):
+            if np.ndim(value):
+                raise ValueError(f"given has {value!r} for {label!r}; one value is accepted.")
+            cells[0, i] = value
         labels = list(given)
     elif container(given) != "array":
         cells, labels = given, list(given.columns)
+        # Labels are names, where users may mean a position by a whole number.
+        known = list(range(d)) if names is None else names
+        unknown = [label for label in labels if label not in known]
+        if unknown:
+            raise ValueError(f"given names the column {unknown[0]!r}; the columns are {known}.")
+        positions = [known.index(label) for label in labels]
+        return _once(positions, labels, read_table(cells).columns)
     else:
         cells = np.asarray(given, dtype=object)
         cells = cells[None] if cells.ndim == 1 else cells
@@ -61,10 +76,21 @@ def _read(given: Any, names: list[Any] | None, d: int) -> dict[int, RawColumn]:
                 "accepted, NaN where a column is free, or a dict or a frame of some columns."
             )
         labels = list(range(d))
-    if not len(labels) or not len(cells):
-        raise ValueError("given names no column; leave it out to draw whole rows.")
-    positions = [column_position(label, names, d, "given") for label in labels]
-    return dict(zip(positions, read_table(cells).columns, strict=True))
+    positions = [column_position(label, names, d, "given") % d for label in labels]
+    return _once(positions, labels, read_table(cells).columns)
+
+
+def _once(
+    positions: list[int], labels: list[Any], columns: list[RawColumn]
+) -> dict[int, RawColumn]:
+    """Columns by position, refused where two are one column."""
+    for i, position in enumerate(positions):
+        if position in positions[:i]:
+            raise ValueError(
+                f"given names one column twice, by {labels[positions.index(position)]!r} and "
+                f"{labels[i]!r}."
+            )
+    return dict(zip(positions, columns, strict=True))
 
 
 def _whole(table: Table, given: dict[int, RawColumn]) -> RawTable:
@@ -77,8 +103,8 @@ def _whole(table: Table, given: dict[int, RawColumn]) -> RawTable:
             raw = given[j]
             whole.append(replace(raw, name=like.name, categories=None))
         else:
-            free = None if like.kind == "category" else np.nan
-            values = np.full(n, free, dtype=object if like.kind == "category" else np.float64)
+            free, dtype = (np.nan, np.float64) if like.has_numbers else (None, object)
+            values = np.full(n, free, dtype=dtype)
             whole.append(replace(like, values=values))
     return RawTable(whole, table.library, table.names)
 

@@ -34,6 +34,8 @@ def cdf(evidence: Evidence, columns: NDArray[np.intp]) -> Floats:
     """P(X_j <= x_j) for each of c columns given the columns that are not asked for, (n, c)."""
     table, hidden = evidence.table, _without(evidence, columns)
     asked = margins_of(table, columns)
+    if not len(columns):
+        return np.empty((len(evidence.raw), 0))
     values = np.column_stack([evidence.values(j) for j in columns])
     u = np.column_stack([table.standardised(j, x) for j, x in zip(columns, values.T, strict=True)])
     answers = margins.cdfs(evidence.components, cells_of(hidden), asked, torch.from_numpy(u))

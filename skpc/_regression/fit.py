@@ -17,8 +17,6 @@ from .._device import choose_device
 from ..direct import Moments, merge
 from ..direct.model import custom_log_prior, standard_noise_range, standard_steps
 from ..direct.moments import (
-    LEAST_WEIGHT,
-    MOST_WEIGHT,
     Source,
     Standardised,
     UnitError,
@@ -146,7 +144,6 @@ def fit_regression(
         For parameters that do not go with the rows, and for columns whose squares float64 cannot
         hold.
     """
-    _check_weights(rows.weights)
     device = str(choose_device(spec.device))
     if last is None:
         feature_map, first = fit_feature_map(spec.feature_map, rows.X, rows.y, rows.weights, random)
@@ -172,17 +169,6 @@ def fit_regression(
     )
     attributes = public_attributes(fitted, data, solution)
     return RegressionFit(fitted, attributes, solution.widened, loss(solution))
-
-
-def _check_weights(weights: NDArray[np.float64]) -> None:
-    """Refuse weights whose sums would lose the squares of columns, or overflow."""
-    with np.errstate(over="ignore"):
-        total = float(weights.sum())
-    if not LEAST_WEIGHT <= total <= MOST_WEIGHT:
-        raise ValueError(
-            f"sample_weight adds to {total:.3g}; sums from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g} are "
-            "accepted. Weights count rows: divide them by their mean."
-        )
 
 
 def _collect(source: Source, rows: Rows, device: str) -> Moments:

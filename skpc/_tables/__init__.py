@@ -8,7 +8,7 @@ from .encoded import Encoded
 from .numeric import Numeric
 from .raw import RawColumn, RawTable
 from .reading import container, holds_numbers, read_column, read_table
-from .selection import column_mask, column_position
+from .selection import column_mask, column_position, column_positions
 from .shapes import row_weight
 from .strangers import strangers
 from .supports import SUPPORTS
@@ -25,6 +25,7 @@ __all__ = [
     "Table",
     "column_mask",
     "column_position",
+    "column_positions",
     "complete",
     "container",
     "describe",

@@ -22,33 +22,40 @@ def missing_cells(X: Any) -> NDArray[np.bool_]:
 def complete(X: Any, table: Table) -> tuple[Any, list[int]]:
     """A frame with all columns of a table, and the positions of those that it lacked.
 
-    The cells of these are missing. An array is returned as it is.
+    The cells of these are missing. An array, and a frame with columns that the table has not, are
+    returned as they are, for the check of every table to refuse.
     """
     library, names = container(X), table.names or []
     if library == "array":
         return X, []
-    absent = [j for j, name in enumerate(names) if name not in list(X.columns)]
-    if not absent:
+    shown = list(X.columns)
+    absent = [j for j, name in enumerate(names) if name not in shown]
+    if not absent or len(shown) != len(names) - len(absent):
         return X, []
     if library == "polars":
         polars = sys.modules["polars"]
         X = X.with_columns([polars.lit(None).alias(names[j]) for j in absent])
         return X.select(names), absent
-    pandas = sys.modules["pandas"]
-    holes = {names[j]: pandas.Series([None] * len(X), X.index, dtype=object) for j in absent}
-    return X.assign(**holes)[names], absent
+    X = X[[name for name in names if name in shown]].copy()
+    for j in absent:
+        # Written at its place: names need not be texts.
+        X.insert(j, names[j], None)
+    return X, absent
 
 
 def with_columns(X: Any, table: Table, positions: list[int]) -> Any:
-    """A frame whose columns at these positions have the types of the table."""
+    """A pandas frame whose columns at these positions have the types of a pandas table."""
     if container(X) != "pandas" or not positions:
         return X
+    if table.library != "pandas":
+        return X.infer_objects()
     X = X.copy()
     for j in positions:
         like = table.columns[j].raw
         values = X.iloc[:, j].to_numpy()
-        values = values if like.kind == "category" else values.astype(np.float64)
-        column = column_like(like, values, "pandas")
+        column = column_like(
+            like, values.astype(np.float64) if like.has_numbers else values, "pandas"
+        )
         X.isetitem(j, column.set_axis(X.index))
     return X
 
@@ -58,6 +65,9 @@ def with_indicators(X: Any, masks: NDArray[np.bool_], names: list[str]) -> Any:
     library, digits = container(X), masks.astype(np.float64)
     if library == "array":
         return np.hstack([X, digits.astype(X.dtype)])
+    taken = [name for name in names if name in list(X.columns)]
+    if taken:
+        raise ValueError(f"X has a column {taken[0]!r} already; rename it to add indicators.")
     columns = dict(zip(names, digits.T, strict=True))
     if library == "polars":
         polars = sys.modules["polars"]

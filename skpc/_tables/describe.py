@@ -81,13 +81,18 @@ def _describe_real(
 ) -> Column:
     """Scale, grid and shape from observed numbers with their weights, in rows as well, (n,)."""
     x = numbers(raw)[~raw.missing]
-    _check_within(raw, asked.known_bounds)
+    check_within(raw, asked.known_bounds)
     numeric = bare.family == "numeric"
     # A family that the user names is as it is, without grid and bounds, but constants stay.
     known = numeric or (len(x) and x.min() == x.max())
     grid = find_grid(x, counts, raw.kind == "integer", asked.known_step) if known else Grid()
     if asked.known_bounds is not None:
-        grid = bounded(replace(grid, closed=False), *asked.known_bounds)
+        grid = bounded(replace(grid, closed=False), *_of_type(raw, asked.known_bounds))
+        if grid.low > grid.high:
+            raise ValueError(
+                f"{raw.title} has the bounds {asked.known_bounds[0]:g} and "
+                f"{asked.known_bounds[1]:g}, between which its grid of step {grid.step:g} has none."
+            )
     x = grid.nearest(x) if numeric else x
     shift, scale = _scale(x, weights)
     column = replace(
@@ -98,6 +103,12 @@ def _describe_real(
     u, at = standardise(x, shift, scale), None
     if asked.known_atoms is not None:
         atoms = np.unique(grid.nearest(np.array(asked.known_atoms)))
+        outside = atoms[(atoms < grid.low) | (atoms > grid.high)]
+        if asked.known_bounds is not None and len(outside):
+            raise ValueError(
+                f"{raw.title} has the atom {outside[0]:g}; its bounds are {grid.low:g} and "
+                f"{grid.high:g}."
+            )
         at = standardise(atoms, shift, scale), atoms
     shape = find_shape(u, x, counts, grid.step / scale, at)
     known = bool(len(u)) and bool(shape.nearest(u)[1].all())
@@ -105,12 +116,23 @@ def _describe_real(
     return replace(column, shape=shape, beyond=beyond)
 
 
-def _check_within(raw: RawColumn, bounds: tuple[float, float] | None) -> None:
+def _of_type(raw: RawColumn, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Bounds as a column of that type has them: whole numbers of integers."""
+    low, high = bounds
+    return (np.ceil(low), np.floor(high)) if raw.kind == "integer" else (low, high)
+
+
+def check_within(raw: RawColumn, bounds: tuple[float, float] | None) -> None:
     """Refuse numbers beyond the bounds that a user set."""
     if bounds is None:
         return
     values = numbers(raw)
-    wrong = np.flatnonzero((values < bounds[0]) | (values > bounds[1]))
+    # Decimal digits of a bound are rounded in the type of the column.
+    rounding = float(np.finfo(raw.float_type).eps)
+    low, high = (
+        end - sign * rounding * abs(end) for end, sign in zip(bounds, (1, -1), strict=True)
+    )
+    wrong = np.flatnonzero((values < low) | (values > high))
     if len(wrong):
         raise ValueError(
             f"{raw.title} contains {values[wrong[0]].item()!r} (row {wrong[0]}); its bounds are "

@@ -13,7 +13,9 @@ Floats = NDArray[np.float64]
 
 # A number is on a grid if it is at most this share of a step away from it. The step is the largest
 # one on which nearly all rows lie, and nearly all of those rows that do not have the most frequent
-# value: of an amount that is mostly zero, the zeros alone would be on any grid.
+# value: of an amount that is mostly zero, the zeros alone would be on any grid. In nearly all rows
+# a cell has one value, too: with a far value in the column, a step of its distance would make one
+# cell of all others.
 ON_GRID = 0.02
 NEARLY_ALL = 0.97
 NEARLY_ALL_OTHERS = 0.95
@@ -24,12 +26,16 @@ LEAST_ROWS = (1, 2, 3, 5, 10, 20)
 FREQUENT_GAPS = 4
 PARTS = (1, 2, 3, 5)
 
-# Values closer than this share of the range are one; a step is at least that other share of it.
+# Values closer than this share of the range of the middle 80 % of the rows are one; a step is at
+# least that other share of it. A far value must not decide what is close.
 ONE_VALUE = 1e-9
 SMALLEST_STEP = 1e-6
 
 # Nearly all rows are so near to numbers that decimal digits spell: float32 has such errors.
 SPELLED = 1e-3
+
+# A number so many steps away is on no grid: its digits end before the steps do.
+MOST_STEPS = 2.0**46
 
 # Fewer rows are on some grid by chance.
 FEWEST_ROWS = 5
@@ -176,7 +182,7 @@ def find_step(x: Floats, rows: Floats) -> float:
     # A range near the ends of those of floats has no digits left for its parts.
     if len(x) < 2 or rows.sum() < FEWEST_ROWS or not 1e-280 < 0.5 * x[-1] - 0.5 * x[0] < 1e280:
         return 0.0
-    smallest = SMALLEST_STEP * (x[-1] - x[0])
+    smallest = SMALLEST_STEP * 2 * _half_range(x, rows)
     first = np.unique(np.linspace(0, len(x) - 1, FIRST_VALUES).astype(np.intp))
     for step in _candidates(x, rows):
         if step < smallest:
@@ -194,11 +200,22 @@ def _distinct(x: Floats, rows: Floats) -> tuple[Floats, Floats]:
     """Distinct values and their rows; values that only rounding tells apart are one."""
     x, index = np.unique(x, return_inverse=True)
     rows = np.bincount(index, rows).astype(np.float64)
-    # The halves of a range do not overflow.
-    apart = np.diff(0.5 * x) > ONE_VALUE * (0.5 * x[-1] - 0.5 * x[0])
+    # What rounding alone tells apart is some units in the last place.
+    rounding = 2 * np.spacing(np.maximum(np.abs(x[1:]), np.abs(x[:-1])))
+    apart = np.diff(0.5 * x) > np.maximum(ONE_VALUE * _half_range(x, rows), rounding)
     group = np.concatenate([[0], np.cumsum(apart)])
     first = np.flatnonzero(np.concatenate([[True], apart]))
     return x[first], np.bincount(group, rows).astype(np.float64)
+
+
+def _half_range(x: Floats, rows: Floats) -> float:
+    """Half the range of the middle 80 % of the rows, of all if these have one value.
+
+    The halves of a range do not overflow.
+    """
+    below = np.cumsum(rows)
+    low, high = np.searchsorted(below, np.array([0.1, 0.9]) * below[-1]).clip(0, len(x) - 1)
+    return float(0.5 * x[high] - 0.5 * x[low]) or float(0.5 * x[-1] - 0.5 * x[0])
 
 
 def _candidates(x: Floats, rows: Floats) -> list[float]:
@@ -223,20 +240,36 @@ def _candidates(x: Floats, rows: Floats) -> list[float]:
 
 
 def _origin(x: Floats, rows: Floats, step: float) -> float:
-    """A number of the grid: the circular mean of the rows' distances from its first one."""
-    turns = 2j * np.pi * ((x - x[0]) / step)
-    phase = np.angle(np.sum(rows * np.exp(turns))) / (2 * np.pi)
-    return float(x[0] + step * phase)
+    """A number of the grid: the circular mean of the rows' distances from one in their middle."""
+    middle = _middle(x, rows)
+    turns = (x - middle) / step
+    near = np.abs(turns) < MOST_STEPS
+    mean = np.sum(rows[near] * np.exp(2j * np.pi * turns[near]))
+    return float(middle + step * (np.angle(mean) / (2 * np.pi)))
+
+
+def _middle(x: Floats, rows: Floats) -> float:
+    """A median of the rows: far values, of which there are few, must not be the reference."""
+    below = np.cumsum(rows)
+    return float(x[np.searchsorted(below, 0.5 * below[-1])])
 
 
 def _on(x: Floats, step: float, origin: float, error: float = ON_GRID) -> NDArray[np.bool_]:
     """Which numbers are on a grid, up to a share of a step, (d,)."""
     k = (x - origin) / step
-    return np.abs(k - np.rint(k)) <= error
+    return (np.abs(k - np.rint(k)) <= error) & (np.abs(k) < MOST_STEPS)
 
 
 def _is_grid(x: Floats, rows: Floats, step: float, share: float, of_others: float) -> bool:
-    on = _on(x, step, _origin(x, rows, step))
+    origin = _origin(x, rows, step)
+    on = _on(x, step, origin)
+    if not on.any():
+        return False
+    # Rows with the most frequent value of their cell; values ascend, so cells are adjacent.
+    cell = np.rint((x[on] - origin) / step)
+    first = np.flatnonzero(np.concatenate([[True], np.diff(cell) != 0]))
+    if np.maximum.reduceat(rows[on], first).sum() < share * rows[on].sum():
+        return False
     others = np.ones(len(x), dtype=bool)
     others[np.argmax(rows)] = False
     enough = rows[on].sum() >= share * rows.sum()
@@ -250,9 +283,10 @@ def _refined(x: Floats, rows: Floats, step: float) -> float:
     k = np.rint((x[on] - origin) / step)
     if not len(k):
         return step
-    k -= np.average(k, weights=rows[on])
-    square = rows[on] @ (k * k)
-    slope = rows[on] @ (k * (x[on] - x[0])) / square if square > 0 else step
+    share = rows[on] / rows[on].sum()
+    k -= share @ k
+    square = share @ (k * k)
+    slope = share @ (k * (x[on] - origin)) / square if square > 0 else step
     # A step that moves far was none of these values.
     return float(slope) if abs(slope - step) <= ON_GRID * step else step
 

@@ -96,11 +96,12 @@ def _array_columns(X: Any, name: str = "") -> list[RawColumn]:
     names = [name] if name else [f"column {j}" for j in range(X.shape[1])]
     if X.dtype.kind in "mM":
         raise ValueError(refusal(names[0], X.dtype))
-    if X.dtype.kind in "OUS":
+    if X.dtype.kind in "OUST":
         columns = X.astype(object, copy=False).T
         return [read_objects(n, column, "object") for n, column in zip(names, columns, strict=True)]
     # Columns of float64 are views: a table that fills half of the memory is not copied.
-    numbers, dtype = X.astype(np.float64, copy=False), str(X.dtype)
+    # The name leaves out the order of bytes.
+    numbers, dtype = X.astype(np.float64, copy=False), X.dtype.name
     kind = KINDS.get(X.dtype.kind, "number")
     return [RawColumn(n, kind, values, dtype) for n, values in zip(names, numbers.T, strict=True)]
 

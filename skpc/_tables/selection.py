@@ -32,6 +32,27 @@ def column_mask(chosen: Any, names: list[Any] | None, d: int, argument: str) -> 
     return mask
 
 
+def column_positions(
+    chosen: Any, names: list[Any] | None, d: int, argument: str
+) -> tuple[NDArray[np.intp], bool]:
+    """Positions of columns in the order in which a user names them, and whether that is one column.
+
+    A mask names columns in their own order; a list of one column is a list.
+
+    Raises
+    ------
+    ValueError
+        As `column_mask`.
+    """
+    one = not isinstance(chosen, Iterable) or isinstance(chosen, str | bytes)
+    items = _items(chosen, names, argument)
+    one = one or (isinstance(chosen, tuple) and len(items) == 1 and items[0] is chosen)
+    if items and all(isinstance(item, bool | np.bool_) for item in items):
+        return np.flatnonzero(column_mask(items, names, d, argument)), one
+    found = [column_position(item, names, d, argument) % d for item in items]
+    return np.array(found, dtype=np.intp), one
+
+
 def _items(chosen: Any, names: list[Any] | None, argument: str) -> list[Any]:
     """What a user names, one by one."""
     if not isinstance(chosen, Iterable) or isinstance(chosen, str | bytes):
@@ -71,7 +92,7 @@ def column_position(item: Any, names: list[Any] | None, d: int, argument: str) -
         return named
     if position is not None:
         return position
-    if isinstance(item, str | tuple):
+    if names is not None or isinstance(item, str | tuple):
         known = "X has no column names" if names is None else f"the columns are {names}"
         raise ValueError(f"{argument} names the column {item!r}; {known}.")
     raise ValueError(

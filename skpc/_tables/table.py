@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .cells import codes_of, digits_of, numbers, numbers_within
 from .columns import Column, restore, standardise
-from .describe import unseen_share
+from .describe import check_within, unseen_share
 from .encoded import Encoded, Reals
 from .filling import type_to_fill
 from .grids import Grid
@@ -110,10 +110,12 @@ class Table:
 
     def extended(self, table: RawTable) -> "Table":
         """The columns after further training rows, which widen the bounds of numbers."""
-        columns = [
-            column.extended(numbers(raw)) if column.support == "real" else column
-            for column, raw in zip(self.columns, table.columns, strict=True)
-        ]
+        columns = []
+        for column, raw in zip(self.columns, table.columns, strict=True):
+            if column.fixed:
+                check_within(raw, (column.grid.low, column.grid.high))
+            real = column.support == "real"
+            columns.append(column.extended(numbers(raw)) if real else column)
         return Table(columns, self.library, self.names, self.levels)
 
     def _check_names(self, table: RawTable) -> None:
@@ -279,10 +281,10 @@ class Table:
         """Rows of numbers and atoms (n, D) before any type rounds them; NaN is a missing cell."""
         columns = []
         for j, column in enumerate(self.columns):
-            seen, kind = ~np.isnan(z[:, j]), column.raw.kind
-            values = np.full(len(z), None if kind == "category" else np.nan, dtype=object)
+            seen, numeric = ~np.isnan(z[:, j]), column.raw.has_numbers
+            values = np.full(len(z), np.nan if numeric else None, dtype=object)
             values[seen] = self._decoded(j, z, atoms, seen)
-            values = values if kind == "category" else values.astype(np.float64)
+            values = values.astype(np.float64) if numeric else values
             columns.append(replace(column.raw, values=values))
         return RawTable(columns, self.library, self.names)
 
@@ -292,7 +294,7 @@ class Table:
         Raises
         ------
         ValueError
-            For a number with a fraction in a column of integers.
+            For a number that the type of its column cannot hold.
         """
         cells = {}
         for j, (column, raw) in enumerate(zip(self.columns, given.columns, strict=True)):
@@ -300,12 +302,13 @@ class Table:
             if not seen.any():
                 continue
             values = raw.values[seen]
-            if column.raw.kind != "category":
-                values = numbers(raw)[seen]
-                if column.raw.kind in ("integer", "bool") and (values != np.rint(values)).any():
-                    wrong = values[values != np.rint(values)][0]
-                    raise ValueError(f"{raw.title} holds whole numbers; {wrong:g} is given.")
-            cells[j] = (seen, column_like(column.raw, values, self.library))
+            if not column.raw.has_numbers:
+                cells[j] = (seen, column_like(column.raw, values, self.library))
+                continue
+            values = numbers(raw)[seen]
+            like = column_like(column.raw, values, self.library)
+            _check_held(column.raw, raw.title, values, like)
+            cells[j] = (seen, like)
         return with_cells(X, cells)
 
     def fill(
@@ -347,6 +350,19 @@ class Table:
             # Categories of whole numbers are objects here.
             return np.rint(values.astype(np.float64))
         return values.astype(bool) if kind == "bool" else values
+
+
+def _check_held(like: RawColumn, title: str, values: Floats, made: Any) -> None:
+    """Refuse numbers that a column of a type, made of them, does not hold to its precision."""
+    held = np.array([float(value) for value in made])
+    precision = 2 * float(np.finfo(like.float_type).eps)
+    wrong = np.flatnonzero(~np.isclose(held, values, rtol=precision, atol=0.0))
+    if len(wrong):
+        what = "whole numbers" if like.kind in ("integer", "bool") else "numbers"
+        raise ValueError(
+            f"{title} holds {what}; {values[wrong[0]]:g} is given, which its type {like.dtype} "
+            "does not hold."
+        )
 
 
 def _shown(names: list[Any]) -> str:

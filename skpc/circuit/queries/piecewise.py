@@ -43,7 +43,11 @@ class Pieces:
         starts = self.intercepts[1:] + self.slopes[1:] * self.breaks
         piece = torch.searchsorted(starts, u.contiguous(), right=True)
         last = torch.cat([self.breaks, self.breaks.new_full((1,), torch.inf)])
-        return torch.minimum((u - self.intercepts[piece]) / self.slopes[piece], last[piece])
+        distance, slope = u - self.intercepts[piece], self.slopes[piece]
+        # All numbers of a piece without a slope have the one value of its intercept.
+        flat = torch.where(distance >= 0, torch.inf, -torch.inf).to(u.dtype)
+        z = torch.where(slope > 0, distance / slope.where(slope > 0, 1.0), flat)
+        return torch.minimum(z, last[piece])
 
     def moments(self, family: Leaf, theta: Tensor) -> tuple[Tensor, Tensor]:
         """E[u] and E[u^2] of every unit, theta (n, t, K) to twice (n, K); exact.

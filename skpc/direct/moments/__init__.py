@@ -12,8 +12,6 @@ from .features import (
 )
 from .residuals import Residuals, collect_residuals
 from .statistics import (
-    LEAST_WEIGHT,
-    MOST_WEIGHT,
     Moments,
     Standardised,
     UnitError,
@@ -24,8 +22,6 @@ from .statistics import (
 
 __all__ = [
     "FIRST_BLOCK",
-    "LEAST_WEIGHT",
-    "MOST_WEIGHT",
     "FeatureMap",
     "Moments",
     "Residuals",
