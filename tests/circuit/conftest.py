@@ -224,7 +224,7 @@ def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters
     @cache
     def region(index: int):
         if index in graph.leaves:
-            packed = parameters.leaves[levels[0].regions.index(index)]
+            packed = of_region(circuit, parameters.leaves, levels[0].regions.index(index))
             return leaf_region(packed, graph.regions[index], families, x)
         mixed = [partition(p) for p in graph.partitions_of[index]]
         if ("mixture", index) not in weights:
@@ -249,6 +249,14 @@ def naive(graph: RegionGraph, circuit: Circuit, families: list[Leaf], parameters
     shares = weights[("root",)][0, :, None] * below
     terms = shares.view(max(1, len(top)), -1, len(x)).sum(dim=1)
     return (terms**exponent).sum(dim=0) ** (1 / exponent)
+
+
+def of_region(circuit: Circuit, packed, position: int):
+    """Packed numbers (S, K) of the leaf region at a position, out of all (N, K)."""
+    (block,) = (b for b in circuit.inputs.blocks if b.regions.start <= position < b.regions.stop)
+    n, s, m = block.shape
+    scope, copy = divmod(position - block.regions.start, m)
+    return packed[block.rows].view(n, s, m, -1)[scope, :, copy]
 
 
 def leaf_region(packed, scope, families: list[Leaf], x):
@@ -285,7 +293,9 @@ def random_graph(seed: int, n_variables: int, n_children: int = 3) -> RegionGrap
 @pytest.fixture(scope="session")
 def kit() -> SimpleNamespace:
     """The helpers above."""
-    helpers = (build, numbers, table, states, log_density, start_em, naive, random_graph)
+    helpers = (
+        build, numbers, table, states, log_density, start_em, naive, random_graph, of_region,
+    )  # fmt: skip
     return SimpleNamespace(**{helper.__name__: helper for helper in helpers}, tables=TABLES)
 
 

@@ -8,11 +8,8 @@ import torch
 
 from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
-from skpc.circuit.passes import Cells, block_statistics
-from skpc.circuit.passes.selection import Selection
+from skpc.circuit.passes import Cells, leaf_blocks
 from skpc.circuit.training import collect
-
-CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -29,12 +26,11 @@ def test_direct_densities_are_those_of_the_leaves(kit, dtype, missing, n_rows, o
     parameters, x = kit.numbers(circuit), kit.table(families, n_rows, missing=missing)
     gathered = circuit.gather(Cells(x), dtype)
     typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
-    direct = circuit.inputs.direct(typed.leaves, gathered, dtype)
-    densities = direct.take(Selection(range(4), CPU))
+    densities = circuit.inputs.direct(typed.leaves, gathered)
     assert densities.dtype == dtype
     for position, region in enumerate(circuit.levels[0].regions[:4]):
         (column,) = graph.regions[region]
-        family, packed = families[column], parameters.leaves[position]
+        family, packed = families[column], kit.of_region(circuit, parameters.leaves, position)
         n = family.n_statistics
         value = torch.where(x[:, column].isnan(), 0.0, x[:, column])
         logs = packed[:n].T @ family.statistics(value[None, None])[0] + packed[n, :, None]
@@ -51,7 +47,7 @@ def test_regions_in_blocks_change_nothing(kit, plain_case, monkeypatch, table, a
     parameters, x = kit.numbers(circuit), kit.table(families, 9, missing=0.2)
     weights = torch.linspace(0, 2, 9, dtype=torch.float64)
     whole = collect(circuit, parameters, Cells(x), weights)
-    monkeypatch.setattr(block_statistics, "MOST_STATISTICS", {"other": at_once})
+    monkeypatch.setattr(leaf_blocks, "MOST_STATISTICS", {"other": at_once})
     in_blocks = collect(circuit, parameters, Cells(x), weights)
     for a, b in zip((whole.leaves, *whole.sums), (in_blocks.leaves, *in_blocks.sums), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)

@@ -12,7 +12,7 @@ from scipy import stats
 
 from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli
-from skpc.circuit.passes import Cells, Circuit, Parameters, assembled
+from skpc.circuit.passes import Cells, Circuit, Parameters
 
 
 @pytest.fixture(scope="module", params=[torch.float32, torch.float64], ids=["single", "double"])
@@ -57,7 +57,7 @@ def test_log_density_is_the_sum_over_columns(kit, far):
 def test_flows_are_kept(far):
     graph, circuit, parameters, dtype, x = far
     typed, trace = passes(circuit, parameters, dtype, x)
-    flow = assembled(circuit.flows(typed, trace, torch.ones(len(x), dtype=dtype))[0])
+    flow = circuit.flows(typed, trace, torch.ones(len(x), dtype=dtype))[0]
     reaching = flow.sum(dim=1)
     for v in range(graph.n_variables):
         mine = [i for i, r in enumerate(circuit.levels[0].regions) if v in graph.regions[r]]

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpc.circuit.passes import Cells, Parameters, Space, assembled
+from skpc.circuit.passes import Cells, Parameters, Space
 from skpc.circuit.passes.layers import tucker
 from skpc.circuit.training import collect
 
@@ -81,7 +81,7 @@ def test_every_column_receives_the_weight_of_its_row(kit, case, any_table):
     parameters, x = kit.numbers(circuit), kit.table(families, 9, missing=0.4)
     trace = circuit.forward(parameters, circuit.gather(Cells(x), torch.float64), torch.float64)
     weights = torch.linspace(0, 3, 9, dtype=torch.float64)
-    flow = assembled(circuit.flows(parameters, trace, weights)[0])
+    flow = circuit.flows(parameters, trace, weights)[0]
     reaching = flow.sum(dim=1)
     scopes = [case.graph.regions[region] for region in circuit.levels[0].regions]
     for v in range(len(families)):

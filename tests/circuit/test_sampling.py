@@ -9,7 +9,7 @@ from helpers.chi_square import chi_square
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpc.circuit.passes import Cells, assembled
+from skpc.circuit.passes import Cells
 
 
 def choose(circuit, parameters, x, n_rows, seed=0, dtype=torch.float64):
@@ -39,8 +39,8 @@ def columns_of(fold):
 
 
 def region_of(circuit, fold):
-    """Leaf region of every incidence: packed rows stand region by region."""
-    return (fold.packed.index[:: fold.width] // circuit.inputs.shape[1]).tolist()
+    """Leaf region of every incidence."""
+    return fold.region_of.tolist()
 
 
 def empty_row(n_columns):
@@ -99,7 +99,7 @@ def test_chosen_units_follow_the_flows(kit, plain_case):
     parameters = kit.numbers(circuit, seed=5)
     x = kit.table(families, 1, missing=0.3)
     trace = circuit.forward(parameters, circuit.gather(Cells(x), torch.float64), torch.float64)
-    posterior = assembled(circuit.flows(parameters, trace, torch.ones(1).double())[0])[:, :, 0]
+    posterior = circuit.flows(parameters, trace, torch.ones(1).double())[0][:, :, 0]
     n_draws = 3000
     units = choose(circuit, parameters, x, n_draws)
     for region, shares in enumerate(posterior):

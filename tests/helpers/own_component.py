@@ -26,7 +26,7 @@ class Independent:
         sums = column_sums(circuit, blocks(circuit, task.rows))
         pseudo = make_prior(circuit, sums, self.smoothing).leaves
         leaves = circuit.inputs.from_expectation(pseudo, pseudo)
-        one = torch.ones_like(leaves[:1, :1])
+        one = leaves.new_ones((1, 1, 1))
         scores = Component(circuit, Parameters(leaves, (one,))).log_density(
             task.held.cells, torch.float64
         )

@@ -93,10 +93,9 @@ def collect(component: GaussianComponent, cells: Cells, weights: Tensor) -> Gaus
     for pattern in numbers.patterns:
         _fill(component, numbers, pattern, shares, filled, scatter)
     weighted = filled * shares.unsqueeze(2)
-    flows = [(component.circuit.inputs.summed, shares[None])]
     return GaussianStatistics(
         leaves=component.circuit.inputs.expected_statistics(
-            component.parameters.leaves, flows, numbers.statistics
+            component.parameters.leaves, shares[None], numbers.statistics
         ),
         counts=shares.sum(dim=1),
         first=weighted.sum(dim=1),

@@ -80,7 +80,7 @@ class GaussianUnits(Component):
     @property
     def width(self) -> int:
         """Numbers per row and unit: d or, if more, the statistics of all columns."""
-        return max(len(self.columns), self.circuit.inputs.shape[1])
+        return max(len(self.columns), self.circuit.inputs.shape[0])
 
     def observed_numbers(self, cells: Cells) -> Tensor:
         """Which numbers of rows are neither missing nor behind atoms, (n, d)."""
@@ -116,7 +116,7 @@ class GaussianUnits(Component):
 
     def joint(self, numbers: Numbers) -> Tensor:
         """Log of weight times density of every unit and row, without log h, (K, B)."""
-        h = self.circuit.inputs.forward(self.parameters.leaves, numbers.statistics)[0]
+        h = self.circuit.inputs.log_densities(self.parameters.leaves, numbers.statistics)[0]
         distance = (numbers.w * numbers.u).sum(dim=2)
         log_det = self.correlations.half_log_det[:, None].expand_as(distance)
         if numbers.patterns:

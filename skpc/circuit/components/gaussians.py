@@ -91,7 +91,7 @@ class Gaussians:
         packed, weights, columns, correlations = from_numbers(stored, device)
         families = gaussian_leaves(leaves, low_leaves)
         return GaussianComponent(
-            circuit=product_mixture(families, packed.shape[2], device),
+            circuit=product_mixture(families, packed.shape[1], device),
             parameters=Parameters(packed, (weights,)),
             log_weight=log_weight,
             columns=columns.long(),
@@ -161,10 +161,10 @@ def _joined(
 ) -> GaussianComponent:
     """One mixture of the units of all mixtures whose share is positive."""
     used = [(mixture, share) for mixture, share in zip(fitted, shares, strict=True) if share > 0]
-    packed = torch.cat([mixture.parameters.leaves for mixture, _ in used], dim=2)
+    packed = torch.cat([mixture.parameters.leaves for mixture, _ in used], dim=1)
     weights = torch.cat([share * mixture.parameters.sums[0] for mixture, share in used], dim=2)
     return GaussianComponent(
-        circuit=product_mixture(leaves, packed.shape[2], packed.device),
+        circuit=product_mixture(leaves, packed.shape[1], packed.device),
         parameters=Parameters(packed, (weights,)),
         columns=fitted[0].columns,
         matrices=torch.cat([mixture.matrices for mixture, _ in used]),

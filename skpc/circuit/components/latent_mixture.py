@@ -101,7 +101,7 @@ class LatentMixture:
         parameters, scores, weights = fitted
         shares = weights[len(task.scores) :] / weights[len(task.scores) :].sum()
         mixed = torch.logsumexp(torch.stack(scores) + torch.log(shares)[:, None], dim=0)
-        circuit = product_mixture(task.leaves, parameters.leaves.shape[2], torch.device("cpu"))
+        circuit = product_mixture(task.leaves, parameters.leaves.shape[1], torch.device("cpu"))
         arrays = dict(zip(STORED, parameters_to_numbers(parameters), strict=True))
         return FittedComponent(self.name, arrays, mixed, circuit.n_parameters, recorder.history())
 
@@ -115,7 +115,7 @@ class LatentMixture:
     ) -> Component:
         """The component from the arrays of its fit, with its weight in the mixture."""
         parameters = parameters_from_numbers([arrays[name] for name in STORED], device)
-        circuit = product_mixture(leaves, parameters.leaves.shape[2], device)
+        circuit = product_mixture(leaves, parameters.leaves.shape[1], device)
         return Component(circuit, parameters, log_weight)
 
 
@@ -234,4 +234,4 @@ def _joined(fitted: Sequence[Parameters], weights: Tensor) -> Parameters:
     shares = (weights / weights.sum()).tolist()
     pairs = zip(fitted, shares, strict=True)
     sums = torch.cat([one.sums[0] * share for one, share in pairs], dim=2)
-    return Parameters(torch.cat([one.leaves for one in fitted], dim=2), (sums,))
+    return Parameters(torch.cat([one.leaves for one in fitted], dim=1), (sums,))

@@ -108,7 +108,7 @@ def parameters_at(circuit: Circuit, outputs: Tensor, logits: Tensor) -> Paramete
 
 
 def gradient_by_outputs(circuit: Circuit, outputs: Tensor, leaves: Tensor) -> Tensor:
-    """Gradient by the free numbers (N, M) from a mean row's statistics (F, S, N), float32."""
+    """Gradient by the free numbers (N, M) from a mean row's statistics (T, N), float32."""
     of_folds = []
     for fold, free in zip(circuit.inputs.folds, _free_of_folds(circuit, outputs), strict=True):
         gradient = fold.family.free_gradient(free, *fold.unpack(leaves))

@@ -9,7 +9,6 @@ from .leaf_folds import LeafFold
 from .memory import Space
 from .partly_seen import partial_patterns
 from .random import seeded
-from .selection import assembled
 from .shortcuts import may_fail
 from .trace import LOWEST, Trace, pick
 
@@ -24,7 +23,6 @@ __all__ = [
     "Parameters",
     "Space",
     "Trace",
-    "assembled",
     "floored",
     "joined",
     "may_fail",

@@ -4,7 +4,7 @@ K_leaf units a leaf region, K units a sum region. The root region has one unit.
 """
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 
 import torch
 
@@ -20,7 +20,8 @@ def build_layers(
     n_leaves: int,
     n_sums: int,
     device: torch.device,
-    direct: Set[int] = frozenset(),
+    leaves: Sequence[int],
+    n_direct: int,
 ) -> tuple[list[Level], list[Layer]]:
     """Levels of the graph and the layers over them, leaves first.
 
@@ -31,18 +32,20 @@ def build_layers(
     n_leaves, n_sums : int
         Units of a leaf region and of a sum region.
     device : torch.device
-    direct : set of int
-        Leaf regions that CP layers read without a sum, from `direct_leaves`.
+    leaves : sequence of int
+        The leaf regions in their order, from `leaf_blocks.plan_blocks`.
+    n_direct : int
+        Leaf regions, the first ones, that CP layers read without a sum, see `direct_leaves`.
 
     Raises
     ------
     ValueError
         For Tucker layers over a partition with other than two children.
     """
-    levels = fold(graph, direct)
+    levels = fold(graph, leaves, n_direct)
     units = [n_leaves] + [n_sums] * (len(levels) - 1)
     layers: list[Layer] = (
-        _cp_layers(graph, levels, units, len(direct), device)
+        _cp_layers(graph, levels, units, n_direct, device)
         if layer == "cp"
         else _tucker_layers(graph, levels, units, device)
     )

@@ -1,6 +1,6 @@
 """A circuit: layers over a region graph, and the three passes through them.
 
-Axes: B rows, D columns, F leaf regions, S statistics of a region, K units, Q edges.
+Axes: B rows, D columns, F leaf regions, N rows of packed leaves, K units, Q edges.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from .block_statistics import BlockStatistics
 from .build import build_layers, direct_leaves
 from .cells import Cells
 from .inputs import InputLayer
+from .leaf_blocks import plan_blocks
 from .memory import LARGEST, Space
-from .selection import Selected, assembled
-from .trace import Choice, Flow, Trace, from_logs
+from .trace import Choice, Flow, Trace
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Parameters:
 
     Attributes
     ----------
-    leaves : Tensor (F, S, K)
-        Natural parameters, and in the rows of counts -A, A the log partition.
+    leaves : Tensor (N, K)
+        Natural parameters, and in the rows of counts -A, A the log partition; see `leaf_blocks`.
     sums : tuple of Tensor (F, O, I)
         Weights of every layer that has weights, leaves first; they add to one over I.
     """
@@ -75,9 +75,12 @@ class Circuit:
         self.device = device
         direct = direct_leaves(graph, families, groups, layer, n_leaves, n_sums)
         self.n_direct = len(direct)
-        self.levels, self.layers = build_layers(graph, layer, n_leaves, n_sums, device, direct)
-        scopes = [graph.regions[region] for region in self.levels[0].regions]
-        self.inputs = InputLayer(scopes, families, groups, n_leaves, device, len(direct))
+        plans = plan_blocks(graph, families, groups, direct)
+        order = [region for plan in plans for of_scope in plan.regions for region in of_scope]
+        self.levels, self.layers = build_layers(
+            graph, layer, n_leaves, n_sums, device, order, len(direct)
+        )
+        self.inputs = InputLayer(plans, families, groups, n_leaves, device)
         self.n_sums = n_sums
         edges = sum(len(level.edges) for level in self.levels) if layer == "cp" else 0
         self.n_edges = edges - self.n_direct
@@ -99,7 +102,7 @@ class Circuit:
     @cached_property
     def floats_per_row(self) -> int:
         """Numbers per row in the largest tensor of the passes."""
-        regions, _, units = self.inputs.shape
+        regions, units = self.inputs.n_regions, self.inputs.n_units
         above = [layer.floats_per_row for layer in self.weighted]
         return max(self.inputs.n_rows_of_phi, regions * units, self.n_edges * self.n_sums, *above)
 
@@ -131,7 +134,7 @@ class Circuit:
 
     def gather(self, cells: Cells, dtype: torch.dtype) -> BlockStatistics:
         """Statistics of B rows for the leaf regions, for passes in the type `dtype`."""
-        return self.inputs.gather(cells.to(self.device, self.leaf_dtype(dtype)))
+        return self.inputs.gather(cells.to(self.device, self.leaf_dtype(dtype)), dtype)
 
     def forward(
         self,
@@ -149,7 +152,7 @@ class Circuit:
         statistics : BlockStatistics
             From `gather`.
         dtype : torch.dtype
-            Of the layers above the leaves.
+            Of the layers above the leaves, as in `gather`.
         space : Space, optional
             Memory of an earlier block, whose trace is not needed any more.
 
@@ -166,10 +169,9 @@ class Circuit:
             space=space,
         )
         if self.n_direct:
-            trace.direct = self.inputs.direct(parameters.leaves, statistics, dtype)
-        if len(self.inputs.summed):
-            h = self.inputs.forward(parameters.leaves, statistics)
-            trace.regions[0] = from_logs(h, dtype)
+            trace.direct = self.inputs.direct(parameters.leaves, statistics)
+        if self.inputs.n_summed:
+            trace.regions[0] = self.inputs.forward(parameters.leaves, statistics)
         for layer, weights in self._weights(parameters):
             layer.forward(weights, trace)
         return trace
@@ -184,15 +186,15 @@ class Circuit:
 
     def flows(
         self, parameters: Parameters, trace: Trace, root: Tensor, exponent: float = 1.0
-    ) -> tuple[Selected, list[Tensor], Tensor]:
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
         """Flows of all units, root to leaves, for rows of weight root (B,).
 
         With a tempering exponent other than 1 the root shares rows as in `layers.root`.
 
         Returns
         -------
-        flows : list of (Selection, Tensor (n, K, B))
-            Flows into the leaf regions, see `selection.assembled`.
+        flows : Tensor (F, K, B)
+            Into the leaf regions.
         counts : list of Tensor (F, O, I)
             Expected counts of the weights, leaves first.
         objective : Tensor (B,)
@@ -215,7 +217,7 @@ class Circuit:
         edges = trace.space.empty("edge flows", trace.edges.shape, trace.edges)
         flow = Flow(root=torch.ones_like(trace.root), edges=edges, divided=True)
         self._downward(parameters, trace, flow)
-        return assembled(self._into_leaves(flow))
+        return self._into_leaves(flow)
 
     def _downward(self, parameters: Parameters, trace: Trace, flow: Flow) -> list[Tensor]:
         """Pass flows from the root to the leaves; expected counts of the weights, leaves first."""
@@ -226,10 +228,17 @@ class Circuit:
                 counts.append(of_layer)
         return counts[::-1]
 
-    def _into_leaves(self, flow: Flow) -> Selected:
-        """Flows into the leaf regions."""
-        others = [(self.inputs.summed, flow.regions[0])] if len(self.inputs.summed) else []
-        return [*flow.direct, *others]
+    def _into_leaves(self, flow: Flow) -> Tensor:
+        """Flows into the leaf regions, (F, K, B)."""
+        if not self.n_direct:
+            return flow.regions[0]
+        first = flow.direct[0][1]
+        into = first.new_empty((self.inputs.n_regions, *first.shape[1:]))
+        for regions, of_regions in flow.direct:
+            regions.put(into[: self.n_direct], of_regions)
+        if self.inputs.n_summed:
+            into[self.n_direct :] = flow.regions[0]
+        return into
 
     def choose(
         self,

@@ -9,7 +9,7 @@ first child of level 3.
 """
 
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from ..structures import RegionGraph
@@ -47,21 +47,26 @@ class Level:
     edges: tuple[Edge, ...]
 
 
-def fold(graph: RegionGraph, first: Set[int] = frozenset()) -> list[Level]:
+def fold(graph: RegionGraph, leaves: Sequence[int], n_direct: int = 0) -> list[Level]:
     """Levels of a region graph from the leaves (level 0) up to the root.
 
     Parameters
     ----------
     graph : RegionGraph
-    first : set of int
-        Leaf regions that come before all others.
+    leaves : sequence of int
+        The leaf regions in their order.
+    n_direct : int
+        Those among them, the first ones, that products read without a sum.
     """
     heights = graph.levels
+    place = {region: i for i, region in enumerate(leaves)}
+    direct = frozenset(leaves[:n_direct])
     top = heights[graph.root]
     edges: list[list[Edge]] = [[] for _ in range(top + 1)]
     levels = []
     for height in range(top, -1, -1):
-        edges[height].sort(key=lambda edge: edge.child not in first)
+        if height == 0:
+            edges[0].sort(key=lambda edge: place[edge.child])
         regions = (
             (graph.root,)
             if height == top
@@ -69,18 +74,18 @@ def fold(graph: RegionGraph, first: Set[int] = frozenset()) -> list[Level]:
         )
         partitions = tuple(p for region in regions for p in graph.partitions_of[region])
         levels.append(Level(height, regions, partitions, tuple(edges[height])))
-        for edge in _edges_below(graph, partitions, first):
+        for edge in _edges_below(graph, partitions, direct):
             edges[heights[edge.child]].append(edge)
     return levels[::-1]
 
 
-def _edges_below(graph: RegionGraph, partitions: tuple[int, ...], first: Set[int]) -> list[Edge]:
+def _edges_below(graph: RegionGraph, partitions: tuple[int, ...], direct: Set[int]) -> list[Edge]:
     """Edges of the partitions, position after position."""
     edges = []
     for partition in partitions:
         number: Counter[int] = Counter()
         for child in graph.partitions[partition][1]:
-            kind = -1 if child in first else graph.levels[child]
+            kind = -1 if child in direct else graph.levels[child]
             edges.append(Edge(partition, (kind, number[kind]), child))
             number[kind] += 1
     return sorted(edges, key=lambda edge: edge.position)

@@ -1,36 +1,37 @@
-"""The input layer: all leaves of all regions as one batched product.
+"""The input layer: all leaves of all regions, a batched product a block.
 
-Axes: D columns, d of a group, B rows, F leaf regions, K units, S statistics of a region (those of
-its groups, each group's followed by a count), R rows of Phi, n incidences (a group in a leaf
-region), t statistics of a family.
+Axes: D columns, d of a group, B rows, F leaf regions, f of them direct, n scopes of a block, m leaf
+regions of a scope, S statistics of a scope (those of its groups, each group's followed by a
+count), K units, N rows of the packed parameters, R rows of Phi, t statistics of a family.
 
 A group is the columns that one leaf owns, most often one. Phi holds the statistics and counts of
-all groups for a block, (R, B), and theta the packed parameters, (F, S, K), in which the row of a
-count holds -A(theta) (A is the log partition). Then the log densities of all units are theta'
-Phi[rows of the region], and the expected statistics of flows are the transposed product.
-`InputLayer._write` integrates missing cells out: it puts a zero in all rows of their group. A group
-of several columns of which a row shows some is such a group too; the log density of what is seen
-is added to its units (`partly_seen`). Where families have a log h that cancels against the rest,
-its sum over the groups of a region is added inside.
+all groups for a block of rows, (R, B), and theta the packed parameters, (N, K), in which the row of
+a count holds -A(theta) (A is the log partition). Then the log densities of all units of a block of
+regions (`leaf_blocks`) are theta' Phi[rows of the scopes], and the expected statistics of flows are
+the transposed product. `InputLayer._write` integrates missing cells out: it puts a zero in all rows
+of their group. A group of several columns of which a row shows some is such a group too; the log
+density of what is seen is added to its units (`partly_seen`). Where families have a log h that
+cancels against the rest, its sum over the groups of a region is added inside.
 
 The first f regions may be direct: each is one column, which product layers read without a sum
-between. They read indicators of all values, and their densities take no logarithm (see
-`block_statistics.DirectLeaves`).
+between. They read indicators of all values, and their densities take no logarithm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from ..leaves import Leaf
-from .block_statistics import BlockStatistics, DirectLeaves
+from .block_statistics import BlockStatistics
 from .cells import Cells
-from .layout import groups_of, incidences, members_of, phi_starts
+from .layout import members_of, phi_index, phi_starts
+from .leaf_blocks import BlockPlan, LeafBlock
 from .leaf_folds import LeafFold
 from .partly_seen import PartlySeen, partly_seen
-from .selection import Selected, Selection, assembled
+from .selection import Selection
 from .shortcuts import may_fail
+from .trace import Scaled, from_logs
 
 
 class InputLayer:
@@ -38,8 +39,8 @@ class InputLayer:
 
     Parameters
     ----------
-    scopes : sequence of tuple of int
-        Columns of each leaf region, F of them.
+    plans : sequence of BlockPlan
+        Blocks of the leaf regions in their order, direct ones first.
     families : sequence of Leaf
         One per group; groups share a fold where the object is the same.
     groups : sequence of tuple of int
@@ -47,59 +48,62 @@ class InputLayer:
     n_units : int
         K.
     device : torch.device
-    n_direct : int, default=0
-        Regions, the first f ones, that products read without a sum; each is one column of a
-        closed family (see `Leaf`), whose statistics are indicators of values.
     """
 
     def __init__(
         self,
-        scopes: Sequence[tuple[int, ...]],
+        plans: Sequence[BlockPlan],
         families: Sequence[Leaf],
         groups: Sequence[tuple[int, ...]],
         n_units: int,
         device: torch.device,
-        n_direct: int = 0,
     ) -> None:
-        of_column = {column: i for i, group in enumerate(groups) for column in group}
-        self.n_columns, self.n_groups = len(of_column), len(groups)
-        self.n_direct = n_direct
-        self.n_units = n_units
-        self.device = device
+        self.n_columns, self.n_groups = sum(len(group) for group in groups), len(groups)
+        self.n_units, self.device = n_units, device
         widths = [family.n_statistics + 1 for family in families]
-        regions = [groups_of(scope, groups, of_column) for scope in scopes]
-        n_statistics = max(sum(widths[g] for g in region) for region in regions)
-        self.shape = (len(regions), n_statistics, n_units)
         members = members_of(families)
         starts = phi_starts(members, widths)
         self.n_phi = sum(widths)
-        index = self._phi_index(regions, widths, starts)
-        self.index = torch.tensor(index, device=device).view(self.shape[:2])
-        self.in_order = index == list(range(self.n_phi))
-        self.incidences = incidences(regions, widths, n_statistics)
-        self.folds = [self._fold(mine, families, groups, starts) for mine in members]
-        direct = [region[0] for region in regions[:n_direct]]
-        self.counts_of_direct = torch.tensor([widths[g] - 1 for g in direct], device=device).long()
-        self.missing_of_direct = Selection([self._rest(g) + 1 for g in direct], device)
-        self.summed = Selection(range(n_direct, len(regions)), device)
+        self.blocks: list[LeafBlock] = []
+        for plan in plans:
+            precise = any(families[g].precise for scope in plan.scopes for g in scope)
+            self.blocks.append(self._block(plan, widths, starts, precise))
+        self.n_regions, n_rows = self.blocks[-1].regions.stop, self.blocks[-1].rows.stop
+        self.shape = (n_rows, n_units)
+        self.n_direct = sum(block.n_regions for block in self.blocks if block.direct)
+        self.n_summed = self.n_regions - self.n_direct
+        self.folds = [self._fold(mine, plans, families, groups, starts) for mine in members]
         self.precise = any(fold.family.precise for fold in self.folds)
         self.has_atoms = any(fold.family.n_atoms for fold in self.folds)
 
-    def _phi_index(
-        self, regions: Sequence[Sequence[int]], widths: list[int], starts: dict[int, int]
-    ) -> list[int]:
-        """Row of Phi of every statistic of every region; unused ones point at a row of zeros.
-
-        In direct regions the indicator of the value that has no statistic replaces the count.
-        """
-        n_statistics = self.shape[1]
-        index = []
-        for i, region in enumerate(regions):
-            rows = [starts[g] + row for g in region for row in range(widths[g])]
-            if i < self.n_direct:
-                rows[-1] = self._rest(region[0])
-            index.extend(rows + [self.n_phi] * (n_statistics - len(rows)))
-        return index
+    def _block(
+        self, plan: BlockPlan, widths: list[int], starts: dict[int, int], precise: bool
+    ) -> LeafBlock:
+        """The next block after those that are there."""
+        index = phi_index(plan.scopes, widths, starts, zeros=self.n_phi)
+        shape = (len(index), len(index[0]), len(plan.regions[0]))
+        region, row = 0, 0
+        if self.blocks:
+            region, row = self.blocks[-1].regions.stop, self.blocks[-1].rows.stop
+        own = [sum(widths[g] for g in scope) for scope in plan.scopes]
+        missing = []
+        if plan.direct:
+            # The indicator of the value that has no statistic replaces the count.
+            for rows, n, (group,) in zip(index, own, plan.scopes, strict=True):
+                rows[n - 1] = self._rest(group)
+                missing.append(self._rest(group) + 1)
+        flat = [i for rows in index for i in rows]
+        return LeafBlock(
+            regions=slice(region, region + shape[0] * shape[2]),
+            rows=slice(row, row + shape[0] * shape[1] * shape[2]),
+            shape=shape,
+            direct=plan.direct,
+            precise=precise,
+            index=torch.tensor(index, device=self.device),
+            first=flat[0] if flat == list(range(flat[0], flat[0] + len(flat))) else None,
+            counts=torch.tensor(own, device=self.device) - 1,
+            missing=torch.tensor(missing, dtype=torch.long, device=self.device),
+        )
 
     def _rest(self, group: int) -> int:
         """Row of Phi that indicates a direct group's value without a statistic.
@@ -111,6 +115,7 @@ class InputLayer:
     def _fold(
         self,
         mine: list[int],
+        plans: Sequence[BlockPlan],
         families: Sequence[Leaf],
         groups: Sequence[tuple[int, ...]],
         starts: dict[int, int],
@@ -118,19 +123,22 @@ class InputLayer:
         family = families[mine[0]]
         width = family.n_statistics + 1
         position = {g: i for i, g in enumerate(mine)}
-        incidences_of_fold = [(g, row) for g, row in self.incidences if g in position]
+        group_of: list[int] = []
+        region_of: list[int] = []
+        rows: list[int] = []
+        for group, region, row, stride in incidences(plans, self.blocks, families):
+            if group in position:
+                group_of.append(position[group])
+                region_of.append(region)
+                rows.extend(range(row, row + width * stride, stride))
         return LeafFold(
             family=family,
             groups=torch.tensor(mine, device=self.device),
             columns=torch.tensor([groups[g] for g in mine], device=self.device),
             phi=slice(starts[mine[0]], starts[mine[0]] + width * len(mine)),
-            packed=Selection(
-                [row + i for _, row in incidences_of_fold for i in range(width)], self.device
-            ),
-            group_of=torch.tensor([position[g] for g, _ in incidences_of_fold], device=self.device),
-            region_of=torch.tensor(
-                [row // self.shape[1] for _, row in incidences_of_fold], device=self.device
-            ),
+            packed=Selection(rows, self.device),
+            group_of=torch.tensor(group_of, device=self.device),
+            region_of=torch.tensor(region_of, device=self.device),
         )
 
     @property
@@ -140,7 +148,7 @@ class InputLayer:
 
     def phi(self, cells: Cells) -> Tensor:
         """Each group's statistics and count, zero where missing, and a row of zeros, (R, B)."""
-        return self.gather(cells).phi[: self.n_phi + 1]
+        return self.gather(cells, cells.values.dtype).phi[: self.n_phi + 1]
 
     def counts(self, sums: Tensor) -> Tensor:
         """Rows that show the whole group of every column, from sums over rows of Phi (R,), (D,)."""
@@ -149,8 +157,8 @@ class InputLayer:
             counts[fold.columns] = sums[fold.phi].view(-1, fold.width)[:, -1:]
         return counts
 
-    def gather(self, cells: Cells) -> BlockStatistics:
-        """Statistics of B rows, as the regions read them."""
+    def gather(self, cells: Cells, dtype: torch.dtype) -> BlockStatistics:
+        """Statistics of B rows, as the regions read them in passes of a type."""
         n_rows = len(cells)
         phi = cells.values.new_zeros((self.n_rows_of_phi, n_rows))
         log_base, inside, partial = phi.new_zeros(n_rows), None, []
@@ -165,14 +173,11 @@ class InputLayer:
                 # Integrate out: a missing cell has no log h either.
                 logs = logs if observed is None else logs * observed
                 if fold.family.base_inside:
-                    inside = phi.new_zeros((self.shape[0], n_rows)) if inside is None else inside
+                    inside = phi.new_zeros((self.n_regions, n_rows)) if inside is None else inside
                     inside.index_add_(0, fold.region_of, logs[fold.group_of])
                 else:
                     log_base += logs.sum(dim=0)
-        missing = None
-        if self.n_direct and incomplete:
-            missing = self.missing_of_direct.take(phi).unsqueeze(1)
-        return BlockStatistics(phi, self.index, missing, log_base, inside, self.in_order, partial)
+        return BlockStatistics(phi, dtype, incomplete, log_base, inside, partial)
 
     def partly_seen(self, cells: Cells) -> list[PartlySeen]:
         """Groups in rows that show some of their cells and not all."""
@@ -195,57 +200,118 @@ class InputLayer:
             rest[fold.groups, 0] = 2 * rows[:, -1] - rows.sum(dim=1)
             rest[fold.groups, 1] = 1 - rows[:, -1]
 
-    def forward(self, packed: Tensor, statistics: BlockStatistics) -> Tensor:
-        """Log densities of the regions that are not direct, (F, S, K) to (F - f, K, B).
+    def log_densities(self, packed: Tensor, statistics: BlockStatistics) -> Tensor:
+        """Log densities of the regions that are not direct, (N, K) to (F - f, K, B).
 
         They contain the log h of families with `base_inside`.
         """
-        theta = packed[self.n_direct :].transpose(1, 2)
-        h = statistics.each(self.summed, lambda block, phi: torch.bmm(theta[block], phi))
-        for partly in statistics.partial:
-            logs = partly.log_marginal(packed).to(h.dtype)
-            h[partly.regions[:, None] - self.n_direct, :, partly.rows] += logs.transpose(1, 2)
-        if statistics.inside is None:
-            return h
-        return h.add_(statistics.inside[self.n_direct :].unsqueeze(1))
+        parts = list(self._log_densities(packed, statistics))
+        return parts[0][1] if len(parts) == 1 else torch.cat([h.to(packed) for _, h in parts])
 
-    def direct(
-        self, packed: Tensor, statistics: BlockStatistics, dtype: torch.dtype
-    ) -> DirectLeaves:
-        """Densities of the direct regions, the first f of packed (F, S, K)."""
-        packed = packed[: self.n_direct]
-        # With fewer rows than values, their densities take fewer exponentials than all
-        # probabilities would.
-        if self.shape[1] >= statistics.n_rows:
-            factors = packed.transpose(1, 2)
-            return DirectLeaves(factors, statistics, None, self.counts_of_direct, dtype)
-        counts = self.counts_of_direct[:, None, None].expand(-1, 1, packed.shape[2])
-        base = packed.gather(1, counts)
-        probabilities = (packed + base).scatter_(1, counts, base).exp_().to(dtype)
-        missing = None if statistics.missing is None else statistics.missing.to(dtype)
-        return DirectLeaves(probabilities.transpose(1, 2), statistics, missing, None, dtype)
+    def forward(self, packed: Tensor, statistics: BlockStatistics) -> Scaled:
+        """Densities of the regions that are not direct, with their maxima taken out."""
+        shape = (self.n_summed, self.n_units, statistics.n_rows)
+        values = statistics.phi.new_empty(shape, dtype=statistics.dtype)
+        logs = values.new_empty((shape[0], 1, shape[2]))
+        for regions, h in self._log_densities(packed, statistics):
+            found = from_logs(h, statistics.dtype)
+            if len(found.values) == shape[0]:
+                return found
+            values[regions], logs[regions] = found.values, found.logs
+        return Scaled(values, logs)
+
+    def _log_densities(
+        self, packed: Tensor, statistics: BlockStatistics
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """Log densities (.., K, B) of all regions that are not direct, some at a time.
+
+        They come with the regions' positions among those that are not direct.
+        """
+        partial = [(one.regions, one.rows, one.log_marginal(packed)) for one in statistics.partial]
+        for block in self.blocks:
+            if block.direct:
+                continue
+            for scopes, regions in block.parts(statistics.n_rows, self.device):
+                phi = statistics.of(block, scopes)
+                theta = block.of(packed)[scopes].to(phi.dtype)
+                h = torch.bmm(theta.transpose(1, 2), phi).view(-1, self.n_units, phi.shape[2])
+                for of_regions, rows, logs in partial:
+                    here = (of_regions >= regions.start) & (of_regions < regions.stop)
+                    place = of_regions[here, None] - regions.start
+                    h[place, :, rows] += logs[here].to(h.dtype).transpose(1, 2)
+                if statistics.inside is not None:
+                    h.add_(statistics.inside[regions].unsqueeze(1))
+                yield slice(regions.start - self.n_direct, regions.stop - self.n_direct), h
+
+    def direct(self, packed: Tensor, statistics: BlockStatistics) -> Tensor:
+        """Densities of the direct regions, which are the first ones, (f, K, B)."""
+        shape = (self.n_direct, self.n_units, statistics.n_rows)
+        densities = statistics.phi.new_empty(shape, dtype=statistics.dtype)
+        for block in self.blocks:
+            if block.direct:
+                factors, missing = self._factors(block, packed, statistics)
+                for scopes, regions in block.parts(statistics.n_rows, self.device):
+                    values = statistics.of(block, scopes)
+                    out = densities[regions].view(len(values), -1, statistics.n_rows)
+                    if block.shape[1] < statistics.n_rows:
+                        torch.bmm(factors[scopes].transpose(1, 2), values, out=out)
+                        if missing is not None:
+                            out += missing[scopes]
+                    else:
+                        # An observed cell has one of the values, so its count is their sum. To
+                        # integrate a missing one out, its indicators and its count are zero: the
+                        # density is exp(0) = 1.
+                        row = block.counts[scopes, None, None].expand(-1, 1, values.shape[2])
+                        values = values.scatter(1, row, values.sum(dim=1, keepdim=True))
+                        torch.bmm(factors[scopes].transpose(1, 2), values, out=out).exp_()
+        return densities
+
+    def _factors(
+        self, block: LeafBlock, packed: Tensor, statistics: BlockStatistics
+    ) -> tuple[Tensor, Tensor | None]:
+        """What the indicators of a direct block are multiplied by, (n, S, m K).
+
+        With fewer rows than values these are the natural parameters, as densities then take fewer
+        exponentials; else the probabilities of all values, to which the ones of missing cells,
+        (n, 1, B), are added to integrate them out, since their indicators are zero.
+        """
+        theta = block.of(packed)
+        if block.shape[1] >= statistics.n_rows:
+            return theta.to(statistics.dtype), None
+        counts = block.counts[:, None, None].expand(-1, 1, theta.shape[2])
+        base = theta.gather(1, counts)
+        probabilities = (theta + base).scatter_(1, counts, base).exp_().to(statistics.dtype)
+        if not statistics.may_miss:
+            return probabilities, None
+        missing = statistics.phi.index_select(0, block.missing).to(statistics.dtype)
+        return probabilities, missing.unsqueeze(1)
 
     def expected_statistics(
-        self, packed: Tensor, flows: Selected, statistics: BlockStatistics
+        self, packed: Tensor, flows: Tensor, statistics: BlockStatistics
     ) -> Tensor:
-        """Flow-weighted sums of statistics and counts, (F, S, K).
+        """Flow-weighted sums of statistics and counts, (N, K), float64.
 
         Parameters
         ----------
-        packed : Tensor (F, S, K)
+        packed : Tensor (N, K)
             Parameters, of which the statistics of partly seen groups depend.
-        flows : list of (Selection, Tensor (n, K, B))
-            Flows into selected regions, which together are all regions.
+        flows : Tensor (F, K, B)
+            Flows into all regions.
         statistics : BlockStatistics
         """
-        sums = assembled([(chosen, _weighted(statistics, chosen, flow)) for chosen, flow in flows])
-        if self.n_direct:
-            direct = sums[: self.n_direct]
-            counts = self.counts_of_direct[:, None, None].expand(-1, 1, sums.shape[2])
-            direct.scatter_(1, counts, direct.sum(dim=1, keepdim=True))
+        sums = statistics.phi.new_empty(self.shape, dtype=torch.float64)
+        for block in self.blocks:
+            into = block.of(sums)
+            for scopes, regions in block.parts(statistics.n_rows, self.device):
+                phi = statistics.of(block, scopes)
+                weights = flows[regions].to(phi.dtype).view(len(phi), -1, phi.shape[2])
+                into[scopes] = torch.bmm(phi, weights.transpose(1, 2))
+            if block.direct:
+                counts = block.counts[:, None, None].expand(-1, 1, into.shape[2])
+                into.scatter_(1, counts, into.sum(dim=1, keepdim=True))
         for partly in statistics.partial:
-            found = partly.completed(packed, _flow_into(flows, partly.regions)[:, :, partly.rows])
-            partly.add(sums, *found)
+            flow = flows[partly.regions][:, :, partly.rows]
+            partly.add(sums, *partly.completed(packed, flow))
         return sums
 
     def from_expectation(self, sums: Tensor, template: Tensor) -> Tensor:
@@ -253,14 +319,14 @@ class InputLayer:
 
         Parameters
         ----------
-        sums : Tensor (F, S, K)
+        sums : Tensor (N, K)
             Sums of statistics and counts.
-        template : Tensor (F, S, K)
+        template : Tensor (N, K)
             Parameters kept by units with a count of zero.
 
         Returns
         -------
-        Tensor (F, S, K)
+        Tensor (N, K)
         """
         packed = template.clone()
         for fold in self.folds:
@@ -282,15 +348,18 @@ def _whole(shown: Tensor) -> Tensor:
     return shown[:, 0] if shown.shape[1] == 1 else shown.all(dim=1)
 
 
-def _flow_into(flows: Selected, regions: Tensor) -> Tensor:
-    """Flows into some regions (m,), of those into all of them; (m, K, B)."""
-    place = {
-        region: flow[i] for chosen, flow in flows for i, region in enumerate(chosen.index.tolist())
-    }
-    return torch.stack([place[region] for region in regions.tolist()])
+def incidences(
+    plans: Sequence[BlockPlan], blocks: Sequence[LeafBlock], families: Sequence[Leaf]
+) -> Iterator[tuple[int, int, int, int]]:
+    """Every group in every leaf region: the region, its first row in the packed numbers, a stride.
 
-
-def _weighted(statistics: BlockStatistics, regions: Selection, flow: Tensor) -> Tensor:
-    """Statistics of regions summed over rows with weights flow (n, K, B), (n, S, K)."""
-    weights = flow.to(statistics.phi.dtype).transpose(1, 2)
-    return statistics.each(regions, lambda block, phi: torch.bmm(phi, weights[block]))
+    The rows of a region are as far from one another as its scope has regions.
+    """
+    for plan, block in zip(plans, blocks, strict=True):
+        _, n_statistics, m = block.shape
+        for i, scope in enumerate(plan.scopes):
+            row = block.rows.start + i * n_statistics * m
+            for group in scope:
+                for copy in range(m):
+                    yield group, block.regions.start + i * m + copy, row + copy, m
+                row += (families[group].n_statistics + 1) * m

@@ -43,14 +43,10 @@ def phi_starts(members: list[list[int]], widths: list[int]) -> dict[int, int]:
     return starts
 
 
-def incidences(
-    regions: Sequence[Sequence[int]], widths: list[int], n_statistics: int
-) -> list[tuple[int, int]]:
-    """Pairs (group, its first row in the packed parameters as (F S, K)), of regions of groups."""
-    pairs = []
-    for i, region in enumerate(regions):
-        row = i * n_statistics
-        for group in region:
-            pairs.append((group, row))
-            row += widths[group]
-    return pairs
+def phi_index(
+    scopes: Sequence[Sequence[int]], widths: list[int], starts: dict[int, int], zeros: int
+) -> list[list[int]]:
+    """Row of Phi of every statistic of some scopes, (n, S); unused ones point at `zeros`."""
+    index = [[starts[g] + row for g in scope for row in range(widths[g])] for scope in scopes]
+    n_statistics = max(len(rows) for rows in index)
+    return [rows + [zeros] * (n_statistics - len(rows)) for rows in index]

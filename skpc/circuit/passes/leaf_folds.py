@@ -1,6 +1,6 @@
 """Groups of columns of one family, and the rows of Phi and of the parameters that are theirs.
 
-Axes: D columns, d of a group, B rows, F leaf regions, K units, S statistics of a region, n
+Axes: D columns, d of a group, B rows, F leaf regions, N rows of packed parameters, K units, n
 incidences (a group in a leaf region), t statistics of a family.
 """
 
@@ -29,7 +29,7 @@ class LeafFold:
     phi : slice
         Rows of these groups in Phi.
     packed : Selection
-        Positions of all their incidences in the packed parameters as (F S, K).
+        Positions of all their incidences in the packed parameters.
     group_of : Tensor (n,)
         For each incidence the position of its group in `columns`.
     region_of : Tensor (n,)
@@ -114,12 +114,12 @@ class LeafFold:
         return values.masked_fill(atoms > 0, 0.0), atoms.to(torch.int16)
 
     def unpack(self, packed: Tensor) -> tuple[Tensor, Tensor]:
-        """Packed (F, S, K) to statistics or parameters (n, t, K) and counts (n, 1, K)."""
-        rows = self.packed.take(packed.reshape(-1, packed.shape[-1]))
+        """Packed (N, K) to statistics or parameters (n, t, K) and counts (n, 1, K)."""
+        rows = self.packed.take(packed)
         rows = rows.reshape(-1, self.width, packed.shape[-1])
         return rows[:, :-1], rows[:, -1:]
 
     def pack(self, packed: Tensor, values: Tensor, counts: Tensor) -> None:
-        """Write (n, t, K) and (n, 1, K) into a contiguous packed (F, S, K)."""
+        """Write (n, t, K) and (n, 1, K) into packed (N, K), in place."""
         rows = torch.cat([values, counts], dim=1).reshape(-1, packed.shape[-1])
-        self.packed.put(packed.view(-1, packed.shape[-1]), rows)
+        self.packed.put(packed, rows)

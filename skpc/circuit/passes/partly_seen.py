@@ -58,7 +58,7 @@ class PartlySeen:
         return columns[[i for i in range(len(columns)) if i not in self.seen]]
 
     def parameters(self, packed: Tensor) -> Tensor:
-        """Those of the group in packed (F, S, K), (m, t, K); float64, as marginals may cancel."""
+        """Those of the group in packed (N, K), (m, t, K); float64, as marginals may cancel."""
         return self.fold.unpack(packed)[0][self.incidences].double()
 
     def evidence(self, n: int) -> Tensor:
@@ -66,7 +66,7 @@ class PartlySeen:
         return self.values.double().expand(n, -1, -1)
 
     def log_marginal(self, packed: Tensor) -> Tensor:
-        """Log density of the seen cells in every unit, packed (F, S, K) to (m, K, b)."""
+        """Log density of the seen cells in every unit, packed (N, K) to (m, K, b)."""
         # Integrate out: the family knows the density of some of its columns in closed form.
         family, theta = self.family.marginal(self.parameters(packed), self.seen)
         cells = self.evidence(len(theta))
@@ -75,7 +75,7 @@ class PartlySeen:
         return inner + family.log_base(cells).unsqueeze(1) if family.has_base else inner
 
     def add(self, packed: Tensor, values: Tensor, counts: Tensor) -> None:
-        """Add sums (m, t, K) and counts (m, 1, K) of the group to packed (F, S, K), in place."""
+        """Add sums (m, t, K) and counts (m, 1, K) of the group to packed (N, K), in place."""
         all_values, all_counts = self.fold.unpack(packed)
         self.fold.pack(
             packed,

@@ -62,15 +62,3 @@ class Selection:
 
 # Tensors, each with the positions of its rows in one larger tensor.
 Selected = list[tuple[Selection, Tensor]]
-
-
-def assembled(selected: Selected) -> Tensor:
-    """The tensor of all rows, of which each is in one selection."""
-    first = selected[0][1]
-    if len(selected) == 1:
-        return first
-    n_rows = sum(len(selection) for selection, _ in selected)
-    whole = first.new_empty((n_rows, *first.shape[1:]))
-    for selection, rows in selected:
-        selection.put(whole, rows)
-    return whole

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .block_statistics import DirectLeaves
 from .memory import Space
 from .selection import Selected
 from .shortcuts import may_fail
@@ -70,7 +69,7 @@ class Trace:
         By layer other than edges: its weighted sums, which divide the flows.
     root : Tensor (B,)
         Log density without log h.
-    direct : DirectLeaves or None
+    direct : Tensor (f, K, B) or None
         Densities of leaf regions that products read without a sum.
     space : Space
         Memory of the edges, and of tensors that a layer needs only while it runs.
@@ -83,7 +82,7 @@ class Trace:
     partitions: dict[int, Scaled] = field(default_factory=dict)
     sums: dict[int, Tensor] = field(default_factory=dict)
     root: Tensor = field(default_factory=lambda: torch.empty(0))
-    direct: DirectLeaves | None = None
+    direct: Tensor | None = None
 
     def for_choices(self, index: Tensor) -> "Trace":
         """Values of selected rows (b,), which may repeat: those alone that choices read.

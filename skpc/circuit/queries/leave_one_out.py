@@ -98,9 +98,9 @@ def _log_posteriors(
     inputs = circuit.inputs
     if inputs.n_direct:
         assert trace.direct is not None
-        logs[: inputs.n_direct] += torch.log(trace.direct.everything())
-    if len(inputs.summed):
-        h = inputs.forward(parameters.leaves, statistics)
+        logs[: inputs.n_direct] += torch.log(trace.direct)
+    if inputs.n_summed:
+        h = inputs.log_densities(parameters.leaves, statistics)
         logs[inputs.n_direct :] += h - trace.regions[0].logs
     return logs
 

@@ -17,7 +17,6 @@ from ..passes import (
     Parameters,
     Space,
     Trace,
-    assembled,
     joined,
 )
 from .distributions import Cdf, cdf_of_column
@@ -149,7 +148,7 @@ class CircuitPosterior(Posterior):
         """Posterior probabilities of the leaf regions' units, (F, K, B)."""
         # With rows of weight one, flows are the posterior probabilities of units.
         ones = torch.ones_like(self.trace.root)
-        return assembled(self.circuit.flows(self.parameters, self.trace, ones)[0])
+        return self.circuit.flows(self.parameters, self.trace, ones)[0]
 
     def draw(self, index: Tensor, generator: torch.Generator | None) -> Cells:
         """All cells (b, D) of rows like selected ones (b,), drawn or most probable."""

@@ -4,7 +4,7 @@ The gradient of the log-likelihood by the logits of weights w is counts - w * (s
 counts); by the free parameters of a leaf it is `Leaf.free_gradient`. No automatic
 differentiation is needed.
 
-Axes: F leaf regions, S statistics of a region, K units; sums (F, O, I) a layer.
+Axes: N rows of packed leaves, K units; sums (F, O, I) a layer.
 """
 
 from dataclasses import dataclass, replace
@@ -71,7 +71,7 @@ class AdamState:
     ----------
     parameters : Parameters
     momentum : Momentum
-        Of the free leaves (F, S, K), then of the logits (F, O, I) of every layer.
+        Of the free leaves (N, K), then of the logits (F, O, I) of every layer.
     """
 
     parameters: Parameters
@@ -136,7 +136,7 @@ class Adam:
 
 
 def _free_leaves(circuit: Circuit, parameters: Parameters) -> Tensor:
-    """Free form of the leaves, (F, S, K)."""
+    """Free form of the leaves, (N, K)."""
     leaves = torch.zeros_like(parameters.leaves)
     for fold in circuit.inputs.folds:
         theta, counts = fold.unpack(parameters.leaves)
@@ -147,7 +147,7 @@ def _free_leaves(circuit: Circuit, parameters: Parameters) -> Tensor:
 def _gradients(
     circuit: Circuit, state: AdamState, leaves: Tensor, sums: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
-    """Gradients by the free leaves (F, S, K) and by the logits (F, O, I) of every layer.
+    """Gradients by the free leaves (N, K) and by the logits (F, O, I) of every layer.
 
     They are made from expected statistics of the leaves and expected counts of the sums.
     """

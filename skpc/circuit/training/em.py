@@ -1,6 +1,6 @@
 """Expectation maximisation: statistics to parameters in closed form.
 
-Axes: F leaf regions, S statistics of a region, K units; sums (F, O, I) a layer.
+Axes: N rows of packed leaves, K units; sums (F, O, I) a layer.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ class EMState:
     Attributes
     ----------
     parameters : Parameters
-    leaves : Tensor (F, S, K) or None
+    leaves : Tensor (N, K) or None
         None before the first update.
     sums : tuple of Tensor (F, O, I)
     """

@@ -1,6 +1,6 @@
 """The prior: pseudo-rows of every unit.
 
-Axes: F leaf regions, S statistics of a region, K units; sums (F, O, I) a layer.
+Axes: N rows of packed leaves, K units; sums (F, O, I) a layer.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Prior:
     ----------
     smoothing : float
         Pseudo-rows per unit.
-    leaves : Tensor (F, S, 1)
+    leaves : Tensor (N, 1)
     """
 
     smoothing: float
@@ -49,7 +49,7 @@ class Prior:
 
         Parameters
         ----------
-        leaves : Tensor (F, S, K)
+        leaves : Tensor (N, K)
         sums : tuple of Tensor (F, O, I)
         """
         share = self.smoothing / evidence

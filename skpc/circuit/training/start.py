@@ -44,7 +44,7 @@ def make_prior(circuit: Circuit, sums: Tensor, smoothing: float) -> Prior:
     smoothing : float
         Pseudo-rows per unit.
     """
-    packed = torch.zeros((*circuit.inputs.shape[:2], 1), dtype=torch.float64, device=sums.device)
+    packed = torch.zeros((circuit.inputs.shape[0], 1), dtype=torch.float64, device=sums.device)
     for fold in circuit.inputs.folds:
         values, counts = _of_fold(fold, sums)
         reference = fold.family.reference().to(values)[:, None]

@@ -1,6 +1,6 @@
 """Data enters a circuit only here: collect over blocks of rows, merge by addition.
 
-Axes: B rows, D columns, F leaf regions, S statistics of a region, K units; sums (F, O, I) a layer.
+Axes: B rows, D columns, N rows of packed leaves, K units; sums (F, O, I) a layer.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Statistics:
 
     Attributes
     ----------
-    leaves : Tensor (F, S, K)
+    leaves : Tensor (N, K)
         Flow-weighted sums of statistics and, in the rows of counts, of observed cells.
     sums : tuple of Tensor (F, O, I)
         Expected counts of every weight.
@@ -93,7 +93,7 @@ def collect(
     log_base = gathered.log_base.double()
     leaves = circuit.inputs.expected_statistics(parameters.leaves, flows, gathered)
     return Statistics(
-        leaves=leaves.double().mul_(heaviest),
+        leaves=leaves.mul_(heaviest),
         sums=tuple(count.double().mul_(heaviest) for count in counts),
         log_likelihood=(weights * (trace.root + log_base)).sum(),
         objective=(weights * (objective + log_base)).sum(),

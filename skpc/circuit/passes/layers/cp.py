@@ -109,11 +109,11 @@ class Factors:
         self.children = Selection([edge + shift for _, edge in pairs], device)
 
     def take(self, trace: Trace) -> Tensor:
-        """Values of the factor, (n, K, B); for direct leaves a new tensor."""
+        """Values of the factor, (n, K, B)."""
         if not self.direct:
             return self.children.take(trace.edges)
         assert trace.direct is not None
-        return trace.direct.take(self.children)
+        return self.children.take(trace.direct)
 
 
 class Products(Layer):
@@ -183,10 +183,8 @@ class Products(Layer):
             return trace.edges.new_ones(shape)
         first = self.whole[0].take(trace)
         if len(self.whole) > 1:
-            # Densities of leaves are a new tensor, sums are not.
-            out = first if self.whole[0].direct else None
-            return torch.mul(first, self.whole[1].take(trace), out=out)
-        return first if self.whole[0].direct else first.clone()
+            return first * self.whole[1].take(trace)
+        return first.clone()
 
     def _full(self, most: int) -> list[bool]:
         """For each factor after the first ones: whether the maximum must be taken out before it.
