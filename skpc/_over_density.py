@@ -6,8 +6,10 @@ The file is of the facade's room. A class over a density has the parameters `den
 Axes: n rows, D columns.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -44,12 +46,17 @@ class OverDensity(BaseEstimator):
         check_is_fitted(self)
         return self.density_._fitted_density.plan.table
 
-    def _read(self, X: Any) -> tuple[Any, queries.Evidence]:
-        """A table with the columns of training, checked, and its rows as evidence."""
+    def _read(self, X: Any, absent: Sequence[int] = ()) -> tuple[Any, queries.Evidence]:
+        """A table with the columns of training, checked, and its rows as evidence.
+
+        Missing cells of the columns at the positions `absent` are unknown, also where holes are
+        modelled.
+        """
         check_is_fitted(self)
         fitted = self.density_._fitted_density
         X, _ = check_table(self, X, features_of(fitted))
-        return X, queries.Evidence.read(fitted, read_table(X), self.density_.device)
+        unknown = np.isin(np.arange(len(fitted.plan.table.columns)), absent)
+        return X, queries.Evidence.read(fitted, read_table(X), self.density_.device, unknown)
 
     def __sklearn_tags__(self) -> Any:
         """Tags that allow missing cells."""

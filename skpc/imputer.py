@@ -148,7 +148,7 @@ class EinetImputer(TransformerMixin, OverDensity):
         absent: list[int] = []
         if self.missing_columns == "unknown" and table.names is not None:
             X, absent = complete(X, table)
-        X, evidence = self._read(X)
+        X, evidence = self._read(X, absent)
         random = check_random_state(self.random_state)
         filled = queries.impute(evidence, X, self.strategy, random)
         filled = with_columns(filled, table, absent)
