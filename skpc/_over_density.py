@@ -7,7 +7,7 @@ Axes: n rows, D columns.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -15,14 +15,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
 from ._density_queries import features_of
-from ._sklearn import Features
+from ._sklearn import CallbackSupportMixin, Features, PartReporter, store
 from ._tables import Table, read_table
 from ._validation import check_table
 from .density import EinetDensityEstimator
 
 
-class OverDensity(BaseEstimator):
-    """An estimator that answers by an `EinetDensityEstimator`."""
+class OverDensity(CallbackSupportMixin, BaseEstimator):
+    """An estimator that answers by an `EinetDensityEstimator`.
+
+    Its callbacks hear of its fit, and those that are passed on of the passes of the density's.
+    """
 
     # Of the density where the user passes none.
     _dtype: ClassVar[str] = "float32"
@@ -31,14 +34,24 @@ class OverDensity(BaseEstimator):
     random_state: Any
     density_: EinetDensityEstimator
 
-    def _fitted_to(self, X: Any, sample_weight: Any) -> tuple[EinetDensityEstimator, Any, Features]:
+    def _fitted_to(
+        self, X: Any, sample_weight: Any, reporter: PartReporter
+    ) -> tuple[EinetDensityEstimator, Any, Features]:
         """A density fitted to a table, which is returned as it was checked, with its columns."""
         by_default = EinetDensityEstimator(dtype=self._dtype)
         density = by_default if self.density is None else clone(self.density)
         if density.random_state is None:
             density.set_params(random_state=self.random_state)
         X, features = check_table(self, X, None)
-        return density.fit(X, sample_weight=sample_weight), X, features
+        with reporter.part(density, "fit-density"):
+            density.fit(X, sample_weight=sample_weight)
+        return density, X, features
+
+    def _store(self, attributes: dict[str, Any], reporter: PartReporter) -> Self:
+        """Report the end of the fit, and set all fitted attributes at once."""
+        reporter.close(attributes)
+        store(self, attributes, absent=("feature_names_in_",))
+        return self
 
     @property
     def _table(self) -> Table:
