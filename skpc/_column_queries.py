@@ -28,7 +28,7 @@ class ColumnQueries(DensityQueries):
         Parameters
         ----------
         X : array-like or frame (n, D)
-            Cells of the columns `features` are read but not used.
+            Cells of the columns `features`, values and holes, are read but not used.
         features : array-like of bool, int or str, or one int or str
             Columns of numbers or of zeros and ones, each asked for by itself: none of them is
             evidence for another.
@@ -107,8 +107,8 @@ class ColumnQueries(DensityQueries):
         -------
         ndarray (n, D)
             Nats, in the units of X, as `predict_conditional` of each column alone; NaN where the
-            cell is missing. A value that training did not show has its share of probability
-            (see Notes of the class).
+            cell is missing, but for holes that are modelled (`missing="model"`). A value that
+            training did not show has its share of probability (see Notes of the class).
 
         Notes
         -----
@@ -116,7 +116,8 @@ class ColumnQueries(DensityQueries):
         post(u) the posterior probability of unit u given the whole row and p_u(x) the cell's
         density in it, 1 / p(x_j | others) is the sum over u of post(u) / p_u(x_j). The sum is of
         logarithms, so values far from all units have exact scores too, except that a tree whose
-        log density of the row is 745 below another's counts as absent.
+        log density of the row is 745 below another's counts as absent. Each column whose holes are
+        modelled takes a pass of its own.
 
         Examples
         --------
@@ -226,7 +227,8 @@ class ColumnQueries(DensityQueries):
         fitted, of_other = self._density(), other._density()
         if not _same_columns(fitted.plan.table, of_other.plan.table):
             raise ValueError(
-                "other is fitted to other columns; densities of the same are compared."
+                "other is fitted to other columns, or models the holes of others; densities of the "
+                "same are compared."
             )
         everything = np.ones(len(fitted.plan.table.columns), dtype=bool)
         count, random = check_count(n_samples, 2), check_random_state(random_state)
@@ -240,6 +242,10 @@ class ColumnQueries(DensityQueries):
 
 
 def _same_columns(a: Table, b: Table) -> bool:
-    """Whether two tables have as many columns, and the same names, as far as both have any."""
+    """Whether two tables have as many columns, and the same names, as far as both have any.
+
+    Holes of the same columns are modelled, or of none.
+    """
     named = a.names is not None and b.names is not None
-    return len(a.columns) == len(b.columns) and (not named or a.names == b.names)
+    alike = len(a.columns) == len(b.columns) and a.holes == b.holes
+    return alike and (not named or a.names == b.names)

@@ -39,6 +39,8 @@ class DensityQueries:
     def score_samples(self, X: Any) -> Floats:
         """Log density of every row in the units of X; missing cells are integrated out.
 
+        With `missing="model"` it is one of the observed values and of the pattern of holes.
+
         Parameters
         ----------
         X : array-like or frame (n, D)
@@ -74,6 +76,8 @@ class DensityQueries:
     def predict_marginal(self, X: Any, features: Any) -> Floats:
         """Log marginal density of the columns `features`; all others are integrated out.
 
+        With `missing="model"` the holes of the others are so too.
+
         Parameters
         ----------
         X : array-like or frame (n, D)
@@ -107,8 +111,9 @@ class DensityQueries:
         Raises
         ------
         ValueError
-            If a cell of `features` is missing, and as `score_samples`. Cells of other columns may
-            be missing; they are integrated out.
+            If a cell of `features` is missing and is not modelled as a hole, and as
+            `score_samples`. Cells of other columns may be missing; they are integrated out, or
+            evidence as holes are.
         """
         evidence, dtype = self._evidence(X)
         return queries.log_conditional(evidence, chosen_columns(evidence.table, features), dtype)
@@ -128,7 +133,8 @@ class DensityQueries:
         -------
         array or frame (n_samples, D)
             Like the training table, with its column names and types; (m * n_samples, D) for m given
-            rows, with the draws of each adjacent. They are exact draws given the values.
+            rows, with the draws of each adjacent. They are exact draws given the values. With
+            `missing="model"` they have holes, other than in the given cells.
 
         Raises
         ------
@@ -228,7 +234,7 @@ class DensityQueries:
         Parameters
         ----------
         X : array-like or frame (n, D), optional
-            Evidence; None: no evidence.
+            Evidence; None: no evidence, of holes either.
 
         Returns
         -------

@@ -6,21 +6,26 @@ The file is of the facade's room. A class over a density has the parameters `den
 Axes: n rows, D columns.
 """
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
 from ._density_queries import features_of
-from ._sklearn import Features
+from ._sklearn import CallbackSupportMixin, Features, PartReporter, store
 from ._tables import Table, read_table
 from ._validation import check_table
 from .density import EinetDensityEstimator
 
 
-class OverDensity(BaseEstimator):
-    """An estimator that answers by an `EinetDensityEstimator`."""
+class OverDensity(CallbackSupportMixin, BaseEstimator):
+    """An estimator that answers by an `EinetDensityEstimator`.
+
+    Its callbacks hear of its fit, and those that are passed on of the passes of the density's.
+    """
 
     # Of the density where the user passes none.
     _dtype: ClassVar[str] = "float32"
@@ -29,14 +34,24 @@ class OverDensity(BaseEstimator):
     random_state: Any
     density_: EinetDensityEstimator
 
-    def _fitted_to(self, X: Any, sample_weight: Any) -> tuple[EinetDensityEstimator, Any, Features]:
+    def _fitted_to(
+        self, X: Any, sample_weight: Any, reporter: PartReporter
+    ) -> tuple[EinetDensityEstimator, Any, Features]:
         """A density fitted to a table, which is returned as it was checked, with its columns."""
         by_default = EinetDensityEstimator(dtype=self._dtype)
         density = by_default if self.density is None else clone(self.density)
         if density.random_state is None:
             density.set_params(random_state=self.random_state)
         X, features = check_table(self, X, None)
-        return density.fit(X, sample_weight=sample_weight), X, features
+        with reporter.part(density, "fit-density"):
+            density.fit(X, sample_weight=sample_weight)
+        return density, X, features
+
+    def _store(self, attributes: dict[str, Any], reporter: PartReporter) -> Self:
+        """Report the end of the fit, and set all fitted attributes at once."""
+        reporter.close(attributes)
+        store(self, attributes, absent=("feature_names_in_",))
+        return self
 
     @property
     def _table(self) -> Table:
@@ -44,12 +59,17 @@ class OverDensity(BaseEstimator):
         check_is_fitted(self)
         return self.density_._fitted_density.plan.table
 
-    def _read(self, X: Any) -> tuple[Any, queries.Evidence]:
-        """A table with the columns of training, checked, and its rows as evidence."""
+    def _read(self, X: Any, absent: Sequence[int] = ()) -> tuple[Any, queries.Evidence]:
+        """A table with the columns of training, checked, and its rows as evidence.
+
+        Missing cells of the columns at the positions `absent` are unknown, also where holes are
+        modelled.
+        """
         check_is_fitted(self)
         fitted = self.density_._fitted_density
         X, _ = check_table(self, X, features_of(fitted))
-        return X, queries.Evidence.read(fitted, read_table(X), self.density_.device)
+        unknown = np.isin(np.arange(len(fitted.plan.table.columns)), absent)
+        return X, queries.Evidence.read(fitted, read_table(X), self.density_.device, unknown)
 
     def __sklearn_tags__(self) -> Any:
         """Tags that allow missing cells."""

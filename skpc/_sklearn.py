@@ -3,7 +3,8 @@
 scikit-learn moves private names between releases; then only this file must change.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -142,6 +143,16 @@ def store(estimator: Any, attributes: dict[str, Any], absent: tuple[str, ...] = 
     object.__setattr__(estimator, "__dict__", {**kept, **attributes})
 
 
+def _is_heard(estimator: Any) -> bool:
+    """Whether an estimator has callbacks, set by the user or passed on by a search.
+
+    Without any, reports cost nothing.
+    """
+    return HAS_CALLBACKS and (
+        hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
+    )
+
+
 class PassReporter:
     """Reports the passes of a fit to scikit-learn's callbacks, if there are any.
 
@@ -160,10 +171,7 @@ class PassReporter:
         self._X = X
         self._attributes = attributes
         self.stopped = False
-        # Without callbacks, set by the user or passed on by a search, reports cost nothing.
-        self._active = HAS_CALLBACKS and (
-            hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")
-        )
+        self._active = _is_heard(estimator)
 
     def open(self, max_passes: int) -> None:
         """A fit begins, of at most `max_passes` passes."""
@@ -202,11 +210,51 @@ class PassReporter:
         )
 
 
+class PartReporter:
+    """Reports a fit that consists of the fit of another estimator, and passes callbacks on to that.
+
+    Parameters
+    ----------
+    estimator : CallbackSupportMixin
+        Its method `fit` must be decorated with `with_callbacks`.
+    X : array-like
+        Training table.
+    """
+
+    def __init__(self, estimator: Any, X: Any) -> None:
+        self._estimator = estimator
+        self._X = X
+        self._active = _is_heard(estimator)
+
+    @contextmanager
+    def part(self, part: Any, task_name: str) -> Iterator[None]:
+        """The fit begins, and that of the other estimator takes place."""
+        if not self._active:
+            yield
+            return
+        told = {"estimator": self._estimator, "X": self._X}
+        self._root = self._estimator._init_callback_context(max_subtasks=1)
+        self._root.call_on_fit_task_begin(**told)
+        task = self._root.subcontext(task_name=task_name)
+        with task.propagate_callback_context(part):
+            task.call_on_fit_task_begin(**told)
+            yield
+            task.call_on_fit_task_end(**told)
+
+    def close(self, attributes: dict[str, Any]) -> None:
+        """The fit ended, with these fitted attributes."""
+        if self._active:
+            self._root.call_on_fit_task_end(
+                estimator=self._estimator, X=self._X, reconstruction_attributes=attributes
+            )
+
+
 __all__ = [
     "CallbackSupportMixin",
     "Features",
     "HasMethods",
     "Interval",
+    "PartReporter",
     "PassReporter",
     "StrOptions",
     "check_sample_weight",

@@ -112,6 +112,14 @@ default="from_dtype"
         "from_dtype": columns of a frame that hold strings or categories. Of more than 256
         categories, those with fewer than 10 rows share one probability in each unit, which they
         split by their rows.
+    missing : {"integrate", "model"}, default="integrate"
+        What a missing cell is. "integrate": unknown, and integrated out, in training and in
+        queries. "model": a hole, which is a value of its cell like any other, for tables in which
+        it matters what is missing. Every column with a hole in the (first) training table has an
+        indicator of its holes, which is modelled with the row: the density is one of the observed
+        values and of the pattern of holes, and draws have holes (see Notes). In a structure of
+        your own the indicators are further columns, zeros and ones, after those of X, in
+        their order.
     solver : {"auto", "em", "adam"} or object, default="auto"
         Expectation maximisation (stepwise over mini-batches) or rectified Adam on softmax
         logits. "auto" stands for "em", which reached higher likelihoods in equal time
@@ -214,6 +222,15 @@ default="from_dtype"
     is read as its cell. Draws are given that every number lies within the bounds of `columns_`.
     In the choice of atoms whole weights count rows; of any other weights the unit does not matter.
 
+    With `missing="model"` a missing cell of X is a recorded hole in every query, and its indicator
+    is evidence: `sample_conditional`, `impute` and `moments` say what the value would be, given
+    the observed cells and the pattern of holes. What is left out of a question is unknown, be it a
+    value or a hole: columns outside `features`, columns that `sample(given=...)` does not give, the
+    columns themselves in `predict_quantiles` and `cdf`. `predict_conditional` and `score_columns`
+    give holes their probabilities, and a row of holes alone has that of its pattern. Missing cells
+    of columns that had none in the first training table are integrated out. A value behind a hole
+    is never seen: what the model says of it rests on the other columns.
+
     Each row trains all of several learned trees, in shares proportional to the p-th powers of
     their posterior probabilities, p the tempering exponent. p rises from 0.2 to 0.6, over full
     batches from 0.1 to 0.2: at 1 a tree would learn only from the rows that it explains best, and
@@ -275,6 +292,7 @@ default="from_dtype"
         "leaf": [str, type, dict, Numeric, "array-like"],
         "grid_shape": ["array-like", None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "missing": [StrOptions({"integrate", "model"})],
         "solver": [
             StrOptions({"auto", *SOLVERS}),
             HasMethods(["begin", "update", "under_prior", "to_arrays", "from_arrays"]),
@@ -309,6 +327,7 @@ default="from_dtype"
         leaf: Any = "auto",
         grid_shape: Any = None,
         categorical_features: Any = "from_dtype",
+        missing: str = "integrate",
         solver: Any = "auto",
         learning_rate: Any = "auto",
         batch_size: Any = "auto",
@@ -336,6 +355,7 @@ default="from_dtype"
         self.leaf = leaf
         self.grid_shape = grid_shape
         self.categorical_features = categorical_features
+        self.missing = missing
         self.solver = solver
         self.learning_rate = learning_rate
         self.batch_size = batch_size

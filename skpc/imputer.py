@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
 from ._over_density import OverDensity
-from ._sklearn import StrOptions, feature_names, fit_context, store
+from ._sklearn import PartReporter, StrOptions, feature_names, fit_context, with_callbacks
 from ._tables import complete, missing_cells, with_columns, with_indicators
 from .density import EinetDensityEstimator
 
@@ -101,6 +101,7 @@ class EinetImputer(TransformerMixin, OverDensity):
         self.missing_columns = missing_columns
         self.random_state = random_state
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the density.
@@ -118,14 +119,14 @@ class EinetImputer(TransformerMixin, OverDensity):
         -------
         self
         """
-        density, checked, features = self._fitted_to(X, sample_weight)
+        reporter = PartReporter(self, X)
+        density, checked, features = self._fitted_to(X, sample_weight, reporter)
         attributes = {
             "density_": density,
             "indicator_features_": np.flatnonzero(missing_cells(checked).any(axis=0)),
             **features.attributes(),
         }
-        store(self, attributes, absent=("feature_names_in_",))
-        return self
+        return self._store(attributes, reporter)
 
     def transform(self, X: Any) -> Any:
         """A copy of X with its missing cells filled.
@@ -148,7 +149,7 @@ class EinetImputer(TransformerMixin, OverDensity):
         absent: list[int] = []
         if self.missing_columns == "unknown" and table.names is not None:
             X, absent = complete(X, table)
-        X, evidence = self._read(X)
+        X, evidence = self._read(X, absent)
         random = check_random_state(self.random_state)
         filled = queries.impute(evidence, X, self.strategy, random)
         filled = with_columns(filled, table, absent)

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
 from ._over_density import OverDensity
-from ._sklearn import Interval, StrOptions, fit_context, store
+from ._sklearn import Interval, PartReporter, StrOptions, fit_context, with_callbacks
 from ._tables import read_table, take_rows
 from ._validation import check_count, check_weights
 from .density import EinetDensityEstimator
@@ -95,6 +95,7 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
         self.contamination = contamination
         self.random_state = random_state
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the density, and the offset of the scores.
@@ -112,7 +113,8 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
         -------
         self
         """
-        density, checked, features = self._fitted_to(X, sample_weight)
+        reporter = PartReporter(self, X)
+        density, checked, features = self._fitted_to(X, sample_weight, reporter)
         weights = check_weights(self, sample_weight, checked)
         evidence, _ = density._evidence(checked)
         widths = _widths(evidence, weights)
@@ -126,8 +128,7 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
             "_widths": widths,
             **features.attributes(),
         }
-        store(self, attributes, absent=("feature_names_in_",))
-        return self
+        return self._store(attributes, reporter)
 
     def score_samples(self, X: Any) -> Floats:
         """Log density of every row at a bounded resolution; the lower, the more unusual.

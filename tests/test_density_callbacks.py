@@ -5,6 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from helpers.cases import Case, tiny
+from helpers.recorders import Recorder, Traveller
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -12,40 +13,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 callback = pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
-
-
-class Recorder:
-    """Keeps what it is told; stops the fit after some passes."""
-
-    def __init__(self, stop_after=None):
-        self.stop_after = stop_after
-        self.calls = []
-        self.scores = []
-
-    def setup(self, estimator, context):
-        self.calls.append("setup")
-
-    def teardown(self, estimator, context):
-        self.calls.append("teardown")
-
-    def on_fit_task_begin(self, estimator, context):
-        self.calls.append(f"begin {context.task_name}")
-
-    def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
-        self.calls.append(f"end {context.task_name}")
-        if context.task_name != "pass":
-            return False
-        self.scores.append(fitted_estimator.score(X))
-        return len(self.scores) == self.stop_after
-
-
-class Traveller(Recorder):
-    """Goes down from a search or a pipeline to the estimators inside."""
-
-    max_propagation_depth = None
-
-    def on_fit_task_end(self, estimator, context):
-        self.calls.append(f"end {context.task_name}")
 
 
 @pytest.fixture(name="X")

@@ -73,6 +73,38 @@ def assert_sound(recipe, model):
     assert_array_equal(again.score_samples(X), scores)
 
 
+def assert_sound_with_holes(recipe, model):
+    """The same of a density that models holes."""
+    X, weights = recipe.table(), recipe.sample_weight()
+    if refusal_of(model, X, weights) is not None:
+        return
+    counted = slice(None) if weights is None else weights > 0
+    modelled = missing(X)[counted].any(axis=0)
+    scores = model.score_samples(X)
+    assert np.isfinite(scores).all()
+    d = len(recipe.columns)
+    keep = np.random.RandomState(recipe.seed + 2).uniform(size=d) < 0.5
+    error = 1e-9 if scores.dtype == np.float64 else 1e-4
+    # A hole has a conditional probability where holes are modelled.
+    whole = ~missing(X)[:, ~keep & ~modelled].any(axis=1)
+    if not keep.all() and whole.any():
+        asked = X.filter(whole) if type(X).__module__.startswith("polars") else X[whole]
+        chain = model.predict_conditional(asked, ~keep) + model.predict_marginal(asked, keep)
+        assert_allclose(chain, scores[whole], rtol=error, atol=error)
+    cells_scored = ~np.isnan(model.score_columns(X))
+    assert_array_equal(cells_scored, modelled | ~missing(X))
+    draws, known = model.sample(9, random_state=0), fillable(recipe, X)
+    assert type(draws) is type(X)
+    if not (isinstance(X, np.ndarray) and X.dtype.kind == "U"):
+        assert types(draws) == types(X)
+    assert not missing(draws)[:, known & ~modelled].any()
+    for Y in (X, draws, *recipe.others()):
+        assert np.isfinite(model.score_samples(Y)).all()
+        assert_filled(Y, model.impute(Y), known)
+        assert_filled(Y, model.sample_conditional(Y, random_state=0), known)
+    assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(X), scores)
+
+
 def refusal_of(model, X, weights):
     """The error of a fit that refuses its table, else None; other errors are raised."""
     try:
@@ -157,7 +189,7 @@ def is_numeric(dtype):
     return getattr(dtype, "kind", "O") in "biuf"
 
 
-def fuzz(request, share, library, estimator, most_rows, n):
+def fuzz(request, share, library, estimator, most_rows, n, check_one=assert_sound):
     """Draw tables of a library: a share of `--fuzz`, else of n."""
     option = request.config.getoption("--fuzz")
 
@@ -170,7 +202,7 @@ def fuzz(request, share, library, estimator, most_rows, n):
     )
     @given(recipes(library, most_rows))
     def check(recipe):
-        assert_sound(recipe, estimator(recipe))
+        check_one(recipe, estimator(recipe))
 
     check()
 
@@ -178,6 +210,14 @@ def fuzz(request, share, library, estimator, most_rows, n):
 @pytest.mark.parametrize(("library", "share"), SHARES.items())
 def test_trees_of_any_table(request, library, share):
     fuzz(request, share, library, quick, 40, 2000)
+
+
+@pytest.mark.parametrize(("library", "share"), SHARES.items())
+def test_trees_of_any_table_and_its_holes(request, library, share):
+    def estimator(recipe):
+        return quick(recipe, missing="model")
+
+    fuzz(request, share / 10, library, estimator, 40, 2000, assert_sound_with_holes)
 
 
 @pytest.mark.parametrize(("library", "share"), SHARES.items())

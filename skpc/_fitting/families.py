@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .._tables import (
     SUPPORTS,
     Column,
+    Holes,
     Numeric,
     RawColumn,
     RawTable,
@@ -49,7 +50,9 @@ def choose_families(table: RawTable, leaf: Any, categorical: Any) -> list[Any]:
     return families(asked, table.columns, mask)
 
 
-def make_table(table: RawTable, weights: NDArray[np.float64], chosen: list[Any]) -> Table:
+def make_table(
+    table: RawTable, weights: NDArray[np.float64], chosen: list[Any], missing: str = "integrate"
+) -> Table:
     """Columns of a training table with their scales.
 
     Parameters
@@ -58,6 +61,8 @@ def make_table(table: RawTable, weights: NDArray[np.float64], chosen: list[Any])
     weights : ndarray (n,)
     chosen : list (D,)
         From `choose_families`.
+    missing : {"integrate", "model"}
+        Whether columns with holes have indicators.
 
     Raises
     ------
@@ -72,7 +77,8 @@ def make_table(table: RawTable, weights: NDArray[np.float64], chosen: list[Any])
         made = family_class(name)
         n_trials = getattr(made, "n_trials", None)
         columns.append(describe(raw, name, made.support, weights, n_trials, row, asked_of))
-    return Table(columns, table.library, table.names, table.levels)
+    holes = Holes.of(table) if missing == "model" else Holes()
+    return Table(columns, table.library, table.names, table.levels, holes)
 
 
 def categorical_mask(categorical: Any, table: RawTable) -> NDArray[np.bool_]:
@@ -181,10 +187,10 @@ def _auto_family(raw: RawColumn, codes: bool) -> str:
 
 
 def make_leaves(table: Table, min_variance: float) -> list[Leaf]:
-    """A family object per column; columns of one kind share one object."""
+    """A family object per column and indicator; columns of one kind share one object."""
     made: dict[tuple[Any, int, float, float], Leaf] = {}
     leaves: list[Leaf] = []
-    for column in table.columns:
+    for column in table.modelled:
         if column.family == "categorical" and len(column.categories) > MOST_CODES:
             leaves.append(RareCategories(frequent_codes(column), column.rows))
             continue

@@ -116,7 +116,7 @@ def make_plan(spec: FitSpec, data: TrainingRows, streams: Streams) -> tuple[Plan
     n_sums = N_SUMS if spec.n_sums == "auto" else int(spec.n_sums)
     n_leaves = n_sums if spec.n_leaves == "auto" else int(spec.n_leaves)
     chosen = choose_families(data.table, spec.leaf, spec.categorical_features)
-    table = make_table(data.table, data.weights, chosen)
+    table = make_table(data.table, data.weights, chosen, spec.missing)
     encoded = table.encode(data.table)
     graph = make_structure(
         structure,
@@ -125,6 +125,7 @@ def make_plan(spec: FitSpec, data: TrainingRows, streams: Streams) -> tuple[Plan
         data.weights,
         StructureSpec(depth, replicas, spec.grid_shape),
         streams,
+        len(table.holes.positions),
     )
     settings = {
         "structure": structure,

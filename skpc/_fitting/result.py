@@ -4,6 +4,7 @@ Axes: P components, D columns, R rows of Phi (statistics of all columns).
 """
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log
 from typing import Any, Self
@@ -108,8 +109,8 @@ class FittedDensity:
     _built: dict[str, list[Component]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    # Columns that a warning has named already; later fits of the model share it.
-    _warned: set[int] = field(default_factory=set, repr=False, compare=False)
+    # What warnings have been about already, columns by position; later fits of the model share it.
+    _warned: set[Any] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def names(self) -> list[str]:
@@ -130,11 +131,11 @@ class FittedDensity:
         trees = {} if self.trees is None else {"trees": self.trees.history}
         return {**trees, **{other.name: other.history for other in self.others}}
 
-    def warn(self, messages: dict[int, str], stacklevel: int) -> None:
-        """Warn of columns, by position, of each of them once."""
-        for j, message in messages.items():
-            if j not in self._warned:
-                self._warned.add(j)
+    def warn(self, messages: Mapping[Any, str], stacklevel: int) -> None:
+        """Warn by messages, of each key once."""
+        for key, message in messages.items():
+            if key not in self._warned:
+                self._warned.add(key)
                 warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
 
     def components(self, device: str) -> list[Component]:

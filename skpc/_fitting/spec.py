@@ -21,6 +21,7 @@ BUILT_FROM = (
     "leaf",
     "grid_shape",
     "categorical_features",
+    "missing",
     "min_variance",
 )
 
@@ -39,6 +40,7 @@ class FitSpec:
     leaf: Any
     grid_shape: Any
     categorical_features: Any
+    missing: str
     solver: Any
     learning_rate: Any
     batch_size: Any

@@ -56,27 +56,37 @@ def make_structure(
     weights: NDArray[np.float64],
     spec: StructureSpec,
     streams: Streams,
+    n_indicators: int = 0,
 ) -> RegionGraph:
     """The region graph that the parameters ask for.
 
     Parameters
     ----------
     structure : str, callable or RegionGraph
-    z : ndarray (n, D)
-        Codes and standardised numbers of the training rows, NaN where missing.
-    numeric : list of bool (D,)
+    z : ndarray (n, D + m)
+        Codes and standardised numbers of the training rows, NaN where missing, and after them m
+        indicators of holes.
+    numeric : list of bool (D + m,)
         Which columns hold numbers.
     weights : ndarray (n,)
     spec : StructureSpec
     streams : Streams
+    n_indicators : int
+        m.
 
     Raises
     ------
     ValueError
-        If a graph does not have the table's number of columns.
+        If a graph does not have the table's number of columns, or a grid is to have indicators.
     TypeError
         If a callable returns no region graph.
     """
+    if n_indicators and spec.grid_shape is not None and structure == "poon_domingos":
+        raise ValueError(
+            f"grid_shape is {spec.grid_shape!r} and missing is 'model', which adds indicators of "
+            f"the holes of {n_indicators} columns: these have no cells in the grid. Take another "
+            "structure, or missing='integrate'."
+        )
     if isinstance(structure, RegionGraph):
         graph = structure
     else:
@@ -86,8 +96,10 @@ def make_structure(
     if not isinstance(graph, RegionGraph):
         raise TypeError(f"structure returned {graph!r}; a RegionGraph is accepted.")
     if graph.n_variables != z.shape[1]:
+        beside = f" and, after them, {n_indicators} indicators of holes" if n_indicators else ""
         raise ValueError(
-            f"structure covers {graph.n_variables} columns; X has {z.shape[1]} columns."
+            f"structure covers {graph.n_variables} columns; "
+            f"X has {z.shape[1] - n_indicators} columns{beside}."
         )
     return graph
 

@@ -1,6 +1,6 @@
 """What a fitted density makes of its columns, to be read and printed.
 
-Axes: D columns.
+Axes: D columns, m indicators of holes.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from .._tables import Column
 from ..circuit.components import mixture
 from ..circuit.passes import Cells
 from ..circuit.queries import shares_beyond
+from .expectations import hole_shares
 
-HEAD = ("column", "family", "step", "bounds", "atoms", "beyond")
+HEAD = ("column", "family", "step", "bounds", "atoms", "beyond", "holes")
 # Atoms that are printed by their values; of more the number is.
 MOST_SHOWN = 6
 
@@ -41,6 +42,8 @@ class ColumnReport:
     beyond : float
         Probability of numbers beyond the bounds: the density has it, draws are given that there
         are none.
+    holes : float
+        Probability of a hole, where holes are modelled; else 0.
     """
 
     name: Any
@@ -49,6 +52,7 @@ class ColumnReport:
     bounds: tuple[float, float] | None = None
     atoms: tuple[float, ...] = ()
     beyond: float = 0.0
+    holes: float = 0.0
 
     def cells(self) -> tuple[str, ...]:
         """Texts of a line of the printed table."""
@@ -57,15 +61,17 @@ class ColumnReport:
         bounds = "" if self.bounds is None else f"{self.bounds[0]:g} to {self.bounds[1]:g}"
         beyond = "" if self.bounds is None else f"{self.beyond:.2g}"
         step = f"{self.step:g}" if self.step else ""
-        return str(self.name), self.family, step, bounds, atoms, beyond
+        holes = f"{self.holes:.2g}" if self.holes else ""
+        return str(self.name), self.family, step, bounds, atoms, beyond, holes
 
 
 class ColumnReports(list[ColumnReport]):
     """Reports of all columns, which print as a table."""
 
     def __repr__(self) -> str:
-        """One line a column, under a head."""
+        """One line a column, under a head; of holes only where they are modelled."""
         lines = [HEAD, *(report.cells() for report in self)]
+        lines = lines if any(report.holes for report in self) else [line[:-1] for line in lines]
         widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
         rows = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
         return "\n".join(rows)
@@ -75,20 +81,30 @@ def describe_columns(density: FittedDensity, device: str) -> ColumnReports:
     """Reports of all columns (D,) of a fitted density."""
     columns, names = density.plan.table.columns, density.plan.table.names
     names = list(range(len(columns))) if names is None else names
-    beyond = _beyond(density, device)
-    return ColumnReports(map(_report, names, columns, beyond.tolist()))
+    beyond = _beyond(density, device)[: len(columns)]
+    holes = _holes(density, device)
+    return ColumnReports(map(_report, names, columns, beyond.tolist(), holes.tolist()))
 
 
-def _report(name: Any, column: Column, beyond: float) -> ColumnReport:
+def _report(name: Any, column: Column, beyond: float, holes: float) -> ColumnReport:
     if column.support != "real":
-        return ColumnReport(name, column.family_name)
+        return ColumnReport(name, column.family_name, holes=holes)
     atoms = column.shape.values if column.shape else ()
     bounds = column.grid.low, column.grid.high
-    return ColumnReport(name, column.family_name, column.grid.step, bounds, atoms, beyond)
+    return ColumnReport(name, column.family_name, column.grid.step, bounds, atoms, beyond, holes)
+
+
+def _holes(density: FittedDensity, device: str) -> NDArray[np.float64]:
+    """Probability of a hole in every column, (D,); 0 where holes are not modelled."""
+    table = density.plan.table
+    shares = np.zeros(len(table.columns))
+    if table.holes.positions:
+        shares[list(table.holes.positions)] = hole_shares(table, density.components(device))
+    return shares
 
 
 def _beyond(density: FittedDensity, device: str) -> NDArray[np.float64]:
-    """Probability of numbers beyond the bounds of every column, (D,)."""
+    """Probability of numbers beyond the bounds of every column and indicator, (D + m,)."""
     components = density.components(device)
     low, high = density.plan.table.number_bounds()
     on = components[0].circuit.device

@@ -30,7 +30,7 @@ def log_density(
         Columns whose marginal density is computed; all others are integrated out.
     """
     # Integrate out all other columns: `only` leaves their cells without evidence.
-    encoded = evidence.encoded if columns is None else evidence.encoded.only(columns)
+    encoded = evidence.encoded if columns is None else evidence.only(columns)
     scores = mixture.log_density(evidence.components, cells_of(encoded), dtype).cpu().numpy()
     return scores + evidence.table.log_jacobian(encoded).astype(scores.dtype)
 
@@ -49,7 +49,8 @@ def log_bounded(evidence: Evidence, widths: NDArray[np.float64]) -> Scores:
         Of the columns, in their units.
     """
     scores = mixture.log_density(evidence.components, evidence.cells, torch.float64).cpu().numpy()
-    slopes = np.minimum(evidence.table.log_slopes(evidence.encoded), -np.log(widths))
+    slopes = evidence.table.log_slopes(evidence.encoded)[:, : len(widths)]
+    slopes = np.minimum(slopes, -np.log(widths))
     return scores + slopes.sum(axis=1)
 
 
@@ -59,7 +60,8 @@ def log_conditional(evidence: Evidence, columns: NDArray[np.bool_], dtype: torch
     Raises
     ------
     ValueError
-        If a cell of these columns is missing; the message names its column and row.
+        If a cell of these columns is missing, unless its holes are modelled; the message names
+        its column and row.
     """
     _refuse_missing(evidence, columns)
     # In float32 the difference of two large log densities would lose its digits.
@@ -72,7 +74,7 @@ def _refuse_missing(evidence: Evidence, columns: NDArray[np.bool_]) -> None:
     """Raise for a missing cell of the columns: its density would be 1 whatever the others are."""
     for j in np.flatnonzero(columns):
         raw = evidence.raw.columns[j]
-        if raw.missing.any():
+        if raw.missing.any() and j not in evidence.table.holes.positions:
             raise ValueError(
                 f"{raw.title} is among features and is missing in row "
                 f"{np.flatnonzero(raw.missing)[0]}; a missing cell has no conditional density. "

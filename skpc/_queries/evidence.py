@@ -15,6 +15,8 @@ from .._tables import Encoded, RawTable, Table, numbers, strangers
 from ..circuit.components import Component
 from ..circuit.passes import Cells
 
+Mask = NDArray[np.bool_]
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -38,8 +40,13 @@ class Evidence:
     encoded: Encoded
 
     @classmethod
-    def read(cls, density: FittedDensity, raw: RawTable, device: str) -> "Evidence":
+    def read(
+        cls, density: FittedDensity, raw: RawTable, device: str, unknown: Mask | None = None
+    ) -> "Evidence":
         """Rows of a checked table; warns of columns of which no value was in training.
+
+        Where holes are modelled a missing cell is one, but in the columns of the mask `unknown`
+        (D,), where it says nothing.
 
         Raises
         ------
@@ -48,13 +55,17 @@ class Evidence:
             the message names the column.
         """
         table = density.plan.table
-        encoded = table.encode(raw)
+        encoded = table.encode(raw, unknown)
         density.warn(strangers(table.columns, raw, encoded), stacklevel=4)
         return cls(table, density.components(device), raw, encoded)
 
     def values(self, j: int) -> NDArray[np.float64]:
         """Numbers of column j in the units of the table, (n,); NaN where missing."""
         return numbers(self.raw.columns[j])
+
+    def only(self, columns: Mask) -> Encoded:
+        """The rows with evidence in columns of a mask (D,), holes included, and in no others."""
+        return self.encoded.only(self.table.holes.widened(columns))
 
     @property
     def cells(self) -> Cells:

@@ -24,18 +24,26 @@ def moments(density: FittedDensity, raw: RawTable | None, device: str) -> tuple[
     """Means and variances in the units of the table, twice (n, D); (1, D) without evidence."""
     table, components = density.plan.table, density.components(device)
     if raw is None:
-        cells = Cells.empty(1, len(table.columns), torch.device("cpu"))
+        cells = Cells.empty(1, len(table.modelled), torch.device("cpu"))
     else:
         cells = Evidence.read(density, raw, device).cells
     mean, variance, _ = expectations(table, components, cells)
     return table.moments(mean, variance, raw)
 
 
+def hole_shares(table: Table, components: list[Component]) -> Floats:
+    """Probabilities of a hole in the columns whose holes are modelled, (m,)."""
+    cells = Cells.empty(1, len(table.modelled), torch.device("cpu"))
+    # The mean of an indicator is the probability of a one.
+    shares: Floats = expectations(table, components, cells)[0][0, len(table.columns) :]
+    return shares
+
+
 def likeliest(evidence: Evidence, j: int) -> NDArray[Any]:
     """Most probable values of a column of codes given the other observed cells, (n,)."""
     table = evidence.table
     others = np.arange(len(table.columns)) != j
-    cells = cells_of(evidence.encoded.only(others))
+    cells = cells_of(evidence.only(others))
     codes = expectations(table, evidence.components, cells, table.n_codes())[2]
     return table.decode_column(j, codes[:, j], None)
 

@@ -39,7 +39,8 @@ def sample_given(
     if not columns or not len(next(iter(columns.values())).values):
         raise ValueError("given names no column; leave it out to draw whole rows.")
     raw = _whole(table, columns)
-    evidence = Evidence.read(density, raw, device)
+    # Columns that are not given are unknown: they are drawn, holes included.
+    evidence = Evidence.read(density, raw, device, np.ones(len(table.columns), dtype=bool))
     _refuse_unknown(evidence)
     index = np.repeat(np.arange(len(raw)), times)
     rows = table.rows(*arrays(completed(evidence, times, random)))

@@ -56,7 +56,7 @@ def _medians(evidence: Evidence) -> tuple[Floats, None, Floats]:
     """Codes and digits, no atoms, and medians in the units of the table, both (n, D)."""
     table = evidence.table
     holes = np.array([raw.missing.any() for raw in evidence.raw.columns])
-    columns = np.flatnonzero(holes & (np.array(table.n_codes()) == 0))
+    columns = np.flatnonzero(holes & (np.array(table.n_codes()[: len(holes)]) == 0))
     asked = margins_of(table, columns)
     answers = margins.medians(evidence.components, evidence.cells, asked, table.n_codes())
     found, z = (answer.cpu().numpy() for answer in answers)

@@ -93,12 +93,16 @@ def rows_for(
 ) -> Rows:
     """All states of some columns where they can be enumerated, else n draws."""
     table = density.plan.table
-    counts = [_n_states(table.columns[j]) for j in np.flatnonzero(columns)]
+    chosen = np.flatnonzero(columns)
+    values = np.array([_n_states(table.columns[j]) for j in chosen])
+    # A hole, where it is modelled, is a state as well.
+    counts = np.where(values, values + np.isin(chosen, table.holes.positions), 0).tolist()
     n_states = prod(counts)
     if not 0 < n_states <= MOST_STATES:
         return Rows(table.raw_rows(*arrays(whole_rows(density, n, random, device))), None)
-    z = np.full((n_states, len(columns)), np.nan)
-    z[:, columns] = np.indices(counts).reshape(len(counts), -1).T
+    z = np.full((n_states, len(table.modelled)), np.nan)
+    states = np.indices(counts).reshape(len(counts), -1).T
+    z[:, chosen] = np.where(states < values, states, np.nan)
     raw = table.raw_rows(z, None)
     shares = np.exp(_log_known(Evidence.read(density, raw, device), columns))
     return Rows(raw, shares / shares.sum())
@@ -113,6 +117,6 @@ def _n_states(column: Column) -> int:
 
 def _log_known(evidence: Evidence, columns: Mask) -> Floats:
     """Log density of columns, other than of values that training did not show, (n,)."""
-    encoded = evidence.encoded.only(columns)
+    encoded = evidence.only(columns)
     scores = mixture.log_density(evidence.components, cells_of(encoded), torch.float64)
     return scores.cpu().numpy() + encoded.log_slope.sum(axis=1)

@@ -13,6 +13,7 @@ from .._fitting import cells_of
 from .._tables import Encoded, Table
 from ..circuit.components import Margin, margins
 from ..circuit.queries import Pieces
+from .densities import log_density
 from .evidence import Evidence
 
 Floats = NDArray[np.float64]
@@ -23,11 +24,19 @@ WHOLE = ("binary", "counts", "trials")
 def log_cells(evidence: Evidence) -> Floats:
     """Log density of every observed cell given the others of its row, (n, D); NaN where missing.
 
-    A value that training did not show has its share of probability, whatever the others are.
+    A value that training did not show has its share of probability, whatever the others are. Where
+    holes are modelled a hole has a score too.
     """
+    table = evidence.table
     scores = margins.log_cells(evidence.components, evidence.cells).cpu().numpy()
     scores = np.where(evidence.encoded.unseen, 0.0, scores)
-    return scores + evidence.table.log_slopes(evidence.encoded)
+    scores = (scores + table.log_slopes(evidence.encoded))[:, : len(table.columns)]
+    # A cell with an indicator is two numbers of the circuit: one pass for each such column.
+    joint = log_density(evidence, torch.float64) if table.holes.positions else scores
+    for j in table.holes.positions:
+        others = np.arange(len(table.columns)) != j
+        scores[:, j] = joint - log_density(evidence, torch.float64, others)
+    return scores
 
 
 def cdf(evidence: Evidence, columns: NDArray[np.intp]) -> Floats:
@@ -83,4 +92,4 @@ def _without(evidence: Evidence, columns: NDArray[np.intp]) -> Encoded:
     """The rows without evidence in the columns."""
     keep = np.ones(len(evidence.table.columns), dtype=bool)
     keep[columns] = False
-    return evidence.encoded.only(keep)
+    return evidence.only(keep)

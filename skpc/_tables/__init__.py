@@ -5,6 +5,7 @@ from .columns import Column
 from .columns_of_frames import complete, missing_cells, with_columns, with_indicators
 from .describe import describe
 from .encoded import Encoded
+from .holes import Holes
 from .numeric import Numeric
 from .raw import RawColumn, RawTable
 from .reading import container, holds_numbers, read_column, read_table
@@ -19,6 +20,7 @@ __all__ = [
     "SUPPORTS",
     "Column",
     "Encoded",
+    "Holes",
     "Numeric",
     "RawColumn",
     "RawTable",

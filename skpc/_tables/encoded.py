@@ -52,6 +52,17 @@ class Encoded:
         z, log_slope = np.where(keep, self.z, np.nan), np.where(keep, self.log_slope, 0.0)
         return Encoded(z, atoms, self.unseen & keep, log_slope)
 
+    def beside(self, digits: Floats) -> "Encoded":
+        """The same table with m columns of digits (n, m) after its own."""
+        wide = digits.shape
+        atoms = None if self.atoms is None else np.hstack([self.atoms, np.zeros(wide, np.int16)])
+        return Encoded(
+            np.hstack([self.z, digits]),
+            atoms,
+            np.hstack([self.unseen, np.zeros(wide, dtype=bool)]),
+            np.hstack([self.log_slope, np.zeros(wide)]),
+        )
+
     def rows(self, index: NDArray[np.intp]) -> "Encoded":
         """The rows at these positions."""
         atoms = None if self.atoms is None else self.atoms[index]

@@ -1,6 +1,6 @@
 """Tables to the numbers that a circuit models, and back.
 
-Axes: n rows, b rows of a block, D columns.
+Axes: n rows, b rows of a block, D columns, m indicators of holes.
 
 A column is modelled as a binary digit, as a code 0 to C - 1, as a count, as a real number
 standardised to mean 0 and variance 1, as a positive number divided by the mean, or as a
@@ -25,6 +25,7 @@ from .describe import check_within, unseen_share
 from .encoded import Encoded, Reals
 from .filling import type_to_fill
 from .grids import Grid
+from .holes import Holes
 from .piecewise import Atoms, Shape
 from .raw import RawColumn, RawTable
 from .reading import container
@@ -34,6 +35,7 @@ from .writing import build, column_like, with_cells
 Floats = NDArray[np.float64]
 # Rows whose numbers are mapped at once: intermediate results stay in the cache.
 ROWS = 4096
+NO_HOLES = Holes()
 
 
 class Table:
@@ -48,6 +50,13 @@ class Table:
         Of a frame's columns, see `RawTable`.
     levels : list or None
         Names of the levels of a pandas frame's columns.
+    holes : Holes
+        Indicators of missing cells, which a circuit models as m columns after the D of the table.
+
+    Attributes
+    ----------
+    modelled : list of Column (D + m,)
+        The columns and the indicators. Numbers of a table have so many columns.
     """
 
     def __init__(
@@ -56,8 +65,11 @@ class Table:
         library: str,
         names: list[Any] | None,
         levels: list[Any] | None = None,
+        holes: Holes = NO_HOLES,
     ) -> None:
         self.columns = columns
+        self.holes = holes
+        self.modelled = [*columns, *holes.columns(columns)]
         self._reals = Reals(columns)
         self.library = library
         self.names = names
@@ -77,7 +89,8 @@ class Table:
             for column in self.columns
         ]
         names = {"names": self.names, "levels": self.levels}
-        return {"columns": columns, "library": self.library, **names}
+        holes = list(self.holes.positions)
+        return {"columns": columns, "library": self.library, **names, "holes": holes}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
@@ -95,18 +108,23 @@ class Table:
             )
             for column in state["columns"]
         ]
-        return cls(columns, state["library"], state["names"], state["levels"])
+        holes = Holes(tuple(state["holes"]))
+        return cls(columns, state["library"], state["names"], state["levels"], holes)
+
+    def _of(self, columns: list[Column]) -> "Table":
+        """The same table with other columns."""
+        return Table(columns, self.library, self.names, self.levels, self.holes)
 
     def with_rows(self, rows: Floats) -> "Table":
-        """The same columns, with probabilities of unseen values after `rows` observed rows (D,)."""
+        """The same columns, with probabilities of unseen values after observed rows, (D + m,)."""
         columns = []
-        for column, n in zip(self.columns, rows, strict=True):
+        for column, n in zip(self.columns, rows[: len(self.columns)], strict=True):
             if column.unseen:
                 column = replace(column, unseen=unseen_share(n, len(column.categories) or 2))
             elif column.beyond:
                 column = replace(column, beyond=unseen_share(n, column.n_values))
             columns.append(column)
-        return Table(columns, self.library, self.names, self.levels)
+        return self._of(columns)
 
     def extended(self, table: RawTable) -> "Table":
         """The columns after further training rows, which widen the bounds of numbers."""
@@ -116,7 +134,7 @@ class Table:
                 check_within(raw, (column.grid.low, column.grid.high))
             real = column.support == "real"
             columns.append(column.extended(numbers(raw)) if real else column)
-        return Table(columns, self.library, self.names, self.levels)
+        return self._of(columns)
 
     def _check_names(self, table: RawTable) -> None:
         """Refuse a frame whose columns have other names than in training, or another order.
@@ -133,12 +151,18 @@ class Table:
             )
 
     def number_bounds(self) -> tuple[Floats, Floats]:
-        """Bounds of the numbers of every column as a circuit has them, twice (D,)."""
-        low, high = zip(*(column.number_bounds for column in self.columns), strict=True)
+        """Bounds of the numbers of every column as a circuit has them, twice (D + m,)."""
+        low, high = zip(*(column.number_bounds for column in self.modelled), strict=True)
         return np.array(low), np.array(high)
 
-    def encode(self, table: RawTable) -> Encoded:
-        """Numbers of a table with these columns.
+    def encode(self, table: RawTable, unknown: NDArray[np.bool_] | None = None) -> Encoded:
+        """Numbers of a table with these columns, (n, D + m).
+
+        Parameters
+        ----------
+        table : RawTable
+        unknown : ndarray (D,) of bool, optional
+            Columns whose missing cells are unknown, not holes: their indicators are no evidence.
 
         Raises
         ------
@@ -166,7 +190,7 @@ class Table:
             rows = slice(start, start + ROWS)
             block = None if atoms is None else atoms[rows]
             self._reals.encode(table.columns, z[rows], block, log_slope[rows])
-        return Encoded(z, atoms, unseen, log_slope)
+        return self.holes.beside(Encoded(z, atoms, unseen, log_slope), table, unknown)
 
     def log_jacobian(self, table: Encoded) -> Floats:
         """Log Jacobian of the change of units, which a row's log density gains, (n,).
@@ -176,7 +200,7 @@ class Table:
         return self.log_slopes(table).sum(axis=1)
 
     def log_slopes(self, table: Encoded) -> Floats:
-        """What each cell adds to the log Jacobian, (n, D); 0 where there is no evidence."""
+        """What each cell adds to the log Jacobian, (n, D + m); 0 where there is no evidence."""
         slopes = table.log_slope.copy()
         for j, column in enumerate(self.columns):
             if column.unseen > 0:
@@ -218,7 +242,7 @@ class Table:
         return np.where(atoms[nearest] == u, np.array(column.shape.values)[nearest], x)
 
     def ordered(self, table: Encoded) -> Floats:
-        """Numbers (n, D) with real columns in the order of their values, atoms included."""
+        """Numbers (n, D + m) with real columns in the order of their values, atoms included."""
         z = table.z.copy()
         for j, column in enumerate(self.columns):
             if table.atoms is not None and column.shape and column.shape.atoms:
@@ -232,26 +256,27 @@ class Table:
 
     @property
     def continuous(self) -> list[bool]:
-        """Which columns hold numbers, (D,)."""
-        return [column.support not in ("binary", "codes") for column in self.columns]
+        """Which columns hold numbers, (D + m,)."""
+        return [column.support not in ("binary", "codes") for column in self.modelled]
 
     def n_codes(self) -> list[int]:
-        """Number of codes of every column, 0 where it holds none, (D,)."""
-        return [len(c.categories) if c.support == "codes" else 0 for c in self.columns]
+        """Number of codes of every column, 0 where it holds none, (D + m,)."""
+        return [len(c.categories) if c.support == "codes" else 0 for c in self.modelled]
 
     def inverses(self) -> list[tuple[Floats, Floats, Floats, Floats] | None]:
-        """Standardised values of mapped columns as functions of their numbers, (D,).
+        """Standardised values of mapped columns as functions of their numbers, (D + m,).
 
         Of each column breaks, intercepts and slopes (see `Shape.inverse`) and values of atoms;
         None where a number is the standardised value itself.
         """
-        return [column.inverse() for column in self.columns]
+        return [column.inverse() for column in self.modelled]
 
     def moments(
         self, mean: Floats, variance: Floats, table: RawTable | None
     ) -> tuple[Floats, Floats]:
         """Means and variances (n, D) of numbers in the units of the table; NaN for codes.
 
+        Given are those of numbers as a circuit has them, (n, D + m).
         Observed cells of `table` have their own value as mean and the variance 0. A variance
         beyond all floats is infinite.
         """
@@ -259,6 +284,7 @@ class Table:
         scale = np.array([column.scale for column in self.columns])
         codes = np.array([column.support == "codes" for column in self.columns])
         undefined = np.where(codes, np.nan, 0.0)
+        mean, variance = mean[:, : len(codes)], variance[:, : len(codes)]
         mean = restore(mean, shift, scale) + undefined
         with np.errstate(over="ignore"):
             # Not times the square of the scale, which may be infinite where the product is not.
@@ -270,18 +296,30 @@ class Table:
         return mean, variance
 
     def rows(self, z: Floats, atoms: Atoms | None) -> Any:
-        """Rows like the training rows from numbers and atoms (n, D)."""
+        """Rows like the training rows, holes included, from numbers and atoms (n, D + m)."""
         columns = [
             column_like(column.raw, self._decoded(j, z, atoms), self.library)
             for j, column in enumerate(self.columns)
         ]
-        return build(self.library, self.names, columns, self.levels)
+        made = build(self.library, self.names, columns, self.levels)
+        holes = {
+            j: (mask, column_like(self.columns[j].raw, np.full(mask.sum(), None), self.library))
+            for j, mask in self.holes.drawn(z).items()
+            # Without a known value all cells are missing already.
+            if not self.columns[j].is_unknown
+        }
+        return with_cells(made, holes) if holes else made
 
     def raw_rows(self, z: Floats, atoms: Atoms | None) -> RawTable:
-        """Rows of numbers and atoms (n, D) before any type rounds them; NaN is a missing cell."""
-        columns = []
+        """Rows of numbers and atoms (n, D + m) before any type rounds them.
+
+        NaN is a missing cell, and so is a hole.
+        """
+        columns, holes = [], self.holes.drawn(z)
         for j, column in enumerate(self.columns):
             seen, numeric = ~np.isnan(z[:, j]), column.raw.has_numbers
+            if j in holes:
+                seen &= ~holes[j]
             values = np.full(len(z), np.nan if numeric else None, dtype=object)
             values[seen] = self._decoded(j, z, atoms, seen)
             values = values.astype(np.float64) if numeric else values
@@ -319,7 +357,7 @@ class Table:
         atoms: Atoms | None,
         means: Floats | None = None,
     ) -> Any:
-        """A copy of X with its missing cells taken from numbers and atoms (n, D).
+        """A copy of X with its missing cells taken from numbers and atoms (n, D + m).
 
         Columns of numbers are filled with `means` (n, D), in the units of X, if there are any.
         Observed cells are left as they are, and so is a column of categories of which training
@@ -340,7 +378,7 @@ class Table:
     def _decoded(
         self, j: int, z: Floats, atoms: Atoms | None, rows: Any = slice(None)
     ) -> NDArray[Any]:
-        """Values of column j in rows of numbers and atoms (n, D)."""
+        """Values of column j in rows of numbers and atoms (n, D + m)."""
         return self.decode_column(j, z[rows, j], None if atoms is None else atoms[rows, j])
 
     def _like_training(self, j: int, values: NDArray[Any]) -> NDArray[Any]:
