@@ -1,7 +1,7 @@
 """Exact, tractable probabilistic models for tables, as scikit-learn estimators."""
 
 from ._memory import keep_freed_memory
-from .density import EinetDensityEstimator, Numeric
+from .density import EinetDensityEstimator, Numeric, show_versions
 from .imputer import EinetImputer
 from .outliers import EinetOutlierDetector
 from .regression import DirectBayesianRegressor
@@ -16,4 +16,5 @@ __all__ = [
     "Numeric",
     "__version__",
     "keep_freed_memory",
+    "show_versions",
 ]

@@ -33,11 +33,12 @@ from ._sklearn import (
 )
 from ._tables import Numeric, read_table
 from ._validation import check_table, check_weights
+from ._versions import show_versions
 from .circuit import RegionGraph
 from .circuit.training import SOLVERS
 from .components import kinds_of
 
-__all__ = ["EinetDensityEstimator", "Numeric"]
+__all__ = ["EinetDensityEstimator", "Numeric", "show_versions"]
 
 Floats = NDArray[Any]
 # Attributes of the trees, which a density without trees lacks.

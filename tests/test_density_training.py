@@ -147,8 +147,8 @@ def test_verbose_prints_and_silence_is_silent(X, capsys):
     assert capsys.readouterr() == ("", "")
     model = tiny(max_iter=4, tol=0.0, verbose=2).fit(X)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["pass 2", "pass 4"]
-    assert f"log-likelihood {model.history_['trees']['log_likelihood'][1]:.4f}" in lines[0]
+    assert [line.split(":")[0] for line in lines] == ["trees", "pass 2", "pass 4"]
+    assert f"log-likelihood {model.history_['trees']['log_likelihood'][1]:.4f}" in lines[1]
     tiny(max_iter=2, verbose=True, early_stopping=True).fit(X)
     assert "validation" in capsys.readouterr().out
 

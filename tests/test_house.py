@@ -44,7 +44,8 @@ ROOMS_OF = {
         "components": "training queries passes leaves structures",
         "training": "queries passes leaves structures",
         "queries": "passes leaves",
-        "passes": "leaves structures",
+        "passes": "leaves structures native",
+        "native": "",
         "leaves": "",
         "structures": "",
     },
@@ -75,7 +76,7 @@ FACADES = ("skpc.density", "skpc.imputer", "skpc.outliers", "skpc.regression")
 # What a facade has in files of their own is of its room: methods, and the objects of a parameter.
 PARTS = {
     "_density_queries": "density", "_column_queries": "density", "components": "density",
-    "_over_density": "density", "imputer": "density", "outliers": "density",
+    "_over_density": "density", "_versions": "density", "imputer": "density", "outliers": "density",
 }  # fmt: skip
 KNOW_ESTIMATORS = (
     *FACADES, "skpc._density_queries", "skpc._column_queries", "skpc._sklearn", "skpc._validation"

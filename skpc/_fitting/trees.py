@@ -151,6 +151,8 @@ def _passes(
             reporter.begin()
         return stop
 
+    if task.verbose:
+        print(f"trees: passes of {task.circuit.passes}")
     reporter.begin()
     return training.train(
         task.circuit,

@@ -6,10 +6,12 @@ Axes: B rows, D columns, F leaf regions, N rows of packed leaves, K units, Q edg
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from .. import native
 from ..leaves import Leaf
 from ..structures import RegionGraph
 from .block_statistics import BlockStatistics
@@ -18,7 +20,7 @@ from .cells import Cells
 from .inputs import InputLayer
 from .leaf_blocks import plan_blocks
 from .memory import LARGEST, Space
-from .trace import Choice, Flow, Trace
+from .trace import Choice, Flow, Scaled, Trace
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,25 @@ class Parameters:
         if self.leaves.dtype == leaf_dtype and all(w.dtype == dtype for w in self.sums):
             return self
         return Parameters(self.leaves.to(leaf_dtype), tuple(w.to(dtype) for w in self.sums))
+
+
+class Expected(NamedTuple):
+    """Expected counts of some rows.
+
+    Attributes
+    ----------
+    leaves : Tensor (N, K)
+        Flow-weighted sums of statistics and counts, float64.
+    sums : list of Tensor (F, O, I)
+        Expected counts of every weight.
+    root, objective : Tensor (B,)
+        Log densities without log h, and the function of which the flows are the gradient.
+    """
+
+    leaves: Tensor
+    sums: list[Tensor]
+    root: Tensor
+    objective: Tensor
 
 
 class Circuit:
@@ -84,7 +105,21 @@ class Circuit:
         self.n_sums = n_sums
         edges = sum(len(level.edges) for level in self.levels) if layer == "cp" else 0
         self.n_edges = edges - self.n_direct
+        self.program = self._program()
         self.weighted = [layer for layer in self.layers if layer.shape is not None]
+
+    def _program(self) -> native.Program | None:
+        """The compiled form of the layers; None where they have none."""
+        if self.device.type != "cpu" or not native.available():
+            return None
+        built = native.Builder(self.n_direct, self.n_sums, self.inputs.n_units)
+        whole = all(layer.compiled(built) for layer in self.layers)
+        return native.Program(built) if whole else None
+
+    @property
+    def passes(self) -> str:
+        """What computes them: "torch" or "compiled C"."""
+        return "torch" if self.program is None else "compiled C"
 
     @property
     def n_parameters(self) -> int:
@@ -181,8 +216,61 @@ class Circuit:
     ) -> Tensor:
         """Log density of B rows, (B,); `gather` integrates out their missing cells."""
         statistics = self.gather(cells, dtype)
+        if self._is_compiled(statistics):
+            root = self._run(parameters, statistics).root.to(dtype)
+            return root + statistics.log_base.to(dtype)
         trace = self.forward(parameters, statistics, dtype, space)
         return trace.root + statistics.log_base.to(dtype)
+
+    def expected(
+        self,
+        parameters: Parameters,
+        statistics: BlockStatistics,
+        weights: Tensor,
+        exponent: float = 1.0,
+        space: Space | None = None,
+    ) -> Expected:
+        """The E-step on B rows of weights (B,), float64; see `flows`."""
+        if self._is_compiled(statistics):
+            return self._expected_compiled(parameters, statistics, weights, exponent)
+        dtype = statistics.dtype
+        trace = self.forward(parameters, statistics, dtype, space)
+        flows, counts, objective = self.flows(parameters, trace, weights.to(dtype), exponent)
+        leaves = self.inputs.expected_statistics(parameters.leaves, flows, statistics)
+        return Expected(leaves, counts, trace.root, objective)
+
+    def _expected_compiled(
+        self,
+        parameters: Parameters,
+        statistics: BlockStatistics,
+        weights: Tensor,
+        exponent: float,
+    ) -> Expected:
+        found = self._run(parameters, statistics, weights, exponent)
+        leaves = self.inputs.expected_statistics(
+            parameters.leaves, found.leaves, statistics, found.tables
+        )
+        return Expected(leaves, found.counts, found.root, found.objective)
+
+    def _is_compiled(self, statistics: BlockStatistics) -> bool:
+        return self.program is not None and self.program.pays(statistics.n_rows)
+
+    def _run(
+        self,
+        parameters: Parameters,
+        statistics: BlockStatistics,
+        weights: Tensor | None = None,
+        exponent: float = 1.0,
+    ) -> native.Found:
+        """The compiled passes."""
+        assert self.program is not None
+        shape = (0, self.inputs.n_units, statistics.n_rows)
+        none = statistics.phi.new_empty(shape, dtype=statistics.dtype)
+        leaves = Scaled(none, none[:, :1])
+        if self.inputs.n_summed:
+            leaves = self.inputs.forward(parameters.leaves, statistics)
+        tables, codes = self.inputs.tables(parameters.leaves), self.inputs.codes(statistics)
+        return self.program.run(parameters.sums, tables, codes, leaves, weights, exponent)
 
     def flows(
         self, parameters: Parameters, trace: Trace, root: Tensor, exponent: float = 1.0

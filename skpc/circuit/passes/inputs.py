@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from ..leaves import Leaf
+from ..native import Tables
 from .block_statistics import BlockStatistics
 from .cells import Cells
 from .layout import members_of, phi_index, phi_starts
@@ -266,6 +267,31 @@ class InputLayer:
                         torch.bmm(factors[scopes].transpose(1, 2), values, out=out).exp_()
         return densities
 
+    def codes(self, statistics: BlockStatistics) -> Tensor:
+        """Which of its values every cell of a direct scope has, -1 where missing, (scopes, B)."""
+        found = [torch.empty((0, statistics.n_rows), dtype=torch.int32, device=self.device)]
+        for block in self.blocks:
+            if block.direct:
+                values = statistics.of(block, slice(0, block.shape[0]))
+                numbers = torch.arange(1, block.shape[1] + 1, dtype=values.dtype).to(values.device)
+                found.append((numbers @ values).int() - 1)
+        return torch.cat(found)
+
+    def tables(self, packed: Tensor) -> Tables:
+        """Densities of all values of the direct regions."""
+        densities, first, stride, code_of = [packed[:0]], [], [], []
+        scope = 0
+        for block in self.blocks:
+            if block.direct:
+                n, s, m = block.shape
+                densities.append(self._probabilities(block, packed).view(-1, packed.shape[1]))
+                for i in range(n * m):
+                    first.append(block.rows.start + i // m * s * m + i % m)
+                    code_of.append(scope + i // m)
+                stride += [m] * (n * m)
+                scope += n
+        return Tables(torch.cat(densities), first, stride, code_of)
+
     def _factors(
         self, block: LeafBlock, packed: Tensor, statistics: BlockStatistics
     ) -> tuple[Tensor, Tensor | None]:
@@ -275,19 +301,27 @@ class InputLayer:
         exponentials; else the probabilities of all values, to which the ones of missing cells,
         (n, 1, B), are added to integrate them out, since their indicators are zero.
         """
-        theta = block.of(packed)
         if block.shape[1] >= statistics.n_rows:
-            return theta.to(statistics.dtype), None
-        counts = block.counts[:, None, None].expand(-1, 1, theta.shape[2])
-        base = theta.gather(1, counts)
-        probabilities = (theta + base).scatter_(1, counts, base).exp_().to(statistics.dtype)
+            return block.of(packed).to(statistics.dtype), None
+        probabilities = self._probabilities(block, packed).to(statistics.dtype)
         if not statistics.may_miss:
             return probabilities, None
         missing = statistics.phi.index_select(0, block.missing).to(statistics.dtype)
         return probabilities, missing.unsqueeze(1)
 
+    def _probabilities(self, block: LeafBlock, packed: Tensor) -> Tensor:
+        """Probabilities of all values of a direct block, (n, S, m K)."""
+        theta = block.of(packed)
+        counts = block.counts[:, None, None].expand(-1, 1, theta.shape[2])
+        base = theta.gather(1, counts)
+        return (theta + base).scatter_(1, counts, base).exp_()
+
     def expected_statistics(
-        self, packed: Tensor, flows: Tensor, statistics: BlockStatistics
+        self,
+        packed: Tensor,
+        flows: Tensor,
+        statistics: BlockStatistics,
+        values: Tensor | None = None,
     ) -> Tensor:
         """Flow-weighted sums of statistics and counts, (N, K), float64.
 
@@ -296,21 +330,30 @@ class InputLayer:
         packed : Tensor (N, K)
             Parameters, of which the statistics of partly seen groups depend.
         flows : Tensor (F, K, B)
-            Flows into all regions.
+            Flows into all regions; where `values` are given those into the regions that are not
+            direct, (F - f, K, B).
         statistics : BlockStatistics
+        values : Tensor (n, K), optional
+            Flows into the values of direct regions, which are the first n rows.
         """
         sums = statistics.phi.new_empty(self.shape, dtype=torch.float64)
+        first = 0 if values is None else self.n_direct
         for block in self.blocks:
             into = block.of(sums)
-            for scopes, regions in block.parts(statistics.n_rows, self.device):
-                phi = statistics.of(block, scopes)
-                weights = flows[regions].to(phi.dtype).view(len(phi), -1, phi.shape[2])
-                into[scopes] = torch.bmm(phi, weights.transpose(1, 2))
+            if block.direct and values is not None:
+                into.copy_(block.of(values))
+            else:
+                for scopes, regions in block.parts(statistics.n_rows, self.device):
+                    phi = statistics.of(block, scopes)
+                    here = flows[regions.start - first : regions.stop - first].to(phi.dtype)
+                    weights = here.view(len(phi), -1, phi.shape[2])
+                    into[scopes] = torch.bmm(phi, weights.transpose(1, 2))
             if block.direct:
                 counts = block.counts[:, None, None].expand(-1, 1, into.shape[2])
                 into.scatter_(1, counts, into.sum(dim=1, keepdim=True))
         for partly in statistics.partial:
-            flow = flows[partly.regions][:, :, partly.rows]
+            # A group of columns is in no direct region.
+            flow = flows[partly.regions - first][:, :, partly.rows]
             partly.add(sums, *partly.completed(packed, flow))
         return sums
 

@@ -85,18 +85,15 @@ def collect(
     """
     dtype = parameters.sums[0].dtype
     gathered = circuit.gather(cells, dtype)
-    trace = circuit.forward(parameters, gathered, dtype, space)
     # Weights are divided by the largest one, as they may be out of the range of float32.
     heaviest = weights.max().clamp_min(torch.finfo(torch.float64).tiny)
-    shares = (weights / heaviest).to(dtype)
-    flows, counts, objective = circuit.flows(parameters, trace, shares, exponent)
+    found = circuit.expected(parameters, gathered, weights / heaviest, exponent, space)
     log_base = gathered.log_base.double()
-    leaves = circuit.inputs.expected_statistics(parameters.leaves, flows, gathered)
     return Statistics(
-        leaves=leaves.mul_(heaviest),
-        sums=tuple(count.double().mul_(heaviest) for count in counts),
-        log_likelihood=(weights * (trace.root + log_base)).sum(),
-        objective=(weights * (objective + log_base)).sum(),
+        leaves=found.leaves.mul_(heaviest),
+        sums=tuple(count.double().mul_(heaviest) for count in found.sums),
+        log_likelihood=(weights * (found.root + log_base)).sum(),
+        objective=(weights * (found.objective + log_base)).sum(),
         weight=weights.sum(),
     )
 

@@ -13,6 +13,7 @@ Networks", ICML 2020, section 3.4; here without automatic differentiation).
 import torch
 from torch import Tensor
 
+from ...native import Builder
 from ..shortcuts import may_fail
 from ..trace import Choice, Flow, Trace
 
@@ -76,6 +77,10 @@ class Layer:
     def floats_per_row(self) -> int:
         """Numbers per row in the largest tensor of the layer's passes; 0 without weights."""
         return self.shape[0] * max(self.shape[1:]) if self.shape else 0
+
+    def compiled(self, program: Builder) -> bool:
+        """Add the layer to a compiled program; whether there is such a form of it."""
+        return False
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Read inputs from the trace, write outputs into it."""

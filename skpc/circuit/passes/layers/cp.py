@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...native import Builder
 from ..selection import Selection
 from ..trace import Choice, Flow, Trace, pick, rescale
 from .base import Layer, at_rows, chosen, sum_flows
@@ -50,6 +51,11 @@ class EdgeSums(Layer):
         self.n_regions = n_regions
         self.block = slice(first, first + len(children))
         self.shape = shape
+
+    def compiled(self, program: Builder) -> bool:
+        """Sums have a compiled form."""
+        program.add_sums(self.level, self.children.index.tolist(), self.block)
+        return True
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """The weighted sums W E of every edge."""
@@ -155,6 +161,16 @@ class Products(Layer):
         summed = sorted(pair for at in pairs.values() for pair in at if pair[1] >= 0)
         self.parents = torch.tensor([p for p, _ in summed], dtype=torch.long, device=device)
         self.edges = Selection([e for _, e in summed], device)
+
+    def compiled(self, program: Builder) -> bool:
+        """Products have a compiled form."""
+        factors: list[list[int]] = [[] for _ in range(self.n_partitions)]
+        for factor in self.factors:
+            pairs = zip(factor.partitions.index, factor.children.index, strict=True)
+            for partition, child in pairs:
+                factors[partition].append(-1 - int(child) if factor.direct else int(child))
+        program.add_products(self.level, factors)
+        return True
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """Multiply factor after factor.

@@ -6,6 +6,7 @@ Axes: F regions, P partitions, K units, B rows.
 import torch
 from torch import Tensor
 
+from ...native import Builder
 from ..trace import Choice, Flow, Trace, pick, rescale
 from .base import Layer, chosen
 
@@ -20,6 +21,10 @@ class Single(Layer):
 
     def __init__(self, level: int) -> None:
         self.level = level
+
+    def compiled(self, program: Builder) -> bool:
+        """Regions are their partitions there too."""
+        return True
 
     def forward(self, weights: Tensor, trace: Trace) -> None:
         """A region is its partition."""

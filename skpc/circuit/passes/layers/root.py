@@ -17,6 +17,7 @@ Axes: P partitions, K units, I = P K input units, B rows.
 import torch
 from torch import Tensor
 
+from ...native import Builder
 from ..trace import Choice, Flow, Trace, pick
 from .base import Layer, sum_flows
 
@@ -37,6 +38,12 @@ class Root(Layer):
         self.n_nodes = n_nodes
         self.n_units = n_units
         self.shape = (1, 1, n_nodes * n_units)
+
+    def compiled(self, program: Builder) -> bool:
+        """The root has a compiled form where it has partitions."""
+        if self.level:
+            program.add_root(self.level, self.n_nodes)
+        return self.level > 0
 
     def _inputs(self, trace: Trace) -> tuple[Tensor, Tensor]:
         """Values with one factor for all units, (1, I, B), and its logarithm, (1, 1, B)."""

@@ -1,0 +1,70 @@
+"""Compiles the passes of circuits where a C compiler is found; without one torch computes them."""
+
+import ctypes
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+FOLDER = Path("skpc", "circuit", "native")
+LIBRARY = "_kernel.so"
+# The kernel makes no NaN, no signed zeros and no traps; sums keep their order.
+FLAGS = [
+    "-O3", "-std=gnu11", "-shared", "-fPIC",
+    "-ffinite-math-only", "-fno-signed-zeros", "-fno-trapping-math", "-fno-math-errno",
+]  # fmt: skip
+# Some platforms do not choose between versions of a function at run time.
+VARIANTS = [[], ["-DSKPC_NO_CLONES"]]
+
+
+class CustomBuildHook(BuildHookInterface):
+    """Adds the compiled library to a wheel, or to the folder of an editable install."""
+
+    def initialize(self, version: str, build_data: dict) -> None:
+        """Compile; a wheel with the library is one of a platform."""
+        self.temporary = None
+        source = Path(self.root, FOLDER)
+        if version == "editable":
+            target = source / LIBRARY
+        else:
+            self.temporary = Path(tempfile.mkdtemp())
+            target = self.temporary / LIBRARY
+        target.unlink(missing_ok=True)
+        if not compiled(source / "kernel.c", target):
+            self.app.display_warning("No C compiler was found that builds skpc's compiled passes.")
+            return
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+        if version != "editable":
+            build_data["force_include"][str(target)] = str(FOLDER / LIBRARY)
+
+    def finalize(self, version: str, build_data: dict, artifact_path: str) -> None:
+        """Leave nothing behind."""
+        if self.temporary is not None:
+            shutil.rmtree(self.temporary, ignore_errors=True)
+
+
+def compiled(source: Path, target: Path) -> bool:
+    """Whether one of the compilers built a library that loads."""
+    if os.name != "posix":
+        return False
+    compilers = [os.environ.get("CC", ""), "cc", "gcc", "clang"]
+    for compiler in filter(None, compilers):
+        for variant in VARIANTS:
+            command = [*shlex.split(compiler), *FLAGS, *variant, str(source), "-o", str(target)]
+            try:
+                done = (
+                    subprocess.run([*command, "-lm"], capture_output=True, check=False).returncode
+                    == 0
+                )
+                if done:
+                    ctypes.CDLL(str(target))
+                    return True
+            except OSError:
+                continue
+    target.unlink(missing_ok=True)
+    return False

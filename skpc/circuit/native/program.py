@@ -1,0 +1,272 @@
+"""What the compiled passes need to know of a circuit, and one run of them.
+
+Axes: P partitions, Q edges, K units, K' units padded to whole vectors, R rows of a block, B rows, T
+rows of tables, s leaf regions that have a sum above them.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .library import ArraysStruct, ProgramStruct, library
+
+# Units are padded to whole vectors of 64 bytes, and rows go through tiles of eight.
+LANES, TILE = 16, 8
+
+# Bytes of the values of all nodes for a block of rows, which the caches should hold, and the most
+# rows of a block.
+MOST_BYTES, MOST_ROWS = 1_500_000, 64
+
+# With fewer rows, weights are packed for longer than rows are computed.
+LEAST_ROWS = 16
+
+# One thread runs the compiled passes; torch shares its products among threads. With one thread
+# torch takes 5 times as long for up to 64 units and twice as long for 128.
+MOST_THREADS_TIMES_UNITS = 256
+
+
+@dataclass
+class Builder:
+    """Collects the nodes of a circuit, leaves first; layers add themselves (`Layer.compiled`).
+
+    Attributes
+    ----------
+    n_direct : int
+        Leaf regions that products read without a sum; the first ones.
+    units, leaf_units : int
+        Of a sum and of a leaf region.
+    first : dict
+        Of each level the number of its first partition.
+    factors : list of list of int
+        Of each partition its edges, and -1 - i for the direct leaf region i.
+    child : dict
+        Of each edge its partition, or -1 - i for the leaf region i of those that have sums.
+    layers : list of slice
+        Edges of each layer of sums, in the order of the weights.
+    top : list of int
+        Partitions of the root.
+    """
+
+    n_direct: int
+    units: int
+    leaf_units: int
+    first: dict[int, int] = field(default_factory=dict)
+    factors: list[list[int]] = field(default_factory=list)
+    child: dict[int, int] = field(default_factory=dict)
+    layers: list[slice] = field(default_factory=list)
+    top: list[int] = field(default_factory=list)
+
+    def add_sums(self, level: int, children: Sequence[int], edges: slice) -> None:
+        """Edges into regions of a level, each of which is the partition at its position."""
+        for edge, child in zip(range(edges.start, edges.stop), children, strict=True):
+            self.child[edge] = self.first[level] + child if level else -1 - child
+        self.layers.append(edges)
+
+    def add_products(self, level: int, factors: Sequence[Sequence[int]]) -> None:
+        """The partitions of a level."""
+        self.first[level] = len(self.factors)
+        self.factors.extend(list(of_partition) for of_partition in factors)
+
+    def add_root(self, level: int, n_nodes: int) -> None:
+        """The partitions of the root, which are those of the last level."""
+        self.top = [self.first[level] + i for i in range(n_nodes)]
+
+
+class Tables(NamedTuple):
+    """Densities of the values of direct leaf regions.
+
+    Attributes
+    ----------
+    densities : Tensor (T, K)
+    first, stride : list of int
+        Of each region the row of its first value, and the rows from one value to the next.
+    code_of : list of int
+        Of each region the row of its codes.
+    """
+
+    densities: Tensor
+    first: list[int]
+    stride: list[int]
+    code_of: list[int]
+
+
+class Found(NamedTuple):
+    """Results of a run; those after `root` only where flows were asked for.
+
+    Attributes
+    ----------
+    root, objective : Tensor (B,)
+        Log densities without log h, and what training raises; float64.
+    counts : list of Tensor (Q, O, I)
+        Expected counts of the weights, leaves first, the root last.
+    tables : Tensor (T, K)
+        Flows into the values of direct leaf regions.
+    leaves : Tensor (s, K, B)
+        Flows into the other leaf regions.
+    """
+
+    root: Tensor
+    objective: Tensor
+    counts: list[Tensor]
+    tables: Tensor
+    leaves: Tensor
+
+
+class Program:
+    """The nodes of a circuit as the compiled passes read them.
+
+    Parameters
+    ----------
+    built : Builder
+        All layers of the circuit have added themselves.
+    """
+
+    def __init__(self, built: Builder) -> None:
+        self.built = built
+        self.n_edges = len(built.child)
+        self.most_units = max(built.units, built.leaf_units)
+        self.width = -(-self.most_units // LANES) * LANES
+        starts = [0]
+        for of_partition in built.factors:
+            starts.append(starts[-1] + len(of_partition))
+        flat = [factor for of_partition in built.factors for factor in of_partition]
+        children = [built.child[edge] for edge in range(self.n_edges)]
+        _check(built, flat, children)
+        self.first_factor, self.factors = _integers(starts), _integers(flat)
+        self.child, self.top = _integers(children), _integers(built.top)
+
+    def pays(self, n_rows: int) -> bool:
+        """Whether torch would take longer over so many rows."""
+        work = torch.get_num_threads() * self.most_units
+        return n_rows >= LEAST_ROWS and work <= MOST_THREADS_TIMES_UNITS
+
+    def block(self, n_rows: int, dtype: torch.dtype) -> int:
+        """Rows of a block, a multiple of the tile."""
+        nodes = 2 * len(self.built.factors) + self.n_edges
+        size = MOST_BYTES // (nodes * self.width * dtype.itemsize)
+        most = -(-n_rows // TILE) * TILE
+        return max(TILE, min(size // TILE * TILE, MOST_ROWS, most))
+
+    def run(
+        self,
+        weights: Sequence[Tensor],
+        tables: Tables,
+        codes: Tensor,
+        leaves: tuple[Tensor, Tensor],
+        row_weights: Tensor | None = None,
+        exponent: float = 1.0,
+    ) -> Found:
+        """Upward, and with weights of the rows downward, through all nodes.
+
+        Parameters
+        ----------
+        weights : sequence of Tensor (Q, O, I)
+            Of every layer of sums, leaves first, and of the root, in the type of the passes.
+        tables : Tables
+        codes : Tensor (columns, B) of int32
+            -1 where a cell is missing; else a row of the table, below the number of its values.
+        leaves : tuple of Tensor (s, K, B) and (s, 1, B)
+            Values of the other leaf regions, their maximum taken out, and its logarithm.
+        row_weights : Tensor (B,), optional
+            float64.
+        exponent : float
+            Tempering exponent of the root, see `layers.root`.
+        """
+        dtype, n_rows = weights[-1].dtype, codes.shape[1] if len(codes) else leaves[0].shape[2]
+        block = self.block(n_rows, dtype)
+        forward, backward = self._packed(weights, dtype)
+        at_root = _padded(weights[-1].view(len(self.built.top), -1), self.width)
+        of_tables = _padded(tables.densities.to(dtype), self.width)
+        n, node = len(self.built.factors), block * self.width
+        flows = row_weights is not None
+        doubles = torch.float64
+        arrays: dict[str, Any] = {
+            "weights": forward,
+            "transposed": backward,
+            "root_weights": at_root,
+            "tables": of_tables,
+            "codes": codes.contiguous(),
+            "leaves": leaves[0].contiguous(),
+            "leaf_logs": leaves[1].contiguous(),
+            "row_weights": row_weights,
+            "root": torch.empty(n_rows, dtype=doubles),
+            "objective": torch.empty(n_rows, dtype=doubles),
+            "counts": torch.zeros_like(forward) if flows else None,
+            "root_counts": torch.zeros_like(at_root),
+            "table_counts": torch.zeros_like(of_tables) if flows else None,
+            "leaf_flows": torch.zeros_like(leaves[0]) if flows else None,
+            "partitions": torch.empty(n * node, dtype=dtype),
+            "logs": torch.zeros(n * block, dtype=doubles),
+            "edges": torch.empty(self.n_edges * node, dtype=dtype),
+            "flows": torch.empty(n * node, dtype=dtype) if flows else None,
+            **{name: torch.zeros(node, dtype=dtype) for name in ("inputs", "ratio", "into")},
+            **{name: torch.empty(len(self.top), dtype=doubles) for name in ("shares", "sums")},
+        }
+        regions = [_integers(numbers) for numbers in tables[1:]]
+        struct = self._struct(regions, n_rows, block, exponent)
+        run = getattr(library(), f"skpc_passes_{'float' if dtype == torch.float32 else 'double'}")
+        pointers = {name: None if x is None else x.data_ptr() for name, x in arrays.items()}
+        run(ctypes.byref(struct), ctypes.byref(ArraysStruct(**pointers)))
+        return self._found(arrays, weights)
+
+    def _packed(self, weights: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Weights of all edges by [input][output] and by [output][input], (Q, units, K')."""
+        shape = (self.n_edges, self.most_units, self.width)
+        forward, backward = torch.zeros(shape, dtype=dtype), torch.zeros(shape, dtype=dtype)
+        for edges, of_layer in zip(self.built.layers, weights[:-1], strict=True):
+            forward[edges, : of_layer.shape[2], : of_layer.shape[1]] = of_layer.transpose(1, 2)
+            backward[edges, : of_layer.shape[1], : of_layer.shape[2]] = of_layer
+        return forward, backward
+
+    def _struct(
+        self, regions: Sequence[Tensor], n_rows: int, block: int, exponent: float
+    ) -> ProgramStruct:
+        return ProgramStruct(
+            n_rows, len(self.built.factors), len(self.top),
+            *(x.data_ptr() for x in (self.first_factor, self.factors, self.child, self.top)),
+            *(x.data_ptr() for x in regions),
+            exponent, self.built.units, self.built.leaf_units, self.most_units, self.width, block,
+        )  # fmt: skip
+
+    def _found(self, arrays: dict[str, Any], weights: Sequence[Tensor]) -> Found:
+        root, objective = arrays["root"], arrays["objective"]
+        if arrays["flows"] is None:
+            none = root.new_empty(0)
+            return Found(root, root, [], none, none)
+        counts, of_root = arrays["counts"], arrays["root_counts"][:, : self.built.units]
+        of_layers = [
+            counts[edges, : w.shape[2], : w.shape[1]].transpose(1, 2) * w
+            for edges, w in zip(self.built.layers, weights[:-1], strict=True)
+        ]
+        tables = arrays["table_counts"][:, : self.built.leaf_units].contiguous()
+        of_layers.append(of_root.reshape(1, 1, -1))
+        return Found(root, objective, of_layers, tables, arrays["leaf_flows"])
+
+
+def _integers(numbers: Sequence[int]) -> Tensor:
+    return torch.tensor(list(numbers), dtype=torch.int64)
+
+
+def _padded(x: Tensor, width: int) -> Tensor:
+    """Numbers (n, K) with zeros up to the width, (n, K'); contiguous."""
+    padded = x.new_zeros((len(x), width))
+    padded[:, : x.shape[1]] = x
+    return padded
+
+
+def _check(built: Builder, factors: Sequence[int], children: Sequence[int]) -> None:
+    """Refuse an index that points outside, and a child that is not before its parent."""
+    n = len(built.factors)
+    inside = all(-built.n_direct <= factor < len(children) for factor in factors)
+    inside &= all(child < n for child in children) and all(0 <= top < n for top in built.top)
+    ordered = inside and all(
+        factor < 0 or children[factor] < i
+        for i, of_partition in enumerate(built.factors)
+        for factor in of_partition
+    )
+    if not ordered:
+        raise ValueError("The layers of a circuit name a node that is not below them.")
