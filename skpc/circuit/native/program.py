@@ -77,18 +77,16 @@ class Builder:
 
 
 class Tables(NamedTuple):
-    """Densities of the values of direct leaf regions.
+    """Where the densities of the values of direct leaf regions stand.
 
     Attributes
     ----------
-    densities : Tensor (T, K)
     first, stride : list of int
         Of each region the row of its first value, and the rows from one value to the next.
     code_of : list of int
         Of each region the row of its codes.
     """
 
-    densities: Tensor
     first: list[int]
     stride: list[int]
     code_of: list[int]
@@ -123,9 +121,10 @@ class Program:
     ----------
     built : Builder
         All layers of the circuit have added themselves.
+    tables : Tables
     """
 
-    def __init__(self, built: Builder) -> None:
+    def __init__(self, built: Builder, tables: Tables) -> None:
         self.built = built
         self.n_edges = len(built.child)
         self.most_units = max(built.units, built.leaf_units)
@@ -138,6 +137,7 @@ class Program:
         _check(built, flat, children)
         self.first_factor, self.factors = _integers(starts), _integers(flat)
         self.child, self.top = _integers(children), _integers(built.top)
+        self.tables = [_integers(numbers) for numbers in tables]
 
     def pays(self, n_rows: int) -> bool:
         """Whether torch would take longer over so many rows."""
@@ -154,7 +154,7 @@ class Program:
     def run(
         self,
         weights: Sequence[Tensor],
-        tables: Tables,
+        tables: Tensor,
         codes: Tensor,
         leaves: tuple[Tensor, Tensor],
         row_weights: Tensor | None = None,
@@ -166,7 +166,8 @@ class Program:
         ----------
         weights : sequence of Tensor (Q, O, I)
             Of every layer of sums, leaves first, and of the root, in the type of the passes.
-        tables : Tables
+        tables : Tensor (T, K)
+            Densities of the values of direct leaf regions.
         codes : Tensor (columns, B) of int32
             -1 where a cell is missing; else a row of the table, below the number of its values.
         leaves : tuple of Tensor (s, K, B) and (s, 1, B)
@@ -180,7 +181,7 @@ class Program:
         block = self.block(n_rows, dtype)
         forward, backward = self._packed(weights, dtype)
         at_root = _padded(weights[-1].view(len(self.built.top), -1), self.width)
-        of_tables = _padded(tables.densities.to(dtype), self.width)
+        of_tables = _padded(tables.to(dtype), self.width)
         n, node = len(self.built.factors), block * self.width
         flows = row_weights is not None
         doubles = torch.float64
@@ -206,8 +207,7 @@ class Program:
             **{name: torch.zeros(node, dtype=dtype) for name in ("inputs", "ratio", "into")},
             **{name: torch.empty(len(self.top), dtype=doubles) for name in ("shares", "sums")},
         }
-        regions = [_integers(numbers) for numbers in tables[1:]]
-        struct = self._struct(regions, n_rows, block, exponent)
+        struct = self._struct(n_rows, block, exponent)
         run = getattr(library(), f"skpc_passes_{'float' if dtype == torch.float32 else 'double'}")
         pointers = {name: None if x is None else x.data_ptr() for name, x in arrays.items()}
         run(ctypes.byref(struct), ctypes.byref(ArraysStruct(**pointers)))
@@ -222,13 +222,11 @@ class Program:
             backward[edges, : of_layer.shape[1], : of_layer.shape[2]] = of_layer
         return forward, backward
 
-    def _struct(
-        self, regions: Sequence[Tensor], n_rows: int, block: int, exponent: float
-    ) -> ProgramStruct:
+    def _struct(self, n_rows: int, block: int, exponent: float) -> ProgramStruct:
         return ProgramStruct(
             n_rows, len(self.built.factors), len(self.top),
             *(x.data_ptr() for x in (self.first_factor, self.factors, self.child, self.top)),
-            *(x.data_ptr() for x in regions),
+            *(x.data_ptr() for x in self.tables),
             exponent, self.built.units, self.built.leaf_units, self.most_units, self.width, block,
         )  # fmt: skip
 

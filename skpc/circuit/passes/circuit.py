@@ -114,7 +114,7 @@ class Circuit:
             return None
         built = native.Builder(self.n_direct, self.n_sums, self.inputs.n_units)
         whole = all(layer.compiled(built) for layer in self.layers)
-        return native.Program(built) if whole else None
+        return native.Program(built, self.inputs.tables()) if whole else None
 
     @property
     def passes(self) -> str:
@@ -269,8 +269,9 @@ class Circuit:
         leaves = Scaled(none, none[:, :1])
         if self.inputs.n_summed:
             leaves = self.inputs.forward(parameters.leaves, statistics)
-        tables, codes = self.inputs.tables(parameters.leaves), self.inputs.codes(statistics)
-        return self.program.run(parameters.sums, tables, codes, leaves, weights, exponent)
+        densities = self.inputs.value_densities(parameters.leaves)
+        codes = self.inputs.codes(statistics)
+        return self.program.run(parameters.sums, densities, codes, leaves, weights, exponent)
 
     def flows(
         self, parameters: Parameters, trace: Trace, root: Tensor, exponent: float = 1.0

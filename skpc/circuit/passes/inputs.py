@@ -277,20 +277,26 @@ class InputLayer:
                 found.append((numbers @ values).int() - 1)
         return torch.cat(found)
 
-    def tables(self, packed: Tensor) -> Tables:
-        """Densities of all values of the direct regions."""
-        densities, first, stride, code_of = [packed[:0]], [], [], []
+    def tables(self) -> Tables:
+        """Where `value_densities` has those of each direct region."""
+        first: list[int] = []
+        stride: list[int] = []
+        code_of: list[int] = []
         scope = 0
         for block in self.blocks:
             if block.direct:
                 n, s, m = block.shape
-                densities.append(self._probabilities(block, packed).view(-1, packed.shape[1]))
                 for i in range(n * m):
                     first.append(block.rows.start + i // m * s * m + i % m)
                     code_of.append(scope + i // m)
                 stride += [m] * (n * m)
                 scope += n
-        return Tables(torch.cat(densities), first, stride, code_of)
+        return Tables(first, stride, code_of)
+
+    def value_densities(self, packed: Tensor) -> Tensor:
+        """Densities of all values of the direct regions, (T, K)."""
+        direct = [self._probabilities(block, packed) for block in self.blocks if block.direct]
+        return torch.cat([packed[:0], *(p.view(-1, packed.shape[1]) for p in direct)])
 
     def _factors(
         self, block: LeafBlock, packed: Tensor, statistics: BlockStatistics
