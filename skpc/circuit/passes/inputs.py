@@ -73,7 +73,17 @@ class InputLayer:
         self.shape = (n_rows, n_units)
         self.n_direct = sum(block.n_regions for block in self.blocks if block.direct)
         self.n_summed = self.n_regions - self.n_direct
-        self.folds = [self._fold(mine, plans, families, groups, starts) for mine in members]
+        whole = list(zip(plans, self.blocks, strict=True))
+        self.folds = [self._fold(mine, whole, families, groups, starts) for mine in members]
+        own = {block.regions.start: family_of(plan, block, families) for plan, block in whole}
+        self.of_one_family = [
+            (family, block)
+            for block in self.blocks
+            if (family := own[block.regions.start]) is not None
+        ]
+        mixed = [(plan, block) for plan, block in whole if own[block.regions.start] is None]
+        of_mixed = [self._fold(mine, mixed, families, groups, starts) for mine in members]
+        self.of_mixed = [fold for fold in of_mixed if len(fold.group_of)]
         self.precise = any(fold.family.precise for fold in self.folds)
         self.has_atoms = any(fold.family.n_atoms for fold in self.folds)
 
@@ -116,7 +126,7 @@ class InputLayer:
     def _fold(
         self,
         mine: list[int],
-        plans: Sequence[BlockPlan],
+        blocks: Sequence[tuple[BlockPlan, LeafBlock]],
         families: Sequence[Leaf],
         groups: Sequence[tuple[int, ...]],
         starts: dict[int, int],
@@ -127,7 +137,7 @@ class InputLayer:
         group_of: list[int] = []
         region_of: list[int] = []
         rows: list[int] = []
-        for group, region, row, stride in incidences(plans, self.blocks, families):
+        for group, region, row, stride in incidences(blocks, families):
             if group in position:
                 group_of.append(position[group])
                 region_of.append(region)
@@ -378,18 +388,29 @@ class InputLayer:
         Tensor (N, K)
         """
         packed = template.clone()
-        for fold in self.folds:
-            values, counts = fold.unpack(sums)
-            alive = counts > 0
-            unused = may_fail(alive)
-            mu = fold.family.project(values / (counts.where(alive, 1.0) if unused else counts))
-            theta = fold.family.natural(mu)
-            base = -fold.family.log_partition(theta).unsqueeze(1)
-            if unused:
-                kept, kept_base = fold.unpack(template)
-                theta, base = theta.where(alive, kept), base.where(alive, kept_base)
-            fold.pack(packed, theta, base)
+        # In a block of one family the units of a scope's regions stand side by side, as those of one
+        # region would, and nothing has to be gathered.
+        for family, block in self.of_one_family:
+            _update(family, block, sums, template, packed)
+        for fold in self.of_mixed:
+            _update(fold.family, fold, sums, template, packed)
         return packed
+
+
+def _update(
+    family: Leaf, part: LeafBlock | LeafFold, sums: Tensor, template: Tensor, packed: Tensor
+) -> None:
+    """Write the parameters of a part of the packed numbers, see `from_expectation`."""
+    values, counts = part.unpack(sums)
+    alive = counts > 0
+    unused = may_fail(alive)
+    mu = family.project(values / (counts.where(alive, 1.0) if unused else counts))
+    theta = family.natural(mu)
+    base = -family.log_partition(theta).unsqueeze(1)
+    if unused:
+        kept, kept_base = part.unpack(template)
+        theta, base = theta.where(alive, kept), base.where(alive, kept_base)
+    part.pack(packed, theta, base)
 
 
 def _whole(shown: Tensor) -> Tensor:
@@ -397,14 +418,22 @@ def _whole(shown: Tensor) -> Tensor:
     return shown[:, 0] if shown.shape[1] == 1 else shown.all(dim=1)
 
 
+def family_of(plan: BlockPlan, block: LeafBlock, families: Sequence[Leaf]) -> Leaf | None:
+    """The family of a block whose regions are one group of it each, without padding, else None."""
+    groups = [scope[0] for scope in plan.scopes if len(scope) == 1]
+    family = families[plan.scopes[0][0]]
+    alike = len(groups) == len(plan.scopes) and all(families[g] is family for g in groups)
+    return family if alike and block.shape[1] == family.n_statistics + 1 else None
+
+
 def incidences(
-    plans: Sequence[BlockPlan], blocks: Sequence[LeafBlock], families: Sequence[Leaf]
+    blocks: Sequence[tuple[BlockPlan, LeafBlock]], families: Sequence[Leaf]
 ) -> Iterator[tuple[int, int, int, int]]:
     """Every group in every leaf region: the region, its first row in the packed numbers, a stride.
 
     The rows of a region are as far from one another as its scope has regions.
     """
-    for plan, block in zip(plans, blocks, strict=True):
+    for plan, block in blocks:
         _, n_statistics, m = block.shape
         for i, scope in enumerate(plan.scopes):
             row = block.rows.start + i * n_statistics * m

@@ -130,6 +130,16 @@ class LeafBlock:
         n, s, m = self.shape
         return packed[self.rows].view(n, s, m * packed.shape[1])
 
+    def unpack(self, packed: Tensor) -> tuple[Tensor, Tensor]:
+        """Statistics or parameters (n, S - 1, m K) and counts (n, 1, m K); views."""
+        rows = self.of(packed)
+        return rows[:, :-1], rows[:, -1:]
+
+    def pack(self, packed: Tensor, values: Tensor, counts: Tensor) -> None:
+        """Write (n, S - 1, m K) and (n, 1, m K) into packed (N, K), in place."""
+        rows = self.of(packed)
+        rows[:, :-1], rows[:, -1:] = values, counts
+
     def statistics(self, phi: Tensor, scopes: slice, dtype: torch.dtype) -> Tensor:
         """Statistics (n, S, B) of some scopes, of all in phi (R, B)."""
         index = self.index[scopes]
