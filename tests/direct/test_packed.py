@@ -163,6 +163,20 @@ def test_no_sum_exceeds_its_bound(steps):
     assert np.abs(sums).max() > 0.9 * packed.largest_sum
 
 
+def test_the_bound_holds_for_shifted_inputs_of_weights_that_are_all_zero():
+    packed = pack(
+        np.array([[1, 0]], dtype=np.int8),
+        4,
+        step=np.array([1.0, 32.0]),
+        centre=np.zeros(2),
+        spread=np.ones(2),
+        intercept=0.0,
+        noise_variance=1.0,
+        input_range=4.0,
+    )
+    assert packed.largest_sum >= 128 * 2**5
+
+
 def test_steps_too_far_apart_are_refused():
     shared = {"centre": np.zeros(2), "spread": np.ones(2), "intercept": 0.0}
     codes = np.ones((2, 2), dtype=np.int8)

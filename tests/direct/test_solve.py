@@ -4,10 +4,13 @@ from helpers.direct_problems import problem_of, random_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skpc.direct import collect
 from skpc.direct.model import evaluate, integer_codes, named_log_prior, noise_levels
-from skpc.direct.solve import solve_mean_field, sweep
+from skpc.direct.moments import standardise
+from skpc.direct.solve import Options, solve_mean_field, solve_regression, sweep
 from skpc.direct.solve.ascent import climb
 from skpc.direct.solve.newton import newton
+from skpc.direct.solve.problem import lowest_noise
 from skpc.direct.solve.starts import full_tau, random_starts
 
 
@@ -124,6 +127,21 @@ def test_rising_noise_precision_beats_coordinates_on_correlated_features():
     )
     ours, coordinates = solve_mean_field(problem), solve_mean_field(problem, solver="coordinate")
     assert ours.elbo >= coordinates.elbo - 1e-6
+
+
+def test_a_noise_range_is_widened_to_where_it_may_end_and_no_further():
+    """A target that codes explain exactly has the lowest noise of all."""
+    random = np.random.RandomState(0)
+    x = random.standard_normal((100, 4))
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    y = x @ (0.1 * np.array([3.0, -2.0, 1.0, 7.0]))
+    data, step = standardise(collect(x, y, np.ones(100)), True), np.full(4, 0.1 / y.std())
+    lowest = lowest_noise(data)
+    for low, widened in ((0.1, True), (lowest, False)):
+        options = Options(4, "uniform", step, 15, (low, 1.0), "auto", 1000, 1e-6)
+        solution = solve_regression(data, options, np.random.RandomState(0))
+        assert solution.widened == widened
+        assert solution.problem.noise[0] == pytest.approx(lowest)
 
 
 def test_rounds_are_counted_and_limited():
