@@ -424,11 +424,12 @@ def test_the_mode_of_a_uniform_density_is_its_middle():
 
 
 def test_of_two_modes_the_larger_count_is_taken():
-    """Where a mean, or (N + 1) p, is a whole number; not as its logarithm is rounded."""
+    """Where a mean, or (N + 1) p, is a whole number, however its logarithm is rounded."""
     k = torch.arange(1, 200).double()
     assert torch.equal(Poisson().mode(torch.log(k)[None, None])[0, 0], k)
     p = torch.logit(k / 200)[None, None]
     assert torch.equal(Binomial(199).mode(p)[0, 0], k)
+    assert Bernoulli().mode(torch.zeros(1, 1, 1).double()).item() == 1.0
 
 
 def test_moments_by_quadrature(example, mu):

@@ -115,6 +115,26 @@ def test_moments_equal_quadrature(shape):
             assert_allclose(found[0, k].item(), wanted, atol=1e-5)
 
 
+def test_numbers_are_the_largest_whose_value_is_at_most_that_asked(shape):
+    """Also in the cells of atoms, where there are no numbers."""
+    pieces = Pieces(*map(torch.from_numpy, shape.inverse()), torch.tensor(shape.atoms).double())
+    z = np.linspace(-12, 12, 240_001)
+    u = shape.decode(z, np.zeros(len(z), dtype=np.int16))
+    asked = np.linspace(-3, 6, 1000)
+    wanted = z[np.searchsorted(u, asked, side="right") - 1]
+    assert_allclose(pieces.numbers(torch.from_numpy(asked)), wanted, atol=2e-4)
+
+
+def test_all_numbers_of_a_flat_piece_have_its_value():
+    breaks, intercepts, slopes = [0.0, 1.0], [0.0, 0.0, -1.0], [1.0, 0.0, 1.0]
+    pieces = Pieces(*(torch.tensor(x).double() for x in (breaks, intercepts, slopes, [])))
+    found = pieces.numbers(torch.tensor([-0.5, 0.0, 0.5]).double())
+    assert_array_equal(found, [-0.5, 1.0, 1.5])
+    constant = Pieces(*(torch.tensor(x).double() for x in ([], [2.0], [0.0], [])))
+    found = constant.numbers(torch.tensor([1.9, 2.0, 2.1]).double())
+    assert_array_equal(found, [-np.inf, np.inf, np.inf])
+
+
 def test_moments_without_atoms_take_a_gaussian_leaf():
     shape, family = SHAPES["line"], Gaussian(1e-3)
     mu = torch.tensor([[[0.4], [0.16 + 0.25]]]).double()
