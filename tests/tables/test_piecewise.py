@@ -135,6 +135,15 @@ def test_all_numbers_of_a_flat_piece_have_its_value():
     assert_array_equal(found, [-np.inf, np.inf, np.inf])
 
 
+@pytest.mark.parametrize("ends", [(8.0, 9.0), (-9.0, -8.0)])
+def test_pieces_far_out_keep_the_digits_of_their_probability(ends):
+    """Of a value that is 1 on a piece in the tail and 0 elsewhere the mean is the probability."""
+    columns = list(ends), [0.0, 1.0, 0.0], [0.0, 0.0, 0.0], []
+    pieces = Pieces(*(torch.tensor(x).double() for x in columns))
+    found, _ = pieces.of_normal(torch.zeros(1, 1).double(), torch.ones(1, 1).double())
+    assert_allclose(found.item(), stats.norm.sf(8) - stats.norm.sf(9), rtol=1e-12)
+
+
 def test_moments_without_atoms_take_a_gaussian_leaf():
     shape, family = SHAPES["line"], Gaussian(1e-3)
     mu = torch.tensor([[[0.4], [0.16 + 0.25]]]).double()
