@@ -8,6 +8,7 @@ import torch
 
 from skpc.circuit import queries
 from skpc.circuit.passes import Cells
+from skpc.circuit.queries.distributions import quantile
 
 
 def assert_near(a, b, tolerance=1e-9):
@@ -144,3 +145,13 @@ def test_a_posterior_answers_from_one_upward_pass(mixed, monkeypatch):
         of_columns = torch.zeros(len(fold.columns), len(x), dtype=torch.float64)
         of_columns.index_add_(0, fold.group_of, shares[fold.region_of].sum(dim=1))
         assert_near(of_columns, torch.ones_like(of_columns))
+
+
+@pytest.mark.parametrize("centre", [1e12, -1e12, 1e-12, 0.0])
+def test_quantiles_are_found_wherever_they_are(centre):
+    def cdf(u):
+        return torch.sigmoid((u - centre) / max(abs(centre), 1.0))
+
+    level = torch.sigmoid(torch.tensor(0.5, dtype=torch.float64)).item()
+    found = quantile(cdf, level, torch.zeros(2).double(), whole=False, atoms=None)
+    assert_near(found, torch.full_like(found, centre + 0.5 * max(abs(centre), 1.0)))

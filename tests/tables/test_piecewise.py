@@ -11,7 +11,7 @@ from skpc._tables.grids import find_grid
 from skpc._tables.piecewise import Maps, Shape
 from skpc._tables.shapes import find_knots, find_shape
 from skpc.circuit.leaves import Gaussian, Numeric
-from skpc.circuit.queries import Pieces
+from skpc.circuit.queries import Pieces, values_of
 
 SHAPES = {
     "line": Shape(knots=(-0.5, 2.0), levels=(-1.0, 1.0)),
@@ -142,6 +142,24 @@ def test_pieces_far_out_keep_the_digits_of_their_probability(ends):
     pieces = Pieces(*(torch.tensor(x).double() for x in columns))
     found, _ = pieces.of_normal(torch.zeros(1, 1).double(), torch.ones(1, 1).double())
     assert_allclose(found.item(), stats.norm.sf(8) - stats.norm.sf(9), rtol=1e-12)
+
+
+def test_numbers_of_units_and_rows_have_the_moments_of_their_units(shape):
+    """Three rows in two units, each with a number of its own, as many leaves of one number."""
+    m = len(shape.atoms)
+    mean = torch.tensor([[0.2, -1.0, 0.5], [1.0, 0.0, 2.0]]).double()
+    variance = torch.tensor([[0.49, 2.0, 1.0], [0.1, 0.5, 3.0]]).double()
+    shares = torch.full((1 + m, 2), 0.5 / max(m, 1)).double()
+    shares[0] = 0.5 if m else 1.0
+    columns = map(torch.from_numpy, shape.inverse())
+    pieces, family = Pieces(*columns, torch.tensor(shape.atoms).double()), Numeric(m, 1e-3)
+    found = values_of(pieces, shares if m else None, mean, variance)
+    for k in range(2):
+        of_unit = shares[:, k].expand(3, -1).T
+        numbers = torch.stack([mean[k], mean[k] ** 2 + variance[k]]) * of_unit[0]
+        mu = torch.cat([numbers, of_unit])[None]
+        for value, wanted in zip(found, pieces.moments(family, family.natural(mu)), strict=True):
+            assert_allclose(value[k], wanted[0])
 
 
 def test_moments_without_atoms_take_a_gaussian_leaf():
