@@ -9,11 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
 from skpc.circuit.passes import Cells
-from skpc.circuit.training import EM, EMState, collect, merge
+from skpc.circuit.training import EM, EMState, Rows, collect, merge
 from skpc.circuit.training.em import normalised
 
 update = EM().update
@@ -294,3 +295,23 @@ def test_sums_with_next_to_no_count_keep_their_weights(total):
     counts = torch.tensor([[[0.5 * total, 0.5 * total], [1.0, 3.0]]], dtype=torch.float64)
     actual = normalised(counts, old, None)
     assert_near(actual, torch.tensor([[[0.2, 0.8], [0.25, 0.75]]], dtype=torch.float64))
+
+
+def test_weights_start_as_draws_of_a_flat_dirichlet_density(kit):
+    """One of I shares is then Beta(1, I - 1)."""
+    graph = RegionGraph([(0, 1), (0,), (1,)], [(0, (1, 2))])
+    circuit = kit.build(graph, [Gaussian(1e-3)] * 2, "cp", n_sums=200, n_leaves=4)
+    x = kit.table([Gaussian(1e-3)] * 2, 10)
+    parameters, _ = kit.start_em(circuit, x, torch.ones(10, dtype=torch.float64), 1.0)
+    shares = parameters.sums[0][..., 0].flatten().numpy()
+    assert len(shares) == 400
+    assert stats.kstest(shares, stats.beta(1, 3).cdf).pvalue > 1e-3
+
+
+def test_the_prior_is_weighed_against_rows_whatever_the_unit_of_weights():
+    """Weights above one count repeated rows; those that add up to one do not make rows fewer."""
+    cells = Cells(torch.zeros((4, 1), dtype=torch.float64))
+    for weights, evidence in ((3.0, 12.0), (1.0, 4.0), (0.25, 4.0)):
+        rows = Rows(cells, torch.full((4,), weights, dtype=torch.float64))
+        assert rows.evidence == evidence
+        assert rows.counts.sum().item() == pytest.approx(evidence)
