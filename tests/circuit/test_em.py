@@ -4,6 +4,7 @@ Axes: B rows, D columns, F leaf regions, S statistics of a region, K units.
 """
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from scipy import stats
 from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
 from skpc.circuit.passes import Cells
-from skpc.circuit.training import EM, EMState, Rows, collect, merge
+from skpc.circuit.training import EM, EMState, Prior, Rows, collect, merge, smoothing
 from skpc.circuit.training.em import normalised
 
 update = EM().update
@@ -315,3 +316,21 @@ def test_the_prior_is_weighed_against_rows_whatever_the_unit_of_weights():
         rows = Rows(cells, torch.full((4,), weights, dtype=torch.float64))
         assert rows.evidence == evidence
         assert rows.counts.sum().item() == pytest.approx(evidence)
+
+
+@pytest.mark.parametrize("scores", [(3.0, 2.0), (2.0, 3.0), (0.5, 2.0), (0.5, 0.9), (1.00005, 0.0)])
+def test_of_half_and_twice_the_smoothing_the_best_is_taken(monkeypatch, scores):
+    """One that is better than the score so far, 1, by more than chance."""
+    of_smoothing = dict(zip((0.5, 2.0), scores, strict=True))
+
+    class Scored(EM):
+        def under_prior(self, circuit, state, prior, evidence):
+            return SimpleNamespace(parameters=of_smoothing[prior.smoothing])
+
+    monkeypatch.setattr(smoothing, "mean_log_density", lambda circuit, score, *_: score)
+    options = SimpleNamespace(solver=Scored(), dtype=torch.float64)
+    prior = Prior(1.0, torch.zeros(0))
+    _, chosen, score = smoothing.choose_smoothing(None, None, prior, 1.0, None, 1.0, options)
+    best = max(scores) > 1.0 + smoothing.RISE
+    assert score == (max(scores) if best else 1.0)
+    assert chosen.smoothing == ((0.5, 2.0)[scores.index(max(scores))] if best else 1.0)
