@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from skpc._tables import row_weight
-from skpc._tables.grids import find_grid
+from skpc._tables.grids import Grid, bounded, find_grid
 from skpc._tables.piecewise import Maps, Shape
 from skpc._tables.shapes import find_knots, find_shape
 from skpc.circuit.leaves import Gaussian, Numeric
@@ -185,6 +185,23 @@ def test_grid_is_found_in_any_unit(scale):
     assert grid_of(np.array([scale])).step == 0.0
 
 
+def test_a_tenth_of_rows_beside_the_values_of_cells_makes_them_finer():
+    whole = np.random.RandomState(0).randint(0, 30, 1000).astype(float)
+    assert_allclose(grid_of(whole + 0.01 * (np.arange(1000) % 10 == 0)).step, 0.01)
+    assert_allclose(grid_of(whole + 0.01 * (np.arange(1000) % 100 == 0)).step, 1.0)
+
+
+def test_draws_of_closed_values_are_the_nearest_ones():
+    grid = Grid(values=(0.0, 1.0, 10.0), closed=True)
+    assert_array_equal(grid.drawn(np.array([-5.0, 0.4, 0.6, 5.0, 6.0, 99.0])), [0, 0, 1, 1, 10, 10])
+
+
+def test_bounds_on_a_grid_are_its_outermost_numbers_within():
+    ends = [(0.4, 5.6), (0.6, 5.4), (1.0, 5.0)]
+    found = [bounded(Grid(step=1.0), *pair) for pair in ends]
+    assert [(grid.low, grid.high) for grid in found] == [(1.0, 5.0)] * 3
+
+
 def standard(x):
     return (x - x.mean()) / x.std()
 
@@ -206,6 +223,13 @@ def test_skewed_columns_are_bent():
     z, _, _ = found.encode(standard(x))
     assert abs(stats.skew(z)) < 0.2
     assert abs(stats.kurtosis(z)) < 0.5
+
+
+def test_an_atom_has_many_times_the_rows_of_its_cell():
+    """Of 2000 uniform rows 48 lie in a cell: three times as many at a value are no atom."""
+    x = np.random.RandomState(0).uniform(size=2000)
+    for n, atoms in ((150, ()), (700, (0.5,))):
+        assert shape_of(np.concatenate([x, np.full(n, 0.5)])).values == atoms
 
 
 def test_zeros_of_a_column_are_an_atom():
