@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skpc.circuit import RegionGraph
-from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
+from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian, Numeric
 
 
 def assert_near(a, b, tolerance=1e-10):
@@ -152,6 +152,9 @@ def test_number_of_parameters_by_hand(kit):
     leaves = 2 * (1 + 2 + 1 + 1 + 2)
     leaf_edges, top_edge, mixture, root = 5 * 3 * (2 - 1), 3 * (3 - 1), 3, 3 - 1
     assert circuit.n_parameters == leaves + leaf_edges + top_edge + mixture + root
+    # Probabilities add to one: of three categories two are free, of a number and two atoms too.
+    one_leaf = kit.build(RegionGraph([(0, 1)]), [Categorical(3), Numeric(2, 0.01)], n_leaves=2)
+    assert one_leaf.n_parameters == 2 * (2 + 2 + 2) + 2 - 1
 
 
 def test_tucker_refuses_three_children(kit):

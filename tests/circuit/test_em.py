@@ -4,16 +4,18 @@ Axes: B rows, D columns, F leaf regions, S statistics of a region, K units.
 """
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
 from skpc.circuit.passes import Cells
-from skpc.circuit.training import EM, EMState, collect, merge
+from skpc.circuit.training import EM, EMState, Prior, Rows, collect, merge, smoothing
 from skpc.circuit.training.em import normalised
 
 update = EM().update
@@ -294,3 +296,41 @@ def test_sums_with_next_to_no_count_keep_their_weights(total):
     counts = torch.tensor([[[0.5 * total, 0.5 * total], [1.0, 3.0]]], dtype=torch.float64)
     actual = normalised(counts, old, None)
     assert_near(actual, torch.tensor([[[0.2, 0.8], [0.25, 0.75]]], dtype=torch.float64))
+
+
+def test_weights_start_as_draws_of_a_flat_dirichlet_density(kit):
+    """One of I shares is then Beta(1, I - 1)."""
+    graph = RegionGraph([(0, 1), (0,), (1,)], [(0, (1, 2))])
+    circuit = kit.build(graph, [Gaussian(1e-3)] * 2, "cp", n_sums=200, n_leaves=4)
+    x = kit.table([Gaussian(1e-3)] * 2, 10)
+    parameters, _ = kit.start_em(circuit, x, torch.ones(10, dtype=torch.float64), 1.0)
+    shares = parameters.sums[0][..., 0].flatten().numpy()
+    assert len(shares) == 400
+    assert stats.kstest(shares, stats.beta(1, 3).cdf).pvalue > 1e-3
+
+
+def test_the_prior_is_weighed_against_rows_whatever_the_unit_of_weights():
+    """Weights above one count repeated rows; those that add up to one do not make rows fewer."""
+    cells = Cells(torch.zeros((4, 1), dtype=torch.float64))
+    for weights, evidence in ((3.0, 12.0), (1.0, 4.0), (0.25, 4.0)):
+        rows = Rows(cells, torch.full((4,), weights, dtype=torch.float64))
+        assert rows.evidence == evidence
+        assert rows.counts.sum().item() == pytest.approx(evidence)
+
+
+@pytest.mark.parametrize("scores", [(3.0, 2.0), (2.0, 3.0), (0.5, 2.0), (0.5, 0.9), (1.00005, 0.0)])
+def test_of_half_and_twice_the_smoothing_the_best_is_taken(monkeypatch, scores):
+    """One that is better than the score so far, 1, by more than chance."""
+    of_smoothing = dict(zip((0.5, 2.0), scores, strict=True))
+
+    class Scored(EM):
+        def under_prior(self, circuit, state, prior, evidence):
+            return SimpleNamespace(parameters=of_smoothing[prior.smoothing])
+
+    monkeypatch.setattr(smoothing, "mean_log_density", lambda circuit, score, *_: score)
+    options = SimpleNamespace(solver=Scored(), dtype=torch.float64)
+    prior = Prior(1.0, torch.zeros(0))
+    _, chosen, score = smoothing.choose_smoothing(None, None, prior, 1.0, None, 1.0, options)
+    best = max(scores) > 1.0 + smoothing.RISE
+    assert score == (max(scores) if best else 1.0)
+    assert chosen.smoothing == ((0.5, 2.0)[scores.index(max(scores))] if best else 1.0)

@@ -75,21 +75,26 @@ def test_chosen_leaves_cover_every_column_once(far):
         assert ((units[mine] >= 0).sum(dim=0) == 1).all()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["single", "double"])
-def test_products_of_many_leaves_at_their_floors_do_not_underflow(kit, dtype):
-    d, k = 60, 3
+def products_of(p):
+    """Circuit and parameters of one product of Bernoulli columns a unit, p (d, 1, k)."""
+    d, _, k = p.shape
     graph = RegionGraph([range(d), *((v,) for v in range(d))], [(0, range(1, d + 1))])
-    families = [Bernoulli()] * d
-    circuit = Circuit(graph, families, "cp", k, k, torch.device("cpu"))
+    circuit = Circuit(graph, [Bernoulli()] * d, "cp", k, k, torch.device("cpu"))
     assert circuit.n_direct == d
     (fold,) = circuit.inputs.folds
-    # Each unit finds another third of the ones all but impossible.
-    unlikely = torch.arange(d)[:, None, None] % k == torch.arange(k)
-    p = torch.where(unlikely, 1e-12, 0.5).double()
     leaves = torch.zeros(circuit.inputs.shape, dtype=torch.float64)
     theta = fold.family.natural(p)
     fold.pack(leaves, theta, -fold.family.log_partition(theta).unsqueeze(1))
-    parameters = Parameters(leaves, (torch.full((1, 1, k), 1 / k, dtype=torch.float64),))
+    return circuit, Parameters(leaves, (torch.full((1, 1, k), 1 / k, dtype=torch.float64),))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["single", "double"])
+def test_products_of_many_leaves_at_their_floors_do_not_underflow(kit, dtype):
+    d, k = 60, 3
+    # Each unit finds another third of the ones all but impossible.
+    unlikely = torch.arange(d)[:, None, None] % k == torch.arange(k)
+    p = torch.where(unlikely, 1e-12, 0.5).double()
+    circuit, parameters = products_of(p)
     x = torch.ones((2, d), dtype=torch.float64)
     x[1] = torch.arange(d) % k != 0
     logs = torch.where(x[:, :, None] == 1, torch.log(p[:, 0]), torch.log1p(-p[:, 0]))
@@ -97,3 +102,12 @@ def test_products_of_many_leaves_at_their_floors_do_not_underflow(kit, dtype):
     actual = kit.log_density(circuit, parameters, x, dtype)
     torch.testing.assert_close(actual.double(), expected, rtol=1e-6, atol=0)
     assert expected[0] < -500
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["single", "double"])
+def test_rows_that_are_impossible_for_all_units_alike_do_not_underflow(kit, dtype):
+    """Every factor is at its floor, so no unit keeps the maximum of a product up."""
+    d = 60
+    circuit, parameters = products_of(torch.full((d, 1, 3), 1e-12, dtype=torch.float64))
+    actual = kit.log_density(circuit, parameters, torch.ones((1, d)).double(), dtype)
+    assert actual.item() == pytest.approx(d * log(1e-12), rel=1e-6)

@@ -90,6 +90,19 @@ def test_every_column_receives_the_weight_of_its_row(kit, case, any_table):
     assert (flow >= 0).all()
 
 
+def test_derivatives_by_leaves_times_their_values_are_the_flows(kit, case):
+    """Also in Tucker layers of which one child is a leaf region and the other is none."""
+    families = case.families("mixed")
+    circuit = case.circuit(families)
+    parameters, x = kit.numbers(circuit), kit.table(families, 9, missing=0.4)
+    trace = circuit.forward(parameters, circuit.gather(Cells(x), torch.float64), torch.float64)
+    values = [trace.direct.everything()] if circuit.n_direct else []
+    values += [trace.regions[0].values] if len(circuit.inputs.summed) else []
+    derivatives = circuit.leaf_derivatives(parameters, trace)
+    flow = assembled(circuit.flows(parameters, trace, torch.ones(9, dtype=torch.float64))[0])
+    assert_near(derivatives * torch.cat(values), flow)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_counts_add_to_the_number_of_rows(kit, plain_case, dtype):
     """Those of the root's weights, and those of the units of every column."""

@@ -263,6 +263,85 @@ def test_reference_and_spread_are_allowed(example, mu):
     assert len(torch.unique(spread[1], dim=1).T) == K, "units start apart"
 
 
+# What the starting units of a column have on average, and by how much they are narrower than it.
+CENTRES = {
+    "gaussian": lambda theta: Gaussian(0.01).moments(theta)[0],
+    "lognormal": lambda theta: Gaussian(0.01).moments(theta)[0],
+    "exponential": lambda theta: -torch.log(-theta),
+    "gamma": lambda theta: Gamma(0.01).moments(theta)[0],
+    "beta": lambda theta: torch.log((theta[:, :1] + 1) / (theta[:, 1:] + 1)),
+    "poisson": torch.exp,
+}
+WIDTHS = {
+    "gaussian": (lambda theta: Gaussian(0.01).moments(theta)[1], 0.5),
+    "lognormal": (lambda theta: Gaussian(0.01).moments(theta)[1], 0.5),
+    "gamma": (lambda theta: 1 / (theta[:, :1] + 1), 0.5),
+    "beta": (lambda theta: 1 / (theta.sum(dim=1) + 2), 0.5),
+}
+
+
+def starts_and_column(name, mu):
+    """Natural parameters of units at all quantiles of the noise, and those of their column."""
+    family, column = EXAMPLES[name].family, mu[:1, :, :1]
+    noise = ((torch.arange(4000).double() + 0.5) / 4000).expand(1, mu.shape[1], -1)
+    return family.natural(family.spread(column, noise)), family.natural(column)
+
+
+@pytest.mark.parametrize("example", [EXAMPLES[name] for name in CENTRES], ids=CENTRES)
+def test_starts_lie_around_their_column(example, mu):
+    name = example.family.name
+    starts, column = starts_and_column(name, mu)
+    wanted = CENTRES[name](column).item()
+    assert CENTRES[name](starts).mean().item() == pytest.approx(wanted, rel=5e-3)
+
+
+@pytest.mark.parametrize("example", [EXAMPLES[name] for name in WIDTHS], ids=WIDTHS)
+def test_starts_are_half_as_wide_as_their_column(example, mu):
+    width, share = WIDTHS[example.family.name]
+    starts, column = starts_and_column(example.family.name, mu)
+    assert_near(width(starts), (share * width(column)).expand_as(width(starts)))
+
+
+def test_categories_that_never_occur_start_in_reach():
+    noise = torch.rand((1, 3, 50), generator=torch.Generator().manual_seed(0)).double()
+    spread = Categorical(3).spread(torch.tensor([[[1.0], [0.0], [0.0]]]).double(), noise)
+    assert spread.min() > 1e-3
+
+
+def test_a_declared_code_without_rows_is_half_as_likely_as_the_rarest():
+    codes = torch.tensor([0.0, 2.0, 3.0]).double()[None, None]
+    shares = RareCategories([1], [2, 50, 0, 4]).log_base(codes).exp()
+    assert_near(shares, torch.tensor([[2.0, 1.0, 4.0]]).double() / 7)
+
+
+@pytest.mark.parametrize("family", [Gamma, Beta, LogNormal, Exponential])
+def test_the_broad_reference_is_allowed_whatever_the_floor(family):
+    for floor in (0.3, 1.0, 5.0):
+        reference = family(floor).reference()[None, :, None]
+        assert_near(family(floor).project(reference), reference, 1e-14)
+
+
+def test_both_forms_of_parameters_have_the_same_bounds(example):
+    """Those of single values lie on them."""
+    family = example.family
+    x = example.points[:: max(1, len(example.points) // 7)]
+    theta = family.natural(family.project(family.statistics(x[None, None]).transpose(0, 2)))
+    assert_near(family.from_free(family.to_free(theta)), theta, 1e-2)
+    free = torch.tensor([-60.0, 60.0]).double().expand(1, family.n_statistics, -1)
+    if family.support in ("binary", "codes", "trials"):
+        probability = torch.sigmoid if family.n_statistics == 1 else torch.exp
+        assert probability(family.from_free(free)).min() > 0.9e-12
+        assert probability(-family.from_free(free)).min() > 0.9e-12
+
+
+@pytest.mark.parametrize("family", [Categorical(3), Numeric(3, 0.01), Numeric(3, 0.01, 0.2)])
+def test_projected_probabilities_add_to_one(family):
+    n = family.n_statistics
+    one_value = torch.eye(n, dtype=torch.float64)[:, :, None]
+    shares = family.project(one_value)[:, n - 4 + isinstance(family, Categorical) :]
+    assert_near(shares.sum(dim=1), torch.ones(n, 1).double(), 1e-15)
+
+
 def test_natural_parameters_are_the_most_likely(example, mu):
     """A search over the free parameters, from the broad reference, ends at the same height."""
     family, one = example.family, mu[:1, :, :1]
@@ -318,6 +397,39 @@ def test_mode_is_the_highest_point(example, mu):
     mode = family.mode(theta)[:, 0]
     at_mode = [log_density(family, theta, mode[n])[n].diagonal() for n in range(N)]
     assert (torch.stack(at_mode) >= highest - 1e-12).all()
+
+
+@pytest.mark.parametrize("x", [1e7, -1e11])
+@pytest.mark.parametrize("family", [Gaussian(0.01), Numeric(0, 0.01)])
+def test_numbers_far_from_the_mean_have_their_own_density(family, x):
+    theta = family.natural(torch.tensor([[[0.5], [1.25], [1.0]][: family.n_statistics]]).double())
+    found = log_density(family, theta, torch.tensor([x], dtype=torch.float64))
+    assert found.item() == pytest.approx(stats.norm.logpdf(x, 0.5, 1.0), rel=1e-12)
+
+
+@pytest.mark.parametrize("shapes", [(0.5, 3.0), (3.0, 0.5), (1.0, 2.0), (2.0, 1.0), (0.4, 0.6)])
+def test_modes_at_an_end_are_the_highest_points(shapes):
+    theta = torch.tensor(shapes).double().view(1, 2, 1) - 1
+    beta, points = Beta(0.01), LOGITS.sigmoid()
+    highest = log_density(beta, theta, points).max()
+    assert log_density(beta, theta, beta.mode(theta)[0, 0]) >= highest - 1e-12
+    theta[:, 1] = -1.0
+    gamma, points = Gamma(0.01), LOGARITHMS.exp()
+    highest = log_density(gamma, theta, points).max()
+    assert log_density(gamma, theta, gamma.mode(theta)[0, 0]) >= highest - 1e-12
+
+
+def test_the_mode_of_a_uniform_density_is_its_middle():
+    assert Beta(0.01).mode(torch.zeros(1, 2, 1).double()).item() == 0.5
+
+
+def test_of_two_modes_the_larger_count_is_taken():
+    """Where a mean, or (N + 1) p, is a whole number, however its logarithm is rounded."""
+    k = torch.arange(1, 200).double()
+    assert torch.equal(Poisson().mode(torch.log(k)[None, None])[0, 0], k)
+    p = torch.logit(k / 200)[None, None]
+    assert torch.equal(Binomial(199).mode(p)[0, 0], k)
+    assert Bernoulli().mode(torch.zeros(1, 1, 1).double()).item() == 1.0
 
 
 def test_moments_by_quadrature(example, mu):

@@ -91,6 +91,21 @@ def test_starts_are_allowed_and_apart(mu):
     torch.testing.assert_close(FAMILY.project(reference), reference)
 
 
+def test_shares_of_starts_lie_around_those_of_the_column(mu):
+    noise = torch.rand((1, 5, 4000), generator=torch.Generator().manual_seed(0)).double()
+    shares = FAMILY.spread(mu[:, :, 1:], noise)[0, 2:]
+    torch.testing.assert_close(shares.mean(dim=1), mu[0, 2:, 1], atol=0.06, rtol=0)
+    assert (shares.std(dim=1) > 0.02).all()
+
+
+def test_without_numbers_their_normal_is_a_broad_one():
+    projected = FAMILY.project(
+        FAMILY.statistics(torch.zeros(1, 1, 1).double(), ATOMS[None, :1, None])
+    )
+    mean, variance, _ = FAMILY.decompose(FAMILY.natural(projected))
+    assert (mean.item(), variance.item()) == (pytest.approx(0.0), pytest.approx(1.0))
+
+
 def test_draws_have_the_shares_and_the_normal(mu):
     theta = FAMILY.natural(mu)[:, :, :1].expand(-1, -1, 20_000)
     generator = torch.Generator().manual_seed(0)
@@ -108,6 +123,10 @@ def test_mode_is_the_highest_point(mu):
     # Of the first unit the peak 0.5 / sqrt(2 pi 0.25) = 0.4 beats 0.3, of the second 0.8 wins.
     assert FAMILY.mode_atoms(theta)[0, 0].tolist() == [0, 2]
     assert FAMILY.mode(theta)[0, 0, 0].item() == pytest.approx(0.5)
+    # A wide normal has a low peak: 0.5 / sqrt(2 pi 2) = 0.14 is less than 0.3.
+    mean = mu[:, 0] / mu[:, 2]
+    mu[:, 1] = (mean**2 + 2.0) * mu[:, 2]
+    assert FAMILY.mode_atoms(FAMILY.natural(mu))[0, 0].tolist() == [1, 2]
 
 
 def test_moments_need_the_values_of_atoms(mu):

@@ -6,7 +6,8 @@ Axes: n rows, D columns, B points of a grid.
 import pytest
 import torch
 
-from skpc.circuit import queries
+from skpc.circuit import RegionGraph, queries
+from skpc.circuit.leaves import Numeric
 from skpc.circuit.passes import Cells
 
 
@@ -144,3 +145,32 @@ def test_a_posterior_answers_from_one_upward_pass(mixed, monkeypatch):
         of_columns = torch.zeros(len(fold.columns), len(x), dtype=torch.float64)
         of_columns.index_add_(0, fold.group_of, shares[fold.region_of].sum(dim=1))
         assert_near(of_columns, torch.ones_like(of_columns))
+
+
+@pytest.mark.parametrize("centre", [1e12, -1e12, 1e-12, 0.0])
+def test_quantiles_are_found_wherever_they_are(centre):
+    def cdf(u):
+        return torch.sigmoid((u - centre) / max(abs(centre), 1.0))
+
+    level = torch.sigmoid(torch.tensor(0.5, dtype=torch.float64)).item()
+    found = queries.quantile(cdf, level, torch.zeros(2).double(), whole=False, atoms=None)
+    assert_near(found, torch.full_like(found, centre + 0.5 * max(abs(centre), 1.0)))
+
+
+def test_atoms_lie_within_all_bounds(kit):
+    """Only numbers are beyond them: the normal's tails by the share of numbers."""
+    circuit = kit.build(RegionGraph([(0,)]), [Numeric(2, 0.01)], n_leaves=2)
+    parameters = kit.numbers(circuit)
+    posterior = queries.observe(circuit, parameters, Cells.empty(1, 1, circuit.device))
+    low, high = torch.tensor([-0.7]).double(), torch.tensor([0.9]).double()
+    (fold,) = circuit.inputs.folds
+    mean, variance, shares = fold.family.decompose(fold.unpack(parameters.leaves)[0])
+    normal = torch.distributions.Normal(mean[0, 0], variance[0, 0].sqrt())
+    tails = normal.cdf(low) + 1 - normal.cdf(high)
+    wanted = (parameters.sums[0][0, 0] * shares[0, 0] * tails).sum()
+    assert_near(queries.shares_beyond(posterior, low, high)[0], wanted)
+
+
+def test_variances_are_not_negative():
+    mean = torch.linspace(0.1, 3.0, 30, dtype=torch.float64)
+    assert (queries.centred(mean, mean * mean * (1 - 1e-15)) == 0).all()

@@ -11,6 +11,7 @@ from skpc.circuit.leaves.special import (
     beta_shapes_of_sum,
     log_gamma_draws,
     log_minus_digamma,
+    normal_below,
     shape_of,
 )
 
@@ -19,6 +20,12 @@ SHAPES = torch.logspace(-3, 5, 81, dtype=torch.float64)
 
 def assert_near(a, b, rtol):
     torch.testing.assert_close(a, b, rtol=rtol, atol=0)
+
+
+def test_the_normal_cdf_keeps_its_digits_in_both_tails():
+    x = torch.linspace(-37, 37, 149, dtype=torch.float64)
+    assert_near(normal_below(x), torch.from_numpy(stats.norm.cdf(x.numpy())), 1e-12)
+    assert normal_below(torch.tensor([-torch.inf, torch.inf])).tolist() == [0.0, 1.0]
 
 
 def test_log_minus_digamma():

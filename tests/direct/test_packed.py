@@ -1,5 +1,7 @@
 """Packed codes come back as they were, and predict what they should."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.direct_packs import ensemble, features, random_codes, steps_of, units_of
@@ -140,6 +142,25 @@ def test_quantising_rounds_to_the_nearest_level_and_saturates(steps):
     assert (np.abs(packed.quantise(far).astype(int)) == 127).all()
 
 
+def test_of_two_layouts_of_one_size_the_dense_one_is_taken():
+    codes = np.array([[1, 1, 1, 1, 0, 0, 0, 0]], dtype=np.int8)
+    assert sum(map(len, bits.dense(codes, 2))) == sum(map(len, bits.sparse(codes, 2)))
+    assert not len(ensemble(2, codes=codes).mask_stream)
+
+
+def test_without_noise_the_std_is_that_of_the_draws():
+    packed = replace(ensemble(), noise_variance=0.0)
+    rows = features(packed, 5)
+    draws = (rows - packed.offset) @ packed.weights().T
+    assert packed.predict(rows, return_std=True)[1] == pytest.approx(draws.std(axis=1))
+
+
+def test_inputs_between_two_levels_are_even():
+    packed = replace(ensemble(n_features=6), offset=np.zeros(6), scale=np.ones(6))
+    inputs = packed.quantise(np.array([[-1.5, -0.5, 0.5, 1.5, 2.5, 126.5]]))
+    assert inputs.tolist() == [[-2, 0, 0, 2, 2, 126]]
+
+
 def test_inputs_reach_the_range_they_were_given():
     shared = {"step": np.array([1.0, 4.0]), "centre": np.zeros(2), "spread": np.ones(2)}
     codes = np.array([[3, -2]], dtype=np.int8)
@@ -161,6 +182,39 @@ def test_no_sum_exceeds_its_bound(steps):
     sums = packed.sums(np.concatenate([worst, -worst - 1]))
     assert np.abs(sums).max() <= packed.largest_sum
     assert np.abs(sums).max() > 0.9 * packed.largest_sum
+
+
+def test_the_bound_holds_for_shifted_inputs_of_weights_that_are_all_zero():
+    packed = pack(
+        np.array([[1, 0]], dtype=np.int8),
+        4,
+        step=np.array([1.0, 32.0]),
+        centre=np.zeros(2),
+        spread=np.ones(2),
+        intercept=0.0,
+        noise_variance=1.0,
+        input_range=4.0,
+    )
+    assert packed.largest_sum >= 128 * 2**5
+
+
+def test_sums_are_exact_up_to_the_largest_code_that_is_packed():
+    """Twice 64 2**39 128 is 2**53; with a code less nothing is rounded."""
+    shared = {
+        "step": np.array([1.0, 2.0**39]),
+        "centre": np.zeros(2),
+        "spread": np.ones(2),
+        "intercept": 0.0,
+        "noise_variance": 1.0,
+        "input_range": 4.0,
+    }
+    packed = pack(np.array([[0, 63]], dtype=np.int8), 8, **shared)
+    assert packed.sums(np.array([[127, -128]], dtype=np.int8)) == -128 * 63 * 2**39
+    codes = np.array([[0, 64]], dtype=np.int8)
+    with pytest.raises(ValueError, match=r"weight_step_ reaches from 1 to .* pass 2\*\*53"):
+        pack(codes, 8, **shared)
+    with pytest.raises(ValueError, match=r"pass 2\*\*53"):
+        replace(packed, code_stream=bits.dense(codes, 8)[0], mask_stream=np.zeros(0, np.uint8))
 
 
 def test_steps_too_far_apart_are_refused():

@@ -7,7 +7,8 @@ from skpc.direct import collect
 from skpc.direct.model import evaluate
 from skpc.direct.moments import standardise
 from skpc.direct.solve import Options, best_ridge, solve_mean_field, solve_regression
-from skpc.direct.solve.ridge import PENALTIES, feed_back, round_ridge
+from skpc.direct.solve import ridge as module
+from skpc.direct.solve.ridge import EASINGS, FLOORS, PENALTIES, feed_back, round_ridge
 
 
 def rows(seed, n_rows=60, n_features=12, noise=0.05):
@@ -62,6 +63,41 @@ def test_without_correlation_weights_are_rounded_each_by_itself():
     assert (codes == np.round(target / step)).all()
     large = np.abs(target) > 0.1
     assert (np.abs(codes[large]) >= 3).all()
+
+
+def test_grids_reach_beyond_their_weights():
+    target = np.random.RandomState(0).standard_normal(30)
+    _, step = feed_back(np.eye(30), target, 7.0, 0.1, deviation=0.5)
+    assert (7 * step >= np.abs(target) + 0.5).all()
+    assert (3.5 * step < np.abs(target) + 0.5).all()
+
+
+@pytest.mark.parametrize("seed", [1, 3, 4, 5])
+def test_of_all_roundings_the_likeliest_under_the_ridge_is_taken(seed, monkeypatch):
+    x, y = rows(seed, n_rows=50, n_features=30, noise=1.0)
+    data, penalty = standard(x, y), best_ridge(standard(x, y)).penalty
+
+    def loss():
+        weights = round_ridge(data, 1.0).weights
+        return ((y - x @ weights) ** 2).sum() + penalty * weights @ weights
+
+    taken, alone = loss(), np.empty((len(EASINGS), len(FLOORS)))
+    for i, easing in enumerate(EASINGS):
+        for j, floor in enumerate(FLOORS):
+            monkeypatch.setattr(module, "EASINGS", [easing])
+            monkeypatch.setattr(module, "FLOORS", [floor])
+            alone[i, j] = loss()
+    assert taken == pytest.approx(alone.min())
+    assert alone[0].min() > alone.min(), "larger penalties than the ridge's own are tried"
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_the_noise_covers_the_residuals_of_rounded_weights(seed):
+    x, y = rows(seed, n_rows=50, n_features=30, noise=1.0)
+    rounded, ridge = round_ridge(standard(x, y), 1.0), best_ridge(standard(x, y))
+    residual = np.mean((y - x @ rounded.weights) ** 2)
+    assert (residual > ridge.noise) == (seed == 3)
+    assert rounded.noise == pytest.approx(max(residual, ridge.noise))
 
 
 @pytest.mark.parametrize("n_bits", [2, 4, 8])

@@ -4,9 +4,14 @@ from helpers.direct_problems import problem_of, random_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skpc.direct import collect
 from skpc.direct.model import evaluate, integer_codes, named_log_prior, noise_levels
-from skpc.direct.solve import solve_mean_field, sweep
+from skpc.direct.moments import standardise
+from skpc.direct.solve import Options, solve_mean_field, solve_regression, sweep
 from skpc.direct.solve.ascent import climb
+from skpc.direct.solve.newton import newton
+from skpc.direct.solve.problem import lowest_noise
+from skpc.direct.solve.starts import full_tau, random_starts
 
 
 def restarts(problem, n_starts, seed):
@@ -66,6 +71,50 @@ def test_climb_ends_where_every_factor_is_the_best_given_the_others(seed):
     assert (state.posterior.variance[0] * (best - state.theta[0])) == pytest.approx(0.0, abs=1e-2)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_newton_solves_both_equations_in_a_few_steps(seed):
+    """Where weights are so uncertain that iterating the equations themselves diverges."""
+    random = np.random.RandomState(seed)
+    x = random.standard_normal((60, 4)) @ random.standard_normal((4, 12))
+    x += 0.3 * random.standard_normal(x.shape)
+    y = x @ random.standard_normal(12) * 0.3 + random.standard_normal(60)
+    codes = integer_codes(6)
+    prior, noise = named_log_prior("normal", codes, 0.4), noise_levels(0.1, 10, 15)
+    problem = problem_of(x, y, codes, np.full(12, 0.05), prior, noise)
+    best = solve_mean_field(problem).state
+    slopes = best.tau[0] * problem.off_diagonal * best.posterior.variance[0]
+    assert np.abs(np.linalg.eigvals(slopes)).max() > 2
+    size = np.abs(best.theta).max()
+    moved = best.theta + 0.01 * size * random.standard_normal(best.theta.shape)
+    state = newton(problem, evaluate(problem, moved, 1.3 * best.tau), max_iter=6)
+    fixed = state.tau[0] * (problem.moment - state.posterior.mean[0] @ problem.off_diagonal)
+    assert fixed == pytest.approx(state.theta[0], abs=1e-11 * size)
+    assert state.noise.precision == pytest.approx(state.tau, rel=1e-9)
+
+
+def test_random_starts_are_the_same_about_any_origin():
+    """With G the Gram matrix, theta about codes o is theta - tau diag(G) step o."""
+    problem, x, y = random_problem(0, 6, 4, 20)
+    origin = np.array([3.0, -2.0, 0.0, 7.0, 1.0, -5.0])
+    residual = y - x @ (problem.step * origin)
+    about = problem.with_grid(
+        origin=origin, moment=x.T @ residual, square=float(residual @ residual)
+    )
+    tau = np.array([0.3, 1.0, 2.0])
+    plain, moved = (random_starts(p, tau, np.random.RandomState(1)) for p in (problem, about))
+    assert moved == pytest.approx(plain - tau[:, None] * problem.diagonal * problem.step * origin)
+
+
+def test_the_first_precision_is_one_of_the_grid():
+    problem, _, y = random_problem(0)
+    mean_square = y @ y / len(y)
+    assert full_tau(problem.with_grid(noise=np.array([0.01, 99.0]))) == pytest.approx(
+        1 / mean_square
+    )
+    assert full_tau(problem.with_grid(noise=np.array([0.01, 0.02]))) == 1 / 0.02
+    assert full_tau(problem.with_grid(noise=np.array([1e3, 1e4]))) == 1 / 1e3
+
+
 def test_rising_noise_precision_beats_coordinates_on_correlated_features():
     random = np.random.RandomState(0)
     x = random.standard_normal((300, 5)) @ random.standard_normal((5, 60))
@@ -78,6 +127,21 @@ def test_rising_noise_precision_beats_coordinates_on_correlated_features():
     )
     ours, coordinates = solve_mean_field(problem), solve_mean_field(problem, solver="coordinate")
     assert ours.elbo >= coordinates.elbo - 1e-6
+
+
+def test_a_noise_range_is_widened_to_where_it_may_end_and_no_further():
+    """A target that codes explain exactly has the lowest noise of all."""
+    random = np.random.RandomState(0)
+    x = random.standard_normal((100, 4))
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    y = x @ (0.1 * np.array([3.0, -2.0, 1.0, 7.0]))
+    data, step = standardise(collect(x, y, np.ones(100)), True), np.full(4, 0.1 / y.std())
+    lowest = lowest_noise(data)
+    for low, widened in ((0.1, True), (lowest, False)):
+        options = Options(4, "uniform", step, 15, (low, 1.0), "auto", 1000, 1e-6)
+        solution = solve_regression(data, options, np.random.RandomState(0))
+        assert solution.widened == widened
+        assert solution.problem.noise[0] == pytest.approx(lowest)
 
 
 def test_rounds_are_counted_and_limited():

@@ -13,6 +13,7 @@ from .lognormal import LogNormal
 from .numeric import Numeric
 from .poisson import Poisson
 from .rare_categories import RareCategories
+from .special import normal_below
 
 FAMILIES: dict[str, type[Leaf]] = {
     family.name: family
@@ -48,5 +49,6 @@ __all__ = [
     "Poisson",
     "RareCategories",
     "as_group",
+    "normal_below",
     "with_atoms",
 ]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .base import Leaf
+from .special import normal_below
 
 # Numbers are clipped to this: squares of larger ones overflow, and the density is almost zero.
 FARTHEST = 1e12
@@ -120,7 +121,7 @@ class Gaussian(Leaf):
     def cdf(self, x: Tensor, theta: Tensor) -> Tensor:
         """The standard normal's at (x - m) / sqrt(v), (n, 1, B) to (n, K, B)."""
         mean, variance = (value.unsqueeze(2) for value in _moments(theta))
-        return torch.special.ndtr((x - mean) / variance.sqrt())
+        return normal_below((x - mean) / variance.sqrt())
 
 
 def _moments(theta: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,6 @@
-"""Digamma equations solved by Newton steps, and Gamma draws; elementwise, any shape."""
+"""Digamma equations, Gamma draws and the normal cdf; elementwise, any shape."""
+
+from math import sqrt
 
 import torch
 from torch import Tensor
@@ -128,6 +130,14 @@ def log_gamma_draws(a: Tensor, generator: torch.Generator) -> Tensor:
         accepted = (1 + c * z > 0) & (log_uniform(a, generator) < bound)
         log_draw = torch.where(torch.isnan(log_draw) & accepted, torch.log(d) + log_cube, log_draw)
     return log_draw + log_uniform(a, generator) / a
+
+
+def normal_below(x: Tensor) -> Tensor:
+    """P(Z <= x) of a standard normal Z, with all digits in both tails.
+
+    `torch.special.ndtr` is (1 + erf) / 2, of which nothing is left below -8.3.
+    """
+    return 0.5 * torch.special.erfc(-sqrt(0.5) * x)
 
 
 def log_uniform(like: Tensor, generator: torch.Generator) -> Tensor:

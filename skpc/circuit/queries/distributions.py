@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..leaves import Leaf, with_atoms
+from ..leaves import Leaf, normal_below, with_atoms
 from ..passes import Cells, Circuit, LeafFold, Parameters
 from .piecewise import Pieces
 
@@ -99,7 +99,7 @@ def normal_cdf(
     Tensor (B,)
     """
     z = u if pieces is None else pieces.numbers(u)
-    below = torch.special.ndtr((z - mean) / variance.sqrt())
+    below = normal_below((z - mean) / variance.sqrt())
     if of_values is None or pieces is None:
         return (shares * below).sum(dim=(0, 1))
     total = (shares * below * of_values[:, 0].unsqueeze(2)).sum(dim=(0, 1))

@@ -9,7 +9,7 @@ from math import pi, sqrt
 import torch
 from torch import Tensor
 
-from ..leaves import Leaf, with_atoms
+from ..leaves import Leaf, normal_below, with_atoms
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ def partial_moments(
     w = (breaks - mean) / spread
     density = torch.exp(-0.5 * w * w) / sqrt(2 * pi)
     # Probabilities are taken from the nearer tail, so that pieces far out keep their digits.
-    below = _between(torch.special.ndtr(w), 0.0, 1.0)
-    above = _between(torch.special.ndtr(-w), 1.0, 0.0)
+    below = _between(normal_below(w), 0.0, 1.0)
+    above = _between(normal_below(-w), 1.0, 0.0)
     zeroth = torch.where(
         above[..., :-1] < 0.5, above[..., :-1] - above[..., 1:], below[..., 1:] - below[..., :-1]
     )

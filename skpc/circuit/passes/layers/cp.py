@@ -68,7 +68,8 @@ class EdgeSums(Layer):
         inputs = self.children.take(trace.regions[self.level].values)
         divided = flow.divides(self.level)
         counts, into = sum_flows(weights, inputs, flow.edges[self.block], divided=divided)
-        if self.children.adjacent and len(self.children) == self.n_regions:
+        # Regions stand in the order of their first edges (`folding`): as many edges are one each.
+        if len(self.children) == self.n_regions:
             flow.regions[self.level] = into
         else:
             regions = into.new_zeros((self.n_regions, *into.shape[1:]))

@@ -97,7 +97,7 @@ class Tucker(Layer):
             torch.bmm(weights[group], pairs, out=sums[group])
         trace.sums[id(self)] = sums
         scaled = rescale(sums.clone(), logs[0] + logs[1])
-        if len(self.partitions) == self.n_partitions and self.partitions.adjacent:
+        if len(self.partitions) == self.n_partitions:
             trace.partitions[self.level] = scaled
             return
         if self.level not in trace.partitions:
