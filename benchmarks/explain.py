@@ -2,7 +2,8 @@
 
     python benchmarks/explain.py
 
-Writes results/explain.md; how cells are planted is told in NOTE. The tables are those that scikit-learn ships.
+Writes results/explain.md; how cells are planted is told in NOTE. The tables are those that
+scikit-learn ships.
 """
 
 import argparse

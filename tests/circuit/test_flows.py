@@ -96,10 +96,10 @@ def test_derivatives_by_leaves_times_their_values_are_the_flows(kit, case):
     circuit = case.circuit(families)
     parameters, x = kit.numbers(circuit), kit.table(families, 9, missing=0.4)
     trace = circuit.forward(parameters, circuit.gather(Cells(x), torch.float64), torch.float64)
-    values = [trace.direct.everything()] if circuit.n_direct else []
-    values += [trace.regions[0].values] if len(circuit.inputs.summed) else []
+    values = [trace.direct] if circuit.n_direct else []
+    values += [trace.regions[0].values] if circuit.inputs.n_summed else []
     derivatives = circuit.leaf_derivatives(parameters, trace)
-    flow = assembled(circuit.flows(parameters, trace, torch.ones(9, dtype=torch.float64))[0])
+    flow = circuit.flows(parameters, trace, torch.ones(9, dtype=torch.float64))[0]
     assert_near(derivatives * torch.cat(values), flow)
 
 

@@ -388,8 +388,8 @@ class InputLayer:
         Tensor (N, K)
         """
         packed = template.clone()
-        # In a block of one family the units of a scope's regions stand side by side, as those of one
-        # region would, and nothing has to be gathered.
+        # In a block of one family the units of a scope's regions stand side by side, as those of
+        # one region would, and nothing has to be gathered.
         for family, block in self.of_one_family:
             _update(family, block, sums, template, packed)
         for fold in self.of_mixed:
