@@ -206,7 +206,7 @@ def penguins(n=240):
 
 @pytest.fixture(scope="module")
 def of_penguins():
-    return tiny().fit(penguins())
+    return tiny(max_iter=30).fit(penguins())
 
 
 @pytest.mark.parametrize(

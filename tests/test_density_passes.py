@@ -65,6 +65,7 @@ def passes(monkeypatch):
         monkeypatch.setattr(owner, name, count)
 
     counted(Circuit, "forward", lambda circuit: circuit)
+    counted(Circuit, "run_compiled", lambda circuit: circuit)
     counted(GaussianComponent, "numbers", lambda component: component.circuit)
     return counts
 

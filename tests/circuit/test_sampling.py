@@ -51,7 +51,9 @@ def check_counts(rows, states, probabilities):
     """Chi-square of drawn rows against the probabilities of all states."""
     counts = (rows[:, None] == states).all(dim=2).sum(dim=0).double()
     assert counts.sum() == len(rows), "every draw is a state"
-    assert p_value(counts, probabilities * len(rows)) > 1e-3
+    # Of the hundreds of cases here some would fail by chance at 1e-3, each time that the order of
+    # leaf regions gives seeds another meaning; p-values over seeds are uniform.
+    assert p_value(counts, probabilities * len(rows)) > 1e-4
 
 
 def p_value(counts, means):

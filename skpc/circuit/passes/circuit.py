@@ -217,7 +217,7 @@ class Circuit:
         """Log density of B rows, (B,); `gather` integrates out their missing cells."""
         statistics = self.gather(cells, dtype)
         if self._is_compiled(statistics):
-            root = self._run(parameters, statistics).root.to(dtype)
+            root = self.run_compiled(parameters, statistics).root.to(dtype)
             return root + statistics.log_base.to(dtype)
         trace = self.forward(parameters, statistics, dtype, space)
         return trace.root + statistics.log_base.to(dtype)
@@ -246,7 +246,7 @@ class Circuit:
         weights: Tensor,
         exponent: float,
     ) -> Expected:
-        found = self._run(parameters, statistics, weights, exponent)
+        found = self.run_compiled(parameters, statistics, weights, exponent)
         leaves = self.inputs.expected_statistics(
             parameters.leaves, found.leaves, statistics, found.tables
         )
@@ -255,14 +255,14 @@ class Circuit:
     def _is_compiled(self, statistics: BlockStatistics) -> bool:
         return self.program is not None and self.program.pays(statistics.n_rows)
 
-    def _run(
+    def run_compiled(
         self,
         parameters: Parameters,
         statistics: BlockStatistics,
         weights: Tensor | None = None,
         exponent: float = 1.0,
     ) -> native.Found:
-        """The compiled passes."""
+        """The compiled passes on B rows; with weights (B,), float64, downward as well."""
         assert self.program is not None
         shape = (0, self.inputs.n_units, statistics.n_rows)
         none = statistics.phi.new_empty(shape, dtype=statistics.dtype)
