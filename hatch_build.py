@@ -5,13 +5,17 @@ import os
 import shlex
 import shutil
 import subprocess
+import sysconfig
 import tempfile
+import zlib
 from pathlib import Path
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("skpc", "circuit", "native")
 LIBRARY = "_kernel.so"
+# As in skpc/circuit/native/library.py.
+SOURCES = ("kernel.c", "arrays.h", "passes.h")
 # The kernel makes no NaN, no signed zeros and no traps; sums keep their order.
 FLAGS = [
     "-O3", "-std=gnu11", "-shared", "-fPIC",
@@ -38,7 +42,9 @@ class CustomBuildHook(BuildHookInterface):
             self.app.display_warning("No C compiler was found that builds skpc's compiled passes.")
             return
         build_data["pure_python"] = False
-        build_data["infer_tag"] = True
+        # The library knows neither Python nor torch: one wheel serves all versions on a platform.
+        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["tag"] = f"py3-none-{platform}"
         if version != "editable":
             build_data["force_include"][str(target)] = str(FOLDER / LIBRARY)
 
@@ -52,19 +58,18 @@ def compiled(source: Path, target: Path) -> bool:
     """Whether one of the compilers built a library that loads."""
     if os.name != "posix":
         return False
+    sources = b"".join((source.parent / name).read_bytes() for name in SOURCES)
+    stamp = f"-DSKPC_SOURCES={zlib.crc32(sources)}u"
     compilers = [os.environ.get("CC", ""), "cc", "gcc", "clang"]
     for compiler in filter(None, compilers):
         for variant in VARIANTS:
-            command = [*shlex.split(compiler), *FLAGS, *variant, str(source), "-o", str(target)]
+            flags = [*FLAGS, *variant, stamp, str(source), "-o", str(target), "-lm"]
             try:
-                done = (
-                    subprocess.run([*command, "-lm"], capture_output=True, check=False).returncode
-                    == 0
-                )
-                if done:
+                run = subprocess.run([*shlex.split(compiler), *flags], capture_output=True)
+                if run.returncode == 0:
                     ctypes.CDLL(str(target))
                     return True
-            except OSError:
+            except (OSError, ValueError):
                 continue
     target.unlink(missing_ok=True)
     return False

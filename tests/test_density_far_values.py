@@ -87,3 +87,28 @@ def test_quantiles_of_columns_of_atoms_are_atoms():
     assert model.impute(asked, "median").item() == 2
     assert_allclose(model.cdf(np.arange(0.0, 7.0)[:, None], 0),
                     [0, 0.4, 0.7, 0.85, 0.93, 1, 1], atol=0.01)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("marks", "shares"),
+    [((50000, 49999), (0.2, 0.19)), ((50000, 49999), (0.15, 0.15)), ((41000, 41001), (0.05, 0.3))],
+)
+def test_values_that_stand_out_side_by_side_are_all_atoms(marks, shares):
+    random = np.random.RandomState(0)
+    v = np.rint(random.normal(40000, 12000, 1000))
+    counts = (1000 * np.array(shares)).astype(int)
+    v[: counts[0]] = marks[0]
+    v[counts[0] : counts.sum()] = marks[1]
+    model = trees().fit(v[:, None])
+    assert set(marks) <= set(model.columns_[0].atoms)
+    found = np.exp(model.score_samples(np.array(marks, dtype=float)[:, None]))
+    assert_allclose(found, shares, atol=0.04)
+    drawn = model.sample(2000, random_state=0)[:, 0]
+    assert_allclose([(drawn == mark).mean() for mark in marks], shares, atol=0.05)
+
+
+@pytest.mark.parametrize("mean", [5, 30, 100, 1000])
+def test_frequent_values_among_frequent_ones_are_no_atoms(mean):
+    counts = np.random.RandomState(0).poisson(mean, size=(3000, 1)).astype(float)
+    (column,) = trees().fit(counts).columns_
+    assert len(column.atoms) == 0 or len(np.unique(counts)) <= 16

@@ -430,3 +430,16 @@ def test_outliers_may_be_holes():
     assert len(reasons) == 4
     assert (reasons["surprise"] > 2).all()
     assert np.isnan(reasons.loc[(reasons["row"] == 0) & (reasons["column"] == "x"), "value"].item())
+
+
+@pytest.mark.parametrize("holes_first", [False, True], ids=["none first", "another column first"])
+def test_holes_that_come_later_are_told(holes_first):
+    random = np.random.RandomState(0)
+    first, later = random.normal(size=(60, 2)), random.normal(size=(60, 2))
+    first[:3, 1] = np.nan if holes_first else 0.0
+    later[:9, 0] = np.nan
+    model = tiny(missing="model").partial_fit(first)
+    with pytest.warns(UserWarning, match="Column 0 has missing cells and had none"):
+        model.partial_fit(later)
+    # Where holes are integrated out there is nothing to tell.
+    tiny().partial_fit(first).partial_fit(later)

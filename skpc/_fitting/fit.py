@@ -97,7 +97,8 @@ def _plan(
         return make_plan(spec, data, streams)
     plan, encoded = keep_plan(spec, last.plan, data)
     last.warn(strangers(plan.table.columns, data.table, encoded), stacklevel=6)
-    last.warn(plan.table.holes.unmodelled(data.table), stacklevel=6)
+    if spec.missing == "model":
+        last.warn(plan.table.holes.unmodelled(data.table), stacklevel=6)
     return plan, encoded
 
 

@@ -81,5 +81,5 @@ class Holes:
             ("holes", j): f"{raw.title} has missing cells and had none in the first fit, which "
             "decides whose holes are modelled: these are integrated out."
             for j, raw in enumerate(table.columns)
-            if self.positions and j not in self.positions and raw.missing.any()
+            if j not in self.positions and raw.missing.any()
         }

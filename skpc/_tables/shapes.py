@@ -21,6 +21,10 @@ Atoms = tuple[Floats, Floats]
 ATOM_ROWS = 10
 MAX_ATOMS = 64
 
+# Rows around a value are also those of so many of the nearest values without the most frequent of
+# them: values that stand out side by side must not hide each other.
+NEIGHBOURS, FREQUENT_NEIGHBOURS = 16, 3
+
 # A value is an atom where its rows are this many times as dense as those around it. In a column
 # of at most so many values, or steps of its grid, and enough rows for each, all values are atoms.
 ATOM_EXCESS = 8.0
@@ -127,7 +131,10 @@ def _stand_out(u: Floats, rows: Floats, step: float, width: float) -> NDArray[np
 
 
 def _excess(u: Floats, rows: Floats, i: Any, width: float) -> float:
-    """Density of the rows of value i over the density of as many rows of the nearest values."""
+    """Density of the rows of value i over that of the rows around it.
+
+    These are as many rows of the nearest values or, if that is less, those of NEIGHBOURS.
+    """
     order = np.argsort(np.abs(u - u[i]), kind="stable")[1:]
     if not len(order):
         return np.inf
@@ -136,7 +143,21 @@ def _excess(u: Floats, rows: Floats, i: Any, width: float) -> float:
     reach = np.abs(u[order[last]] - u[i])
     # Only that length of the window counts which lies inside the column's range.
     length = min(u[-1], u[i] + reach) - max(u[0], u[i] - reach)
-    return float(rows[i] / others[last] * length / width)
+    excess = float(rows[i] / others[last] * length / width)
+    return max(excess, _excess_over_calm(u, rows, i, width, order[:NEIGHBOURS]))
+
+
+def _excess_over_calm(
+    u: Floats, rows: Floats, i: Any, width: float, near: NDArray[np.intp]
+) -> float:
+    """Density of the rows of value i over that of near values without the most frequent ones."""
+    if len(near) < NEIGHBOURS:
+        return 0.0
+    calm = near[np.argsort(rows[near], kind="stable")[:-FREQUENT_NEIGHBOURS]]
+    reach = np.abs(u[near[-1]] - u[i])
+    length = min(u[-1], u[i] + reach) - max(u[0], u[i] - reach)
+    length -= (FREQUENT_NEIGHBOURS + 1) * width
+    return float(rows[i] / rows[calm].sum() * length / width)
 
 
 def _resolution(shape: Shape, u: Floats, rows: Floats, step: float) -> float:

@@ -3,6 +3,9 @@
 Axes: B rows, D columns, K units.
 """
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from skpc import EinetDensityEstimator
 from skpc.circuit import RegionGraph, native
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian, Numeric
-from skpc.circuit.native import program
+from skpc.circuit.native import library, program
 from skpc.circuit.passes import Cells
 from skpc.circuit.training import collect
 
@@ -179,6 +182,52 @@ def test_they_can_be_switched_off(kit, monkeypatch):
     monkeypatch.setenv("SKPC_NATIVE", "0")
     assert not native.available()
     assert kit.build(star(3), [Bernoulli()] * 3, "cp", 2, 2).program is None
+
+
+@pytest.mark.parametrize("word", ["0", "false", "OFF", "no", ""])
+def test_they_can_be_switched_off_by_any_word_for_it(monkeypatch, word):
+    monkeypatch.setenv("SKPC_NATIVE", word)
+    assert not native.available()
+    assert native.state().startswith("torch (SKPC_NATIVE=")
+
+
+@pytest.mark.parametrize(
+    ("n_sums", "n_leaves", "pays"),
+    [(12, 12, True), (3, 12, True), (3, 100, False), (100, 3, False)],
+)
+def test_they_run_where_they_pay(kit, n_sums, n_leaves, pays):
+    graph = RegionGraph([range(4), (0, 1), (2, 3), (0,), (1,)], [(0, (1, 2)), (1, (3, 4))])
+    circuit = kit.build(graph, [Bernoulli()] * 4, "cp", n_sums, n_leaves)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        assert circuit.program.pays(100) == pays
+        torch.set_num_threads(64)
+        assert not circuit.program.pays(100)
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("contents", ["nothing", "other sources", "no library"])
+def test_a_library_of_other_sources_is_not_used(monkeypatch, tmp_path, contents):
+    """Such as one that stands in a folder whose sources were pulled anew."""
+    folder = Path(library.__file__).parent
+    for name in library.SOURCES:
+        shutil.copy(folder / name, tmp_path)
+    if contents == "other sources":
+        shutil.copy(folder / library.NAME, tmp_path)
+        (tmp_path / "passes.h").write_text("/* changed */")
+    elif contents == "no library":
+        (tmp_path / library.NAME).write_bytes(b"no library")
+    monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
+    library.library.cache_clear()
+    try:
+        assert library.library() is None
+        assert library.state().startswith("torch (")
+    finally:
+        monkeypatch.undo()
+        library.library.cache_clear()
+    assert native.available()
 
 
 def test_a_program_refuses_nodes_that_are_not_below():

@@ -15,6 +15,13 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Of which sources this is the library: a number that skpc compares with theirs, so that a library
+ * that was built before they changed is not used. */
+#ifndef SKPC_SOURCES
+#define SKPC_SOURCES 0
+#endif
+const uint32_t skpc_sources = SKPC_SOURCES;
+
 #define LOG_2 0.69314718055994530942
 #define TINY 1e-300
 

@@ -6,11 +6,14 @@ it is missing, or where the environment variable SKPC_NATIVE is 0, torch compute
 
 import ctypes
 import os
+import zlib
 from functools import cache
 from pathlib import Path
 
 NAME = "_kernel.so"
 SWITCH = "SKPC_NATIVE"
+OFF = ("0", "false", "off", "no", "")
+SOURCES = ("kernel.c", "arrays.h", "passes.h")
 
 
 class ProgramStruct(ctypes.Structure):
@@ -46,13 +49,15 @@ class ArraysStruct(ctypes.Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled library; None where it was not built or cannot be loaded."""
+    """The compiled library; None where there is none that loads and is of these sources."""
     path = Path(__file__).with_name(NAME)
     if not path.exists():
         return None
     try:
         found = ctypes.CDLL(str(path))
-    except OSError:
+        if ctypes.c_uint32.in_dll(found, "skpc_sources").value != checksum(path.parent):
+            return None
+    except (OSError, ValueError):
         return None
     for name in ("skpc_passes_float", "skpc_passes_double"):
         function = getattr(found, name)
@@ -61,13 +66,27 @@ def library() -> ctypes.CDLL | None:
     return found
 
 
+def checksum(folder: Path) -> int:
+    """Of the sources in a folder; `hatch_build.py` compiles it in."""
+    return zlib.crc32(b"".join((folder / name).read_bytes() for name in SOURCES))
+
+
+def switched_off() -> bool:
+    """Whether the environment variable asks for torch."""
+    return os.environ.get(SWITCH, "1").lower() in OFF
+
+
 def state() -> str:
     """Which passes run on the CPU, and why."""
-    if os.environ.get(SWITCH, "1") == "0":
-        return f"torch ({SWITCH}=0)"
-    return "compiled" if available() else "torch (no compiled passes were built)"
+    if switched_off():
+        return f"torch ({SWITCH}={os.environ[SWITCH]})"
+    if library() is not None:
+        return "compiled"
+    built = Path(__file__).with_name(NAME).exists()
+    why = "the compiled ones are of other sources: install again" if built else "none were compiled"
+    return f"torch ({why})"
 
 
 def available() -> bool:
     """Whether the compiled passes are there and not switched off by SKPC_NATIVE=0."""
-    return os.environ.get(SWITCH, "1") != "0" and library() is not None
+    return not switched_off() and library() is not None

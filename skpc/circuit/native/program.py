@@ -25,8 +25,10 @@ MOST_BYTES, MOST_ROWS = 1_500_000, 64
 LEAST_ROWS = 16
 
 # One thread runs the compiled passes; torch shares its products among threads. With one thread
-# torch takes 5 times as long for up to 64 units and twice as long for 128.
-MOST_THREADS_TIMES_UNITS = 256
+# torch takes 5 times as long for up to 64 units, and about as long from 128. All nodes are padded
+# to the larger number of units, of sums or of leaf regions, a loss where these differ much.
+MOST_THREADS_TIMES_UNITS = 128
+MOST_RATIO_OF_UNITS = 4
 
 
 @dataclass
@@ -142,7 +144,9 @@ class Program:
     def pays(self, n_rows: int) -> bool:
         """Whether torch would take longer over so many rows."""
         work = torch.get_num_threads() * self.most_units
-        return n_rows >= LEAST_ROWS and work <= MOST_THREADS_TIMES_UNITS
+        least = min(self.built.units, self.built.leaf_units)
+        alike = self.most_units <= max(LANES, MOST_RATIO_OF_UNITS * least)
+        return n_rows >= LEAST_ROWS and alike and work <= MOST_THREADS_TIMES_UNITS
 
     def block(self, n_rows: int, dtype: torch.dtype) -> int:
         """Rows of a block, a multiple of the tile."""
