@@ -195,3 +195,15 @@ def test_bounds_follow_a_stream():
     assert model.columns_[0].bounds == (1.0, 6.0)
     assert inside(model).plan.table.columns[0].beyond == 0.0
     assert np.isfinite(model.score_samples(DIE)).all()
+
+
+@pytest.mark.parametrize("share", [0.96, 0.98, 0.99])
+@pytest.mark.parametrize("amounts", ["lognormal", "normal"])
+def test_zeros_alone_make_no_grid(share, amounts):
+    """Zeros lie on any grid, however large its step, and are nearly all rows."""
+    rng = random()
+    n = round(2000 * (1 - share))
+    values = rng.lognormal(3, 1, n) if amounts == "lognormal" else rng.normal(50, 20, n)
+    X = np.r_[np.zeros(2000 - n), values][:, None]
+    (column,) = tiny(max_iter=1).fit(X).columns_
+    assert column.step == 0

@@ -272,6 +272,16 @@ def leaf_region(packed, scope, families: list[Leaf], x):
     return torch.exp(log)
 
 
+def star(n_columns: int, n_copies: int = 1) -> RegionGraph:
+    """Partitions of the root into single columns, each with regions of its own."""
+    regions, partitions = [range(n_columns)], []
+    for _ in range(n_copies):
+        first = len(regions)
+        regions += [(v,) for v in range(n_columns)]
+        partitions.append((0, range(first, first + n_columns)))
+    return RegionGraph(regions, partitions)
+
+
 def random_graph(seed: int, n_variables: int, n_children: int = 3) -> RegionGraph:
     """Any region graph: regions split at random, some in several ways, some in three."""
     rng = np.random.RandomState(seed)
@@ -294,7 +304,7 @@ def random_graph(seed: int, n_variables: int, n_children: int = 3) -> RegionGrap
 def kit() -> SimpleNamespace:
     """The helpers above."""
     helpers = (
-        build, numbers, table, states, log_density, start_em, naive, random_graph, of_region,
+        build, numbers, table, states, log_density, start_em, naive, random_graph, of_region, star,
     )  # fmt: skip
     return SimpleNamespace(**{helper.__name__: helper for helper in helpers}, tables=TABLES)
 

@@ -14,19 +14,9 @@ from skpc.circuit.training import collect
 K = 3
 
 
-def stars(n_columns, n_copies):
-    """Partitions of the root into single columns, each with regions of its own."""
-    regions, partitions = [range(n_columns)], []
-    for _ in range(n_copies):
-        first = len(regions)
-        regions += [(v,) for v in range(n_columns)]
-        partitions.append((0, range(first, first + n_columns)))
-    return RegionGraph(regions, partitions)
-
-
 def test_a_column_of_many_values_makes_no_other_column_wide(kit):
     families = [Categorical(500), *[Bernoulli() for _ in range(20)]]
-    circuit = kit.build(stars(21, 4), families, "cp", K, K)
+    circuit = kit.build(kit.star(21, 4), families, "cp", K, K)
     rows = sum(4 * (family.n_statistics + 1) for family in families)
     assert circuit.inputs.shape == (rows, K)
     assert sorted(block.shape for block in circuit.inputs.blocks) == [(1, 501, 4), (20, 2, 4)]
@@ -34,7 +24,7 @@ def test_a_column_of_many_values_makes_no_other_column_wide(kit):
 
 def test_scopes_of_about_as_many_statistics_share_a_product(kit):
     families = [Categorical(c) for c in (36, 38, 40, 43, 200)]
-    circuit = kit.build(stars(5, 2), families, "cp", K, K)
+    circuit = kit.build(kit.star(5, 2), families, "cp", K, K)
     # Four columns of 37 to 44 statistics, padded to 44, and one of 201.
     assert sorted(block.shape for block in circuit.inputs.blocks) == [(1, 201, 2), (4, 44, 2)]
 
@@ -42,7 +32,7 @@ def test_scopes_of_about_as_many_statistics_share_a_product(kit):
 @pytest.mark.parametrize("numbers", [Gaussian(1e-3), Numeric(3, 1e-3)], ids=["gaussian", "numeric"])
 def test_only_columns_that_cancel_digits_take_float64(kit, numbers):
     families = [Categorical(4), numbers, Bernoulli()]
-    circuit = kit.build(stars(3, 2), families, "cp", K, K)
+    circuit = kit.build(kit.star(3, 2), families, "cp", K, K)
     x = kit.table(families, 7)
     gathered = circuit.gather(Cells(x), torch.float32)
     types = {
@@ -55,7 +45,7 @@ def test_only_columns_that_cancel_digits_take_float64(kit, numbers):
 
 def test_statistics_in_float32_are_those_in_float64(kit):
     families = [Categorical(60), Gaussian(1e-3), Bernoulli(), Numeric(2, 1e-3)]
-    circuit = kit.build(stars(4, 3), families, "cp", K, K)
+    circuit = kit.build(kit.star(4, 3), families, "cp", K, K)
     parameters, x = kit.numbers(circuit), kit.table(families, 50, missing=0.2)
     weights = torch.linspace(0, 2, 50, dtype=torch.float64)
     found = [

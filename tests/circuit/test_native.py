@@ -28,16 +28,6 @@ ERRORS = {torch.float32: 2e-5, torch.float64: 1e-12}
 DTYPES = pytest.mark.parametrize("dtype", list(ERRORS), ids=["single", "double"])
 
 
-def star(d, n_copies=1):
-    """Partitions of the root into single columns."""
-    regions, partitions = [range(d)], []
-    for _ in range(n_copies):
-        first = len(regions)
-        regions += [(v,) for v in range(d)]
-        partitions.append((0, range(first, first + d)))
-    return RegionGraph(regions, partitions)
-
-
 def both(circuit, work):
     """Answers by the compiled passes and by torch."""
     compiled = circuit.program
@@ -117,7 +107,7 @@ def test_any_graph(kit, seed, d, n_rows, missing):
 @pytest.mark.parametrize("most", [1, 8, 24, 1000])
 def test_size_of_blocks_changes_nothing_but_rounding(kit, monkeypatch, most):
     families = [Bernoulli(), Gaussian(1e-3), Categorical(3)]
-    circuit = kit.build(star(3, 2), families, "cp", 4, 4)
+    circuit = kit.build(kit.star(3, 2), families, "cp", 4, 4)
     parameters, x = kit.numbers(circuit), kit.table(families, 53, missing=0.1)
     monkeypatch.setattr(program, "MOST_ROWS", most)
     assert_same_steps(circuit, parameters, x, torch.float64)
@@ -126,7 +116,7 @@ def test_size_of_blocks_changes_nothing_but_rounding(kit, monkeypatch, most):
 @DTYPES
 def test_many_factors_at_their_floors_do_not_underflow(kit, dtype):
     d, k = 200, 3
-    circuit = kit.build(star(d), [Bernoulli()] * d, "cp", k, k)
+    circuit = kit.build(kit.star(d), [Bernoulli()] * d, "cp", k, k)
     (fold,) = circuit.inputs.folds
     unlikely = torch.arange(d)[:, None, None] % k == torch.arange(k)
     p = torch.where(unlikely, 1e-12, 0.5).double()
@@ -142,14 +132,14 @@ def test_many_factors_at_their_floors_do_not_underflow(kit, dtype):
 @DTYPES
 def test_rows_far_from_all_units(kit, dtype):
     families = [Gaussian(1e-3), Gaussian(1e-3), Bernoulli()]
-    circuit = kit.build(star(3, 2), families, "cp", 3, 3)
+    circuit = kit.build(kit.star(3, 2), families, "cp", 3, 3)
     x = kit.table(families, 40)
     x[::3, :2] *= 1e4
     assert_same_steps(circuit, kit.numbers(circuit), x, dtype)
 
 
 def test_rows_without_any_evidence_have_density_one(kit):
-    circuit = kit.build(star(4, 3), [Categorical(3)] * 4, "cp", 2, 2)
+    circuit = kit.build(kit.star(4, 3), [Categorical(3)] * 4, "cp", 2, 2)
     x = torch.full((30, 4), torch.nan, dtype=torch.float64)
     logs = circuit.log_density(kit.numbers(circuit), Cells(x), torch.float64)
     torch.testing.assert_close(logs, torch.zeros_like(logs), atol=1e-12, rtol=0)
@@ -181,7 +171,7 @@ def test_whole_trainings_agree(monkeypatch, solver, structure):
 def test_they_can_be_switched_off(kit, monkeypatch):
     monkeypatch.setenv("SKPC_NATIVE", "0")
     assert not native.available()
-    assert kit.build(star(3), [Bernoulli()] * 3, "cp", 2, 2).program is None
+    assert kit.build(kit.star(3), [Bernoulli()] * 3, "cp", 2, 2).program is None
 
 
 @pytest.mark.parametrize("word", ["0", "false", "OFF", "no", ""])
