@@ -7,15 +7,13 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-import zlib
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("skpc", "circuit", "native")
-LIBRARY = "_kernel.so"
-# As in skpc/circuit/native/library.py.
-SOURCES = ("kernel.c", "arrays.h", "passes.h")
 # The kernel makes no NaN, no signed zeros and no traps; sums keep their order.
 FLAGS = [
     "-O3", "-std=gnu11", "-shared", "-fPIC",
@@ -32,11 +30,12 @@ class CustomBuildHook(BuildHookInterface):
         """Compile; a wheel with the library is one of a platform."""
         self.temporary = None
         source = Path(self.root, FOLDER)
+        name = loader(source).NAME
         if version == "editable":
-            target = source / LIBRARY
+            target = source / name
         else:
             self.temporary = Path(tempfile.mkdtemp())
-            target = self.temporary / LIBRARY
+            target = self.temporary / name
         target.unlink(missing_ok=True)
         if not compiled(source / "kernel.c", target):
             self.app.display_warning("No C compiler was found that builds skpc's compiled passes.")
@@ -46,7 +45,7 @@ class CustomBuildHook(BuildHookInterface):
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["tag"] = f"py3-none-{platform}"
         if version != "editable":
-            build_data["force_include"][str(target)] = str(FOLDER / LIBRARY)
+            build_data["force_include"][str(target)] = str(FOLDER / name)
 
     def finalize(self, version: str, build_data: dict, artifact_path: str) -> None:
         """Leave nothing behind."""
@@ -54,12 +53,19 @@ class CustomBuildHook(BuildHookInterface):
             shutil.rmtree(self.temporary, ignore_errors=True)
 
 
+def loader(folder: Path) -> ModuleType:
+    """What loads the library in skpc, which needs nothing that is installed later."""
+    spec = spec_from_file_location("library", folder / "library.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def compiled(source: Path, target: Path) -> bool:
     """Whether one of the compilers built a library that loads."""
     if os.name != "posix":
         return False
-    sources = b"".join((source.parent / name).read_bytes() for name in SOURCES)
-    stamp = f"-DSKPC_SOURCES={zlib.crc32(sources)}u"
+    stamp = f"-DSKPC_SOURCES={loader(source.parent).checksum(source.parent)}u"
     compilers = [os.environ.get("CC", ""), "cc", "gcc", "clang"]
     for compiler in filter(None, compilers):
         for variant in VARIANTS:

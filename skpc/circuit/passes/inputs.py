@@ -67,29 +67,23 @@ class InputLayer:
         self.n_phi = sum(widths)
         self.blocks: list[LeafBlock] = []
         for plan in plans:
-            precise = any(families[g].precise for scope in plan.scopes for g in scope)
-            self.blocks.append(self._block(plan, widths, starts, precise))
+            self.blocks.append(self._block(plan, widths, starts))
         self.n_regions, n_rows = self.blocks[-1].regions.stop, self.blocks[-1].rows.stop
         self.shape = (n_rows, n_units)
         self.n_direct = sum(block.n_regions for block in self.blocks if block.direct)
         self.n_summed = self.n_regions - self.n_direct
         whole = list(zip(plans, self.blocks, strict=True))
         self.folds = [self._fold(mine, whole, families, groups, starts) for mine in members]
-        own = {block.regions.start: family_of(plan, block, families) for plan, block in whole}
-        self.of_one_family = [
-            (family, block)
-            for block in self.blocks
-            if (family := own[block.regions.start]) is not None
-        ]
-        mixed = [(plan, block) for plan, block in whole if own[block.regions.start] is None]
+        families_of = [family_of(plan, block, families) for plan, block in whole]
+        pairs = zip(families_of, self.blocks, strict=True)
+        self.of_one_family = [(family, block) for family, block in pairs if family is not None]
+        mixed = [one for one, family in zip(whole, families_of, strict=True) if family is None]
         of_mixed = [self._fold(mine, mixed, families, groups, starts) for mine in members]
         self.of_mixed = [fold for fold in of_mixed if len(fold.group_of)]
         self.precise = any(fold.family.precise for fold in self.folds)
         self.has_atoms = any(fold.family.n_atoms for fold in self.folds)
 
-    def _block(
-        self, plan: BlockPlan, widths: list[int], starts: dict[int, int], precise: bool
-    ) -> LeafBlock:
+    def _block(self, plan: BlockPlan, widths: list[int], starts: dict[int, int]) -> LeafBlock:
         """The next block after those that are there."""
         index = phi_index(plan.scopes, widths, starts, zeros=self.n_phi)
         shape = (len(index), len(index[0]), len(plan.regions[0]))
@@ -109,7 +103,7 @@ class InputLayer:
             rows=slice(row, row + shape[0] * shape[1] * shape[2]),
             shape=shape,
             direct=plan.direct,
-            precise=precise,
+            precise=plan.precise,
             index=torch.tensor(index, device=self.device),
             first=flat[0] if flat == list(range(flat[0], flat[0] + len(flat))) else None,
             counts=torch.tensor(own, device=self.device) - 1,

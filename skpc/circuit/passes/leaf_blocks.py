@@ -41,11 +41,14 @@ class BlockPlan:
         Regions of each scope in the region graph, m each.
     direct : bool
         Whether products read them without a sum, see `build.direct_leaves`.
+    precise : bool
+        Whether a family cancels digits that float32 does not have.
     """
 
     scopes: tuple[tuple[int, ...], ...]
     regions: tuple[tuple[int, ...], ...]
     direct: bool
+    precise: bool
 
 
 def plan_blocks(
@@ -79,7 +82,7 @@ def plan_blocks(
         key = (is_direct, precise, size, len(of_scope[is_direct, scope]))
         blocks.setdefault(key, []).append(scope)
     return [
-        BlockPlan(tuple(scopes), tuple(tuple(of_scope[key[0], s]) for s in scopes), key[0])
+        BlockPlan(tuple(scopes), tuple(tuple(of_scope[key[0], s]) for s in scopes), *key[:2])
         for key, scopes in blocks.items()
     ]
 
