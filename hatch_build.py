@@ -19,6 +19,8 @@ FLAGS = [
     "-O3", "-std=gnu11", "-shared", "-fPIC",
     "-ffinite-math-only", "-fno-signed-zeros", "-fno-trapping-math", "-fno-math-errno",
 ]  # fmt: skip
+# With these a library that is loaded changes the arithmetic of the process, of other packages too.
+REFUSED = ("-ffast-math", "-Ofast", "-funsafe-math-optimizations")
 # Some platforms do not choose between versions of a function at run time.
 VARIANTS = [[], ["-DSKPC_NO_CLONES"]]
 
@@ -71,7 +73,8 @@ def compiled(source: Path, target: Path) -> bool:
         for variant in VARIANTS:
             flags = [*FLAGS, *variant, stamp, str(source), "-o", str(target), "-lm"]
             try:
-                run = subprocess.run([*shlex.split(compiler), *flags], capture_output=True)
+                words = [word for word in shlex.split(compiler) if word not in REFUSED]
+                run = subprocess.run([*words, *flags], capture_output=True)
                 if run.returncode == 0:
                     ctypes.CDLL(str(target))
                     return True

@@ -112,3 +112,26 @@ def test_frequent_values_among_frequent_ones_are_no_atoms(mean):
     counts = np.random.RandomState(0).poisson(mean, size=(3000, 1)).astype(float)
     (column,) = trees().fit(counts).columns_
     assert len(column.atoms) == 0 or len(np.unique(counts)) <= 16
+
+
+@pytest.mark.parametrize("marks", [(0.0, 0.05), (0.0, 0.2), (0.5, 0.501), (0.5, 0.6, 0.7)])
+@pytest.mark.parametrize("n", [1000, 10000])
+def test_neighbours_that_stand_out_of_a_column_without_a_grid_are_atoms(marks, n):
+    x = np.random.RandomState(0).uniform(size=n)
+    for i, mark in enumerate(marks):
+        x[i * n // 4 : (i + 1) * n // 4] = mark
+    model = trees().fit(x[:, None])
+    assert set(marks) <= set(model.columns_[0].atoms)
+    drawn = model.sample(2000, random_state=0)[:, 0]
+    assert_allclose([(drawn == mark).mean() for mark in marks], 0.25, atol=0.05)
+
+
+@pytest.mark.parametrize("k", [1, 5, 6, 10])
+def test_any_number_of_marks_at_the_end_of_a_grid(k):
+    x = np.random.RandomState(0).randint(0, 1001, 60000).astype(float)
+    for i in range(k):
+        x[i * 3000 : (i + 1) * 3000] = 1000 - i
+    model = trees().fit(x[:, None])
+    p = np.exp(model.score_samples(np.arange(1001.0)[:, None]))
+    assert_allclose(p.sum(), 1.0, atol=0.02)
+    assert_allclose(p[1001 - k :], 0.05, atol=0.01)

@@ -21,9 +21,9 @@ Atoms = tuple[Floats, Floats]
 ATOM_ROWS = 10
 MAX_ATOMS = 64
 
-# Rows around a value are also those of so many of the nearest values without the most frequent of
-# them: values that stand out side by side must not hide each other.
-NEIGHBOURS, FREQUENT_NEIGHBOURS = 16, 3
+# Rows around a value are also those that so many of the nearest values (at least the other number)
+# would have if each had the median: values that stand out side by side must not hide each other.
+NEIGHBOURS, FEWEST_NEIGHBOURS = 32, 16
 
 # A value is an atom where its rows are this many times as dense as those around it. In a column
 # of at most so many values, or steps of its grid, and enough rows for each, all values are atoms.
@@ -133,31 +133,26 @@ def _stand_out(u: Floats, rows: Floats, step: float, width: float) -> NDArray[np
 def _excess(u: Floats, rows: Floats, i: Any, width: float) -> float:
     """Density of the rows of value i over that of the rows around it.
 
-    These are as many rows of the nearest values or, if that is less, those of NEIGHBOURS.
+    These are as many rows of the nearest values or, if they are less dense, rows of NEIGHBOURS by
+    their median.
     """
     order = np.argsort(np.abs(u - u[i]), kind="stable")[1:]
     if not len(order):
         return np.inf
     others = np.cumsum(rows[order])
     last = min(int(np.searchsorted(others, rows[i])), len(order) - 1)
-    reach = np.abs(u[order[last]] - u[i])
-    # Only that length of the window counts which lies inside the column's range.
-    length = min(u[-1], u[i] + reach) - max(u[0], u[i] - reach)
-    excess = float(rows[i] / others[last] * length / width)
-    return max(excess, _excess_over_calm(u, rows, i, width, order[:NEIGHBOURS]))
+    density = others[last] / _window(u, i, order[last])
+    near = order[:NEIGHBOURS]
+    if len(near) >= FEWEST_NEIGHBOURS:
+        typical = float(np.median(rows[near])) * len(near)
+        density = min(density, typical / _window(u, i, near[-1]))
+    return float(rows[i] / width / density)
 
 
-def _excess_over_calm(
-    u: Floats, rows: Floats, i: Any, width: float, near: NDArray[np.intp]
-) -> float:
-    """Density of the rows of value i over that of near values without the most frequent ones."""
-    if len(near) < NEIGHBOURS:
-        return 0.0
-    calm = near[np.argsort(rows[near], kind="stable")[:-FREQUENT_NEIGHBOURS]]
-    reach = np.abs(u[near[-1]] - u[i])
-    length = min(u[-1], u[i] + reach) - max(u[0], u[i] - reach)
-    length -= (FREQUENT_NEIGHBOURS + 1) * width
-    return float(rows[i] / rows[calm].sum() * length / width)
+def _window(u: Floats, i: Any, other: Any) -> float:
+    """Length of a window around value i that reaches another one, as far as in the range."""
+    reach = np.abs(u[other] - u[i])
+    return float(min(u[-1], u[i] + reach) - max(u[0], u[i] - reach))
 
 
 def _resolution(shape: Shape, u: Floats, rows: Floats, step: float) -> float:
