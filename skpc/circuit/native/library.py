@@ -61,7 +61,8 @@ def library() -> ctypes.CDLL | None:
         return None
     for name in ("skpc_passes_float", "skpc_passes_double"):
         function = getattr(found, name)
-        function.argtypes = [ctypes.POINTER(ProgramStruct), ctypes.POINTER(ArraysStruct)]
+        pointers = [ctypes.POINTER(ProgramStruct), ctypes.POINTER(ArraysStruct)]
+        function.argtypes = [*pointers, ctypes.c_int64, ctypes.c_int64]
         function.restype = None
     return found
 

@@ -235,12 +235,12 @@ static inline __attribute__((always_inline)) void NAME(downward)(
     }
 }
 
-/* All rows, block after block. */
-CLONES void NAME(skpc_passes)(const struct program *p, const struct NAME(arrays) *a)
+/* Rows begin, ..., end - 1, block after block. */
+CLONES void NAME(skpc_passes)(const struct program *p, const struct NAME(arrays) *a, int64_t begin, int64_t end)
 {
     const size_t node = (size_t)p->block * p->width;
-    for (int64_t first = 0; first < p->n_rows; first += p->block) {
-        const int64_t left = p->n_rows - first;
+    for (int64_t first = begin; first < end; first += p->block) {
+        const int64_t left = end - first;
         const int rows = left < p->block ? (int)left : p->block;
         NAME(upward)(p, a, first, rows);
         if (a->flows) memset(a->flows, 0, (size_t)p->n_partitions * node * sizeof(REAL));

@@ -2,6 +2,10 @@
 
 Axes: P partitions, Q edges, K units, K' units padded to whole vectors, R rows of a block, B rows, T
 rows of tables, s leaf regions that have a sum above them.
+
+Rows go through the circuit in segments, several at once on several threads. Each has memory and
+sums of its own, and the sums are added in the order of the rows: how many segments there are
+depends on the circuit and on the number of rows, so results do not depend on that of threads.
 """
 
 import ctypes
@@ -13,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .library import ArraysStruct, ProgramStruct, library
+from .threads import share
 
 # Units are padded to whole vectors of 64 bytes, and rows go through tiles of eight.
 LANES, TILE = 16, 8
@@ -24,11 +29,20 @@ MOST_BYTES, MOST_ROWS = 1_500_000, 64
 # With fewer rows, weights are packed for longer than rows are computed.
 LEAST_ROWS = 16
 
+# Segments of rows whose counts are summed apart: a power of two, so that they share out among
+# threads, of so many rows at least, or their sums are cleared and added for longer than counted;
+# and numbers that the sums of all segments may be.
+MOST_SEGMENTS, LEAST_ROWS_OF_SEGMENT, MOST_SUMS = 8, 48, 16_000_000
+
 # One thread runs the compiled passes; torch shares its products among threads. With one thread
 # torch takes 5 times as long for up to 64 units, and about as long from 128. All nodes are padded
 # to the larger number of units, of sums or of leaf regions, a loss where these differ much.
 MOST_THREADS_TIMES_UNITS = 128
 MOST_RATIO_OF_UNITS = 4
+
+
+# Tensors by their names in `ArraysStruct`, None where the passes write none.
+Arrays = dict[str, Any]
 
 
 @dataclass
@@ -149,11 +163,24 @@ class Program:
         return n_rows >= LEAST_ROWS and alike and work <= MOST_THREADS_TIMES_UNITS
 
     def block(self, n_rows: int, dtype: torch.dtype) -> int:
-        """Rows of a block, a multiple of the tile."""
+        """Rows of a block where a segment has so many, a multiple of the tile."""
         nodes = 2 * len(self.built.factors) + self.n_edges
         size = MOST_BYTES // (nodes * self.width * dtype.itemsize)
-        most = -(-n_rows // TILE) * TILE
-        return max(TILE, min(size // TILE * TILE, MOST_ROWS, most))
+        most = max(TILE, min(size // TILE * TILE, MOST_ROWS))
+        n_blocks = -(-n_rows // most)
+        return -(-n_rows // (n_blocks * TILE)) * TILE
+
+    def segments(self, n_rows: int, *, flows: bool) -> list[tuple[int, int]]:
+        """First row of each segment and the one after its last; all but the last of whole tiles."""
+        if flows:
+            sums = max(1, self.n_edges) * self.most_units * self.width
+            most = min(MOST_SEGMENTS, MOST_SUMS // sums, n_rows // LEAST_ROWS_OF_SEGMENT)
+            n = 1 << max(1, most).bit_length() - 1
+        else:
+            # Rows alone share nothing.
+            n = max(1, min(torch.get_num_threads(), n_rows // LEAST_ROWS))
+        size = -(-n_rows // (n * TILE)) * TILE
+        return [(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
 
     def run(
         self,
@@ -182,28 +209,35 @@ class Program:
             Tempering exponent of the root, see `layers.root`.
         """
         dtype, n_rows = weights[-1].dtype, codes.shape[1] if len(codes) else leaves[0].shape[2]
-        block = self.block(n_rows, dtype)
-        forward, backward = self._packed(weights, dtype)
-        at_root = _padded(weights[-1].view(len(self.built.top), -1), self.width)
-        of_tables = _padded(tables.to(dtype), self.width)
-        n, node = len(self.built.factors), block * self.width
         flows = row_weights is not None
-        doubles = torch.float64
-        arrays: dict[str, Any] = {
+        forward, backward = self._packed(weights, dtype)
+        shared = {
             "weights": forward,
             "transposed": backward,
-            "root_weights": at_root,
-            "tables": of_tables,
+            "root_weights": _padded(weights[-1].view(len(self.built.top), -1), self.width),
+            "tables": _padded(tables.to(dtype), self.width),
             "codes": codes.contiguous(),
             "leaves": leaves[0].contiguous(),
             "leaf_logs": leaves[1].contiguous(),
             "row_weights": row_weights,
-            "root": torch.empty(n_rows, dtype=doubles),
-            "objective": torch.empty(n_rows, dtype=doubles),
-            "counts": torch.zeros_like(forward) if flows else None,
-            "root_counts": torch.zeros_like(at_root),
-            "table_counts": torch.zeros_like(of_tables) if flows else None,
+            "root": torch.empty(n_rows, dtype=torch.float64),
+            "objective": torch.empty(n_rows, dtype=torch.float64),
             "leaf_flows": torch.zeros_like(leaves[0]) if flows else None,
+        }
+        segments = self.segments(n_rows, flows=flows)
+        block = self.block(segments[0][1], dtype)
+        own = [{**self._memory(block, dtype, flows), **_sums(shared, flows)} for _ in segments]
+        struct = ctypes.byref(self._struct(n_rows, block, exponent))
+        arrays = [ctypes.byref(ArraysStruct(**_pointers({**shared, **mine}))) for mine in own]
+        run = getattr(library(), f"skpc_passes_{'float' if dtype == torch.float32 else 'double'}")
+        share(lambda i: run(struct, arrays[i], *segments[i]), len(segments))
+        return self._found({**shared, **_added(own)}, weights, flows)
+
+    def _memory(self, block: int, dtype: torch.dtype, flows: bool) -> Arrays:
+        """Memory of one segment for the nodes of a block."""
+        n, node = len(self.built.factors), block * self.width
+        doubles = torch.float64
+        return {
             "partitions": torch.empty(n * node, dtype=dtype),
             "logs": torch.zeros(n * block, dtype=doubles),
             "edges": torch.empty(self.n_edges * node, dtype=dtype),
@@ -211,11 +245,6 @@ class Program:
             **{name: torch.zeros(node, dtype=dtype) for name in ("inputs", "ratio", "into")},
             **{name: torch.empty(len(self.top), dtype=doubles) for name in ("shares", "sums")},
         }
-        struct = self._struct(n_rows, block, exponent)
-        run = getattr(library(), f"skpc_passes_{'float' if dtype == torch.float32 else 'double'}")
-        pointers = {name: None if x is None else x.data_ptr() for name, x in arrays.items()}
-        run(ctypes.byref(struct), ctypes.byref(ArraysStruct(**pointers)))
-        return self._found(arrays, weights)
 
     def _packed(self, weights: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Weights of all edges by [input][output] and by [output][input], (Q, units, K')."""
@@ -234,9 +263,9 @@ class Program:
             exponent, self.built.units, self.built.leaf_units, self.most_units, self.width, block,
         )  # fmt: skip
 
-    def _found(self, arrays: dict[str, Any], weights: Sequence[Tensor]) -> Found:
+    def _found(self, arrays: Arrays, weights: Sequence[Tensor], flows: bool) -> Found:
         root, objective = arrays["root"], arrays["objective"]
-        if arrays["flows"] is None:
+        if not flows:
             none = root.new_empty(0)
             return Found(root, root, [], none, none)
         counts, of_root = arrays["counts"], arrays["root_counts"][:, : self.built.units]
@@ -247,6 +276,26 @@ class Program:
         tables = arrays["table_counts"][:, : self.built.leaf_units].contiguous()
         of_layers.append(of_root.reshape(1, 1, -1))
         return Found(root, objective, of_layers, tables, arrays["leaf_flows"])
+
+
+def _sums(shared: Arrays, flows: bool) -> Arrays:
+    """Where one segment adds its counts."""
+    counted = {"counts": "weights", "root_counts": "root_weights", "table_counts": "tables"}
+    return {sum_: torch.zeros_like(shared[of]) if flows else None for sum_, of in counted.items()}
+
+
+def _added(segments: Sequence[Arrays]) -> Arrays:
+    """The counts of all segments, added in order into those of the first one."""
+    first, *others = segments
+    for other in others:
+        for name in ("counts", "root_counts", "table_counts"):
+            if first[name] is not None:
+                first[name] += other[name]
+    return first
+
+
+def _pointers(arrays: Arrays) -> dict[str, int | None]:
+    return {name: None if x is None else x.data_ptr() for name, x in arrays.items()}
 
 
 def _integers(numbers: Sequence[int]) -> Tensor:
