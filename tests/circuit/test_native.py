@@ -227,4 +227,4 @@ def test_a_program_refuses_nodes_that_are_not_below():
     built.child[0] = 0
     built.layers.append(slice(0, 1))
     with pytest.raises(ValueError, match="not below"):
-        native.Program(built, native.Tables([0], [1], [0]))
+        native.Program(built, native.Tables([0], [1], [0]), native.Places([], [], []))

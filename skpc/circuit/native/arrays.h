@@ -7,8 +7,8 @@ struct NAME(arrays) {
     const REAL *root_weights; /* (top, K') */
     const REAL *tables;       /* (rows of tables, K'), densities of values in direct leaf regions */
     const int32_t *codes;     /* (columns, B), -1 where missing */
-    const REAL *leaves;       /* (summed leaf regions, leaf units, B), their maximum taken out */
-    const REAL *leaf_logs;    /* (summed leaf regions, B) */
+    const REAL *leaves;       /* (rows and regions, leaf units), their maximum taken out, see program.py */
+    const double *leaf_logs;  /* (rows and regions) */
     const double *row_weights; /* (B) */
     /* Written. Without flows only the root is. */
     double *root;         /* (B) */
@@ -22,7 +22,6 @@ struct NAME(arrays) {
     double *logs;      /* (P, R) */
     REAL *edges;       /* (Q, R, K') */
     REAL *flows;       /* (P, R, K'), or null */
-    REAL *inputs;      /* (R, K') */
     REAL *ratio;       /* (R, K') */
     REAL *into;        /* (R, K') */
     double *shares;    /* (top) */

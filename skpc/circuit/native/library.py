@@ -13,7 +13,7 @@ from pathlib import Path
 NAME = "_kernel.so"
 SWITCH = "SKPC_NATIVE"
 OFF = ("0", "false", "off", "no", "")
-SOURCES = ("kernel.c", "arrays.h", "passes.h")
+SOURCES = ("kernel.c", "typed.h", "arrays.h", "passes.h", "products.h")
 
 
 class ProgramStruct(ctypes.Structure):
@@ -23,7 +23,18 @@ class ProgramStruct(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("n_rows", "n_partitions", "n_top")),
         *(
             (name, ctypes.c_void_p)
-            for name in ("first_factor", "factors", "child", "top", "table", "stride", "code_of")
+            for name in (
+                "first_factor",
+                "factors",
+                "child",
+                "top",
+                "table",
+                "stride",
+                "code_of",
+                "leaf_scope",
+                "leaf_copy",
+                "leaf_stride",
+            )
         ),
         ("exponent", ctypes.c_double),
         *(
@@ -41,7 +52,7 @@ class ArraysStruct(ctypes.Structure):
         for name in (
             "weights", "transposed", "root_weights", "tables", "codes", "leaves", "leaf_logs",
             "row_weights", "root", "objective", "counts", "root_counts", "table_counts",
-            "leaf_flows", "partitions", "logs", "edges", "flows", "inputs", "ratio", "into",
+            "leaf_flows", "partitions", "logs", "edges", "flows", "ratio", "into",
             "shares", "sums",
         )
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 """What the compiled passes need to know of a circuit, and one run of them.
 
 Axes: P partitions, Q edges, K units, K' units padded to whole vectors, R rows of a block, B rows, T
-rows of tables, s leaf regions that have a sum above them.
+rows of tables, s leaf regions that have a sum above them, Z rows of the matrix of their values.
 
 Rows go through the circuit in segments, several at once on several threads. Each has memory and
 sums of its own, and the sums are added in the order of the rows: how many segments there are
@@ -23,8 +23,8 @@ from .threads import share
 LANES, TILE = 16, 8
 
 # Bytes of the values of all nodes for a block of rows, which the caches should hold, and the most
-# rows of a block.
-MOST_BYTES, MOST_ROWS = 1_500_000, 64
+# rows of a block; with fewer than the least, weights are read from memory more often than values.
+MOST_BYTES, MOST_ROWS, LEAST_ROWS_OF_BLOCK = 1_500_000, 64, 24
 
 # With fewer rows, weights are packed for longer than rows are computed.
 LEAST_ROWS = 16
@@ -108,6 +108,38 @@ class Tables(NamedTuple):
     code_of: list[int]
 
 
+class Places(NamedTuple):
+    """Where the values of the other leaf regions stand in a matrix (Z, K).
+
+    Regions of one scope stand together, all of them of the first row, then all of the second.
+
+    Attributes
+    ----------
+    scope, copy, stride : list of int
+        Of each region how many regions there are before its scope, which one of the scope it is,
+        and how many the scope has.
+    """
+
+    scope: list[int]
+    copy: list[int]
+    stride: list[int]
+
+
+class Leaves(NamedTuple):
+    """Values of leaf regions that have a sum above them.
+
+    Attributes
+    ----------
+    values : Tensor (Z, K)
+        Their maximum over units taken out; after all rows there are a tile's more, see `Places`.
+    logs : Tensor (Z,)
+        The logarithm of the maximum, float64.
+    """
+
+    values: Tensor
+    logs: Tensor
+
+
 class Found(NamedTuple):
     """Results of a run; those after `root` only where flows were asked for.
 
@@ -119,7 +151,7 @@ class Found(NamedTuple):
         Expected counts of the weights, leaves first, the root last.
     tables : Tensor (T, K)
         Flows into the values of direct leaf regions.
-    leaves : Tensor (s, K, B)
+    leaves : Tensor (Z, K)
         Flows into the other leaf regions.
     """
 
@@ -138,9 +170,10 @@ class Program:
     built : Builder
         All layers of the circuit have added themselves.
     tables : Tables
+    places : Places
     """
 
-    def __init__(self, built: Builder, tables: Tables) -> None:
+    def __init__(self, built: Builder, tables: Tables, places: Places) -> None:
         self.built = built
         self.n_edges = len(built.child)
         self.most_units = max(built.units, built.leaf_units)
@@ -154,6 +187,7 @@ class Program:
         self.first_factor, self.factors = _integers(starts), _integers(flat)
         self.child, self.top = _integers(children), _integers(built.top)
         self.tables = [_integers(numbers) for numbers in tables]
+        self.places = [_integers(numbers) for numbers in places]
 
     def pays(self, n_rows: int) -> bool:
         """Whether torch would take longer over so many rows."""
@@ -165,7 +199,7 @@ class Program:
     def block(self, n_rows: int, dtype: torch.dtype) -> int:
         """Rows of a block where a segment has so many, a multiple of the tile."""
         nodes = 2 * len(self.built.factors) + self.n_edges
-        size = MOST_BYTES // (nodes * self.width * dtype.itemsize)
+        size = max(MOST_BYTES // (nodes * self.width * dtype.itemsize), LEAST_ROWS_OF_BLOCK)
         most = max(TILE, min(size // TILE * TILE, MOST_ROWS))
         n_blocks = -(-n_rows // most)
         return -(-n_rows // (n_blocks * TILE)) * TILE
@@ -187,7 +221,7 @@ class Program:
         weights: Sequence[Tensor],
         tables: Tensor,
         codes: Tensor,
-        leaves: tuple[Tensor, Tensor],
+        leaves: Leaves,
         row_weights: Tensor | None = None,
         exponent: float = 1.0,
     ) -> Found:
@@ -201,14 +235,14 @@ class Program:
             Densities of the values of direct leaf regions.
         codes : Tensor (columns, B) of int32
             -1 where a cell is missing; else a row of the table, below the number of its values.
-        leaves : tuple of Tensor (s, K, B) and (s, 1, B)
-            Values of the other leaf regions, their maximum taken out, and its logarithm.
+        leaves : Leaves
+            Values in the type of the passes.
         row_weights : Tensor (B,), optional
             float64.
         exponent : float
             Tempering exponent of the root, see `layers.root`.
         """
-        dtype, n_rows = weights[-1].dtype, codes.shape[1] if len(codes) else leaves[0].shape[2]
+        dtype, n_rows = weights[-1].dtype, codes.shape[1]
         flows = row_weights is not None
         forward, backward = self._packed(weights, dtype)
         shared = {
@@ -217,12 +251,12 @@ class Program:
             "root_weights": _padded(weights[-1].view(len(self.built.top), -1), self.width),
             "tables": _padded(tables.to(dtype), self.width),
             "codes": codes.contiguous(),
-            "leaves": leaves[0].contiguous(),
-            "leaf_logs": leaves[1].contiguous(),
+            "leaves": leaves.values,
+            "leaf_logs": leaves.logs,
             "row_weights": row_weights,
             "root": torch.empty(n_rows, dtype=torch.float64),
             "objective": torch.empty(n_rows, dtype=torch.float64),
-            "leaf_flows": torch.zeros_like(leaves[0]) if flows else None,
+            "leaf_flows": torch.zeros_like(leaves.values) if flows else None,
         }
         segments = self.segments(n_rows, flows=flows)
         block = self.block(segments[0][1], dtype)
@@ -242,7 +276,7 @@ class Program:
             "logs": torch.zeros(n * block, dtype=doubles),
             "edges": torch.empty(self.n_edges * node, dtype=dtype),
             "flows": torch.empty(n * node, dtype=dtype) if flows else None,
-            **{name: torch.zeros(node, dtype=dtype) for name in ("inputs", "ratio", "into")},
+            **{name: torch.zeros(node, dtype=dtype) for name in ("ratio", "into")},
             **{name: torch.empty(len(self.top), dtype=doubles) for name in ("shares", "sums")},
         }
 
@@ -259,7 +293,7 @@ class Program:
         return ProgramStruct(
             n_rows, len(self.built.factors), len(self.top),
             *(x.data_ptr() for x in (self.first_factor, self.factors, self.child, self.top)),
-            *(x.data_ptr() for x in self.tables),
+            *(x.data_ptr() for x in (*self.tables, *self.places)),
             exponent, self.built.units, self.built.leaf_units, self.most_units, self.width, block,
         )  # fmt: skip
 

@@ -14,13 +14,14 @@ from torch import Tensor
 from .. import native
 from ..leaves import Leaf
 from ..structures import RegionGraph
+from . import unit_rows
 from .block_statistics import BlockStatistics
 from .build import build_layers, direct_leaves
 from .cells import Cells
 from .inputs import InputLayer
 from .leaf_blocks import plan_blocks
 from .memory import LARGEST, Space
-from .trace import Choice, Flow, Scaled, Trace
+from .trace import Choice, Flow, Trace
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class Circuit:
             return None
         built = native.Builder(self.n_direct, self.n_sums, self.inputs.n_units)
         whole = all(layer.compiled(built) for layer in self.layers)
-        return native.Program(built, self.inputs.tables()) if whole else None
+        places = native.Places(*unit_rows.places(self.inputs))
+        return native.Program(built, self.inputs.tables(), places) if whole else None
 
     @property
     def passes(self) -> str:
@@ -247,8 +249,8 @@ class Circuit:
         exponent: float,
     ) -> Expected:
         found = self.run_compiled(parameters, statistics, weights, exponent)
-        leaves = self.inputs.expected_statistics(
-            parameters.leaves, found.leaves, statistics, found.tables
+        leaves = unit_rows.expected_of_rows(
+            self.inputs, parameters.leaves, statistics, found.leaves, found.tables
         )
         return Expected(leaves, found.counts, found.root, found.objective)
 
@@ -264,11 +266,7 @@ class Circuit:
     ) -> native.Found:
         """The compiled passes on B rows; with weights (B,), float64, downward as well."""
         assert self.program is not None
-        shape = (0, self.inputs.n_units, statistics.n_rows)
-        none = statistics.phi.new_empty(shape, dtype=statistics.dtype)
-        leaves = Scaled(none, none[:, :1])
-        if self.inputs.n_summed:
-            leaves = self.inputs.forward(parameters.leaves, statistics)
+        leaves = unit_rows.unit_rows(self.inputs, parameters.leaves, statistics)
         densities = self.inputs.value_densities(parameters.leaves)
         codes = self.inputs.codes(statistics)
         return self.program.run(parameters.sums, densities, codes, leaves, weights, exponent)

@@ -327,11 +327,7 @@ class InputLayer:
         return (theta + base).scatter_(1, counts, base).exp_()
 
     def expected_statistics(
-        self,
-        packed: Tensor,
-        flows: Tensor,
-        statistics: BlockStatistics,
-        values: Tensor | None = None,
+        self, packed: Tensor, flows: Tensor, statistics: BlockStatistics
     ) -> Tensor:
         """Flow-weighted sums of statistics and counts, (N, K), float64.
 
@@ -340,30 +336,20 @@ class InputLayer:
         packed : Tensor (N, K)
             Parameters, of which the statistics of partly seen groups depend.
         flows : Tensor (F, K, B)
-            Flows into all regions; where `values` are given those into the regions that are not
-            direct, (F - f, K, B).
+            Flows into the regions.
         statistics : BlockStatistics
-        values : Tensor (n, K), optional
-            Flows into the values of direct regions, which are the first n rows.
         """
         sums = statistics.phi.new_empty(self.shape, dtype=torch.float64)
-        first = 0 if values is None else self.n_direct
         for block in self.blocks:
             into = block.of(sums)
-            if block.direct and values is not None:
-                into.copy_(block.of(values))
-            else:
-                for scopes, regions in block.parts(statistics.n_rows, self.device):
-                    phi = statistics.of(block, scopes)
-                    here = flows[regions.start - first : regions.stop - first].to(phi.dtype)
-                    weights = here.view(len(phi), -1, phi.shape[2])
-                    into[scopes] = torch.bmm(phi, weights.transpose(1, 2))
+            for scopes, regions in block.parts(statistics.n_rows, self.device):
+                phi = statistics.of(block, scopes)
+                weights = flows[regions].to(phi.dtype).view(len(phi), -1, phi.shape[2])
+                into[scopes] = torch.bmm(phi, weights.transpose(1, 2))
             if block.direct:
-                counts = block.counts[:, None, None].expand(-1, 1, into.shape[2])
-                into.scatter_(1, counts, into.sum(dim=1, keepdim=True))
+                block.sum_values(into)
         for partly in statistics.partial:
-            # A group of columns is in no direct region.
-            flow = flows[partly.regions - first][:, :, partly.rows]
+            flow = flows[partly.regions][:, :, partly.rows]
             partly.add(sums, *partly.completed(packed, flow))
         return sums
 

@@ -143,6 +143,11 @@ class LeafBlock:
         rows = self.of(packed)
         rows[:, :-1], rows[:, -1:] = values, counts
 
+    def sum_values(self, flows: Tensor) -> None:
+        """Flows into all values of direct regions (n, S, m K) as flows and a count, in place."""
+        counts = self.counts[:, None, None].expand(-1, 1, flows.shape[2])
+        flows.scatter_(1, counts, flows.sum(dim=1, keepdim=True))
+
     def statistics(self, phi: Tensor, scopes: slice, dtype: torch.dtype) -> Tensor:
         """Statistics (n, S, B) of some scopes, of all in phi (R, B)."""
         index = self.index[scopes]
