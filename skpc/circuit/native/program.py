@@ -178,14 +178,19 @@ class Program:
         self.n_edges = len(built.child)
         self.most_units = max(built.units, built.leaf_units)
         self.width = -(-self.most_units // LANES) * LANES
-        starts = [0]
-        for of_partition in built.factors:
-            starts.append(starts[-1] + len(of_partition))
-        flat = [factor for of_partition in built.factors for factor in of_partition]
         children = [built.child[edge] for edge in range(self.n_edges)]
-        _check(built, flat, children)
+        _check(built, children)
+        order = _depth_first(built)
+        self.n_partitions = len(order)
+        at = {partition: i for i, partition in enumerate(order)}
+        starts = [0]
+        for partition in order:
+            starts.append(starts[-1] + len(built.factors[partition]))
+        flat = [factor for partition in order for factor in built.factors[partition]]
+        moved = [child if child < 0 else at[child] for child in children]
         self.first_factor, self.factors = _integers(starts), _integers(flat)
-        self.child, self.top = _integers(children), _integers(built.top)
+        self.child = _integers(moved)
+        self.top = _integers([at[partition] for partition in built.top])
         self.tables = [_integers(numbers) for numbers in tables]
         self.places = [_integers(numbers) for numbers in places]
 
@@ -198,7 +203,7 @@ class Program:
 
     def block(self, n_rows: int, dtype: torch.dtype) -> int:
         """Rows of a block where a segment has so many, a multiple of the tile."""
-        nodes = 2 * len(self.built.factors) + self.n_edges
+        nodes = 2 * self.n_partitions + self.n_edges
         size = max(MOST_BYTES // (nodes * self.width * dtype.itemsize), LEAST_ROWS_OF_BLOCK)
         most = max(TILE, min(size // TILE * TILE, MOST_ROWS))
         n_blocks = -(-n_rows // most)
@@ -269,7 +274,7 @@ class Program:
 
     def _memory(self, block: int, dtype: torch.dtype, flows: bool) -> Arrays:
         """Memory of one segment for the nodes of a block."""
-        n, node = len(self.built.factors), block * self.width
+        n, node = self.n_partitions, block * self.width
         doubles = torch.float64
         return {
             "partitions": torch.empty(n * node, dtype=dtype),
@@ -291,7 +296,7 @@ class Program:
 
     def _struct(self, n_rows: int, block: int, exponent: float) -> ProgramStruct:
         return ProgramStruct(
-            n_rows, len(self.built.factors), len(self.top),
+            n_rows, self.n_partitions, len(self.top),
             *(x.data_ptr() for x in (self.first_factor, self.factors, self.child, self.top)),
             *(x.data_ptr() for x in (*self.tables, *self.places)),
             exponent, self.built.units, self.built.leaf_units, self.most_units, self.width, block,
@@ -343,9 +348,25 @@ def _padded(x: Tensor, width: int) -> Tensor:
     return padded
 
 
-def _check(built: Builder, factors: Sequence[int], children: Sequence[int]) -> None:
+def _depth_first(built: Builder) -> list[int]:
+    """Partitions, children right before their parents, so that caches still hold them."""
+    order: dict[int, None] = {}
+    left = [(partition, False) for partition in reversed(built.top)]
+    while left:
+        partition, is_done = left.pop()
+        if is_done:
+            order[partition] = None
+        elif partition not in order:
+            left.append((partition, True))
+            edges = [factor for factor in built.factors[partition] if factor >= 0]
+            left += [(built.child[edge], False) for edge in edges if built.child[edge] >= 0]
+    return list(order)
+
+
+def _check(built: Builder, children: Sequence[int]) -> None:
     """Refuse an index that points outside, and a child that is not before its parent."""
     n = len(built.factors)
+    factors = [factor for of_partition in built.factors for factor in of_partition]
     inside = all(-built.n_direct <= factor < len(children) for factor in factors)
     inside &= all(child < n for child in children) and all(0 <= top < n for top in built.top)
     ordered = inside and all(
