@@ -11,7 +11,7 @@ depends on the circuit and on the number of rows, so results do not depend on th
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -39,6 +39,15 @@ MOST_SEGMENTS, LEAST_ROWS_OF_SEGMENT, MOST_SUMS = 8, 48, 16_000_000
 # to the larger number of units, of sums or of leaf regions, a loss where these differ much.
 MOST_THREADS_TIMES_UNITS = 128
 MOST_RATIO_OF_UNITS = 4
+
+
+class Memory(Protocol):
+    """Memory that is kept from one block of rows to the next, see `passes.memory.Space`."""
+
+    def empty(
+        self, name: str, shape: tuple[int, ...], like: Tensor, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """An uninitialised tensor; it takes the memory of the last one of its name."""
 
 
 # Tensors by their names in `ArraysStruct`, None where the passes write none.
@@ -227,6 +236,7 @@ class Program:
         tables: Tensor,
         codes: Tensor,
         leaves: Leaves,
+        space: Memory,
         row_weights: Tensor | None = None,
         exponent: float = 1.0,
     ) -> Found:
@@ -242,6 +252,8 @@ class Program:
             -1 where a cell is missing; else a row of the table, below the number of its values.
         leaves : Leaves
             Values in the type of the passes.
+        space : Memory
+            Of this circuit and thread.
         row_weights : Tensor (B,), optional
             float64.
         exponent : float
@@ -249,7 +261,7 @@ class Program:
         """
         dtype, n_rows = weights[-1].dtype, codes.shape[1]
         flows = row_weights is not None
-        forward, backward = self._packed(weights, dtype)
+        forward, backward = self._packed(weights, space)
         shared = {
             "weights": forward,
             "transposed": backward,
@@ -265,30 +277,36 @@ class Program:
         }
         segments = self.segments(n_rows, flows=flows)
         block = self.block(segments[0][1], dtype)
-        own = [{**self._memory(block, dtype, flows), **_sums(shared, flows)} for _ in segments]
+        own = [
+            {**self._memory(i, block, forward, space, flows), **_sums(i, shared, space, flows)}
+            for i in range(len(segments))
+        ]
         struct = ctypes.byref(self._struct(n_rows, block, exponent))
         arrays = [ctypes.byref(ArraysStruct(**_pointers({**shared, **mine}))) for mine in own]
         run = getattr(library(), f"skpc_passes_{'float' if dtype == torch.float32 else 'double'}")
         share(lambda i: run(struct, arrays[i], *segments[i]), len(segments))
         return self._found({**shared, **_added(own)}, weights, flows)
 
-    def _memory(self, block: int, dtype: torch.dtype, flows: bool) -> Arrays:
-        """Memory of one segment for the nodes of a block."""
-        n, node = self.n_partitions, block * self.width
-        doubles = torch.float64
-        return {
-            "partitions": torch.empty(n * node, dtype=dtype),
-            "logs": torch.zeros(n * block, dtype=doubles),
-            "edges": torch.empty(self.n_edges * node, dtype=dtype),
-            "flows": torch.empty(n * node, dtype=dtype) if flows else None,
-            **{name: torch.zeros(node, dtype=dtype) for name in ("ratio", "into")},
-            **{name: torch.empty(len(self.top), dtype=doubles) for name in ("shares", "sums")},
-        }
+    def _memory(self, i: int, block: int, like: Tensor, space: Memory, flows: bool) -> Arrays:
+        """Memory of segment i for the nodes of a block."""
+        n, edges, node, doubles = self.n_partitions, self.n_edges, block * self.width, torch.float64
+        sizes = {"partitions": n * node, "edges": edges * node, "ratio": node, "into": node}
+        if flows:
+            sizes["flows"] = n * node
+        memory: Arrays = {name: space.empty(f"{name} {i}", (k,), like) for name, k in sizes.items()}
+        memory["logs"] = space.empty(f"logs {i}", (n * block,), like, doubles)
+        for name in ("shares", "sums"):
+            memory[name] = torch.empty(len(self.top), dtype=doubles)
+        return {"flows": None, **memory}
 
-    def _packed(self, weights: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    def _packed(self, weights: Sequence[Tensor], space: Memory) -> tuple[Tensor, Tensor]:
         """Weights of all edges by [input][output] and by [output][input], (Q, units, K')."""
         shape = (self.n_edges, self.most_units, self.width)
-        forward, backward = torch.zeros(shape, dtype=dtype), torch.zeros(shape, dtype=dtype)
+        forward = space.empty("weights", shape, weights[-1])
+        backward = space.empty("transposed weights", shape, weights[-1])
+        if not self.built.units == self.built.leaf_units == self.width:
+            forward.zero_()
+            backward.zero_()
         for edges, of_layer in zip(self.built.layers, weights[:-1], strict=True):
             forward[edges, : of_layer.shape[2], : of_layer.shape[1]] = of_layer.transpose(1, 2)
             backward[edges, : of_layer.shape[1], : of_layer.shape[2]] = of_layer
@@ -317,10 +335,15 @@ class Program:
         return Found(root, objective, of_layers, tables, arrays["leaf_flows"])
 
 
-def _sums(shared: Arrays, flows: bool) -> Arrays:
-    """Where one segment adds its counts."""
+def _sums(i: int, shared: Arrays, space: Memory, flows: bool) -> Arrays:
+    """Where segment i adds its counts."""
     counted = {"counts": "weights", "root_counts": "root_weights", "table_counts": "tables"}
-    return {sum_: torch.zeros_like(shared[of]) if flows else None for sum_, of in counted.items()}
+    if not flows:
+        return dict.fromkeys(counted)
+    return {
+        name: space.empty(f"{name} {i}", shared[of].shape, shared[of]).zero_()
+        for name, of in counted.items()
+    }
 
 
 def _added(segments: Sequence[Arrays]) -> Arrays:

@@ -219,7 +219,7 @@ class Circuit:
         """Log density of B rows, (B,); `gather` integrates out their missing cells."""
         statistics = self.gather(cells, dtype)
         if self._is_compiled(statistics):
-            root = self.run_compiled(parameters, statistics).root.to(dtype)
+            root = self.run_compiled(parameters, statistics, space).root.to(dtype)
             return root + statistics.log_base.to(dtype)
         trace = self.forward(parameters, statistics, dtype, space)
         return trace.root + statistics.log_base.to(dtype)
@@ -234,7 +234,7 @@ class Circuit:
     ) -> Expected:
         """The E-step on B rows of weights (B,), float64; see `flows`."""
         if self._is_compiled(statistics):
-            return self._expected_compiled(parameters, statistics, weights, exponent)
+            return self._expected_compiled(parameters, statistics, weights, exponent, space)
         dtype = statistics.dtype
         trace = self.forward(parameters, statistics, dtype, space)
         flows, counts, objective = self.flows(parameters, trace, weights.to(dtype), exponent)
@@ -247,8 +247,9 @@ class Circuit:
         statistics: BlockStatistics,
         weights: Tensor,
         exponent: float,
+        space: Space | None,
     ) -> Expected:
-        found = self.run_compiled(parameters, statistics, weights, exponent)
+        found = self.run_compiled(parameters, statistics, space, weights, exponent)
         leaves = unit_rows.expected_of_rows(
             self.inputs, parameters.leaves, statistics, found.leaves, found.tables
         )
@@ -261,6 +262,7 @@ class Circuit:
         self,
         parameters: Parameters,
         statistics: BlockStatistics,
+        space: Space | None = None,
         weights: Tensor | None = None,
         exponent: float = 1.0,
     ) -> native.Found:
@@ -269,7 +271,9 @@ class Circuit:
         leaves = unit_rows.unit_rows(self.inputs, parameters.leaves, statistics)
         densities = self.inputs.value_densities(parameters.leaves)
         codes = self.inputs.codes(statistics)
-        return self.program.run(parameters.sums, densities, codes, leaves, weights, exponent)
+        space = space or Space()
+        sums = parameters.sums
+        return self.program.run(sums, densities, codes, leaves, space, weights, exponent)
 
     def flows(
         self, parameters: Parameters, trace: Trace, root: Tensor, exponent: float = 1.0
