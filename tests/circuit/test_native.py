@@ -183,7 +183,14 @@ def test_they_can_be_switched_off_by_any_word_for_it(monkeypatch, word):
 
 @pytest.mark.parametrize(
     ("n_sums", "n_leaves", "pays"),
-    [(12, 12, True), (3, 12, True), (3, 100, False), (100, 3, False)],
+    [
+        (12, 12, True),
+        (3, 12, True),
+        (64, 64, True),
+        (65, 65, False),
+        (3, 60, False),
+        (60, 3, False),
+    ],
 )
 def test_they_run_where_they_pay(kit, n_sums, n_leaves, pays):
     graph = RegionGraph([range(4), (0, 1), (2, 3), (0,), (1,)], [(0, (1, 2)), (1, (3, 4))])
@@ -191,6 +198,9 @@ def test_they_run_where_they_pay(kit, n_sums, n_leaves, pays):
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
+        assert circuit.program.pays(100) == pays
+        # Of 100 rows there are two segments.
+        torch.set_num_threads(2)
         assert circuit.program.pays(100) == pays
         torch.set_num_threads(64)
         assert not circuit.program.pays(100)

@@ -34,10 +34,11 @@ LEAST_ROWS = 16
 # and numbers that the sums of all segments may be.
 MOST_SEGMENTS, LEAST_ROWS_OF_SEGMENT, MOST_SUMS = 8, 48, 16_000_000
 
-# One thread runs the compiled passes; torch shares its products among threads. With one thread
-# torch takes 5 times as long for up to 64 units, and about as long from 128. All nodes are padded
-# to the larger number of units, of sums or of leaf regions, a loss where these differ much.
-MOST_THREADS_TIMES_UNITS = 128
+# Torch shares its products among all threads, the compiled passes only segments. Where all threads
+# have one, torch takes 3 times as long for 12 units, about as long for 64, and less for more. All
+# nodes are padded to the larger number of units, of sums or of leaf regions, a loss where these
+# differ much.
+MOST_UNITS = 64
 MOST_RATIO_OF_UNITS = 4
 
 
@@ -205,10 +206,11 @@ class Program:
 
     def pays(self, n_rows: int) -> bool:
         """Whether torch would take longer over so many rows."""
-        work = torch.get_num_threads() * self.most_units
+        busy = len(self.segments(n_rows, flows=True))
+        idle = max(1.0, torch.get_num_threads() / busy)
         least = min(self.built.units, self.built.leaf_units)
         alike = self.most_units <= max(LANES, MOST_RATIO_OF_UNITS * least)
-        return n_rows >= LEAST_ROWS and alike and work <= MOST_THREADS_TIMES_UNITS
+        return n_rows >= LEAST_ROWS and alike and idle * self.most_units <= MOST_UNITS
 
     def block(self, n_rows: int, dtype: torch.dtype) -> int:
         """Rows of a block where a segment has so many, a multiple of the tile."""
