@@ -27,16 +27,16 @@ NEIGHBOURS, FEWEST_NEIGHBOURS = 32, 16
 
 # A value is an atom where its rows are this many times as dense as those around it. In a column
 # of at most so many values, or steps of its grid, and enough rows for each, all values are atoms.
-ATOM_EXCESS = 8.0
+ATOM_EXCESS = 4.0
 ATOM_VALUES = 16
 
 # Numbers of inner knots that are tried, and the rows that each knot needs.
 KNOTS = (2, 4, 8, 16, 32)
 ROWS_A_KNOT = 10
 
-# Log-likelihood that a knot must gain, in units of log(rows): twice the penalty of the Bayesian
-# information criterion for its two coordinates, since a wrong bend costs more than a missing one.
-PRICE = 2.0
+# Log-likelihood that a knot must gain, in units of log(rows): the penalty of the Bayesian
+# information criterion for its two coordinates.
+PRICE = 1.0
 
 # Width of an atom's cell in a column without a grid, as a share of the range of the middle 80 % of
 # rows: the atom is then no denser than a Gaussian leaf at the default floor of its variance. The
