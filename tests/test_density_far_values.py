@@ -126,6 +126,18 @@ def test_neighbours_that_stand_out_of_a_column_without_a_grid_are_atoms(marks, n
     assert_allclose([(drawn == mark).mean() for mark in marks], 0.25, atol=0.05)
 
 
+def test_zeros_among_dense_numbers_are_drawn_as_often_as_they_come():
+    """Durations: every sixteenth is 0, and as many more are within 1 % of the range of it."""
+    random = np.random.RandomState(0)
+    x = random.exponential(1000.0, 3000)
+    x[random.uniform(size=3000) < 1 / 16] = 0.0
+    model = trees().fit(x[:, None])
+    assert model.columns_[0].atoms == (0.0,)
+    drawn = model.sample(20000, random_state=0)[:, 0]
+    assert_allclose((drawn == 0).mean(), (x == 0).mean(), atol=0.005)
+    assert_allclose((drawn < 30).mean(), (x < 30).mean(), atol=0.01)
+
+
 @pytest.mark.parametrize("k", [1, 5, 6, 10])
 def test_any_number_of_marks_at_the_end_of_a_grid(k):
     x = np.random.RandomState(0).randint(0, 1001, 60000).astype(float)

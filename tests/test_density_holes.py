@@ -108,7 +108,7 @@ def test_draws_have_the_holes_that_the_indicators_say(pair):
     model, twin = pair
     draws, wide = model.sample(300, random_state=0), twin.sample(300, random_state=0)
     for name in HOLED:
-        wide[name] = wide[name].mask(wide[f"{name} hole"])
+        wide[name] = wide[name].mask(wide[f"{name} hole"], None)
     pd.testing.assert_frame_equal(draws, wide[list(draws.columns)])
 
 

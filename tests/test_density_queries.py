@@ -38,9 +38,11 @@ def test_marginals_of_states_sum_to_one(features):
 def test_density_of_one_column_integrates_to_one(layer, scale):
     x = scale * np.random.RandomState(0).gamma(2.0, size=(200, 1))
     model = tiny(layer=layer).fit(x)
-    grid = np.linspace(x.min() - 8 * x.std(), x.max() + 8 * x.std(), 20001)
+    # The density jumps where the column's map bends, and a jump inside of an interval costs the
+    # trapezoid rule up to half of its area: the intervals are short.
+    grid = np.linspace(x.min() - 8 * x.std(), x.max() + 8 * x.std(), 400001)
     density = np.exp(model.score_samples(grid[:, None]))
-    assert_allclose(trapezoid(density, grid), 1.0, atol=1e-6)
+    assert_allclose(trapezoid(density, grid), 1.0, atol=2e-5)
 
 
 @pytest.mark.parametrize("layer", ["cp", "tucker"])

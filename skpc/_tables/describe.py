@@ -206,15 +206,18 @@ def _scale(values: Floats, weights: Floats) -> tuple[float, float]:
     """Weighted mean and standard deviation; a constant column has its size as scale."""
     if not len(values):
         return 0.0, 1.0
-    # Sums of squares of 1e200 overflow, those of 1e-200 vanish: work in shares of the largest.
     largest = float(np.abs(values).max())
     if largest == 0:
         return 0.0, 1.0
-    shares = values / largest
+    # Sums of squares of 1e200 overflow, those of 1e-200 vanish: work in shares of the power of two
+    # next to the largest. Not quotients: NumPy before 2 warns of an overflow in x / x at 5e-324.
+    exponent = int(np.frexp(largest)[1])
+    shares = np.ldexp(values, -exponent)
     mean = float(np.average(shares, weights=weights))
     spread = float(np.sqrt(np.average((shares - mean) ** 2, weights=weights)))
     # A spread at the level of rounding is that of a constant column.
+    shift = float(np.ldexp(mean, exponent))
     if spread <= 1e-14:
-        return mean * largest, largest
+        return shift, largest
     # The product of numbers next to zero may be zero.
-    return mean * largest, spread * largest or largest
+    return shift, float(np.ldexp(spread, exponent)) or largest

@@ -6,6 +6,7 @@ Axes: n rows.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -88,6 +89,8 @@ def kind_of(cells: Iterable[Any]) -> Held:
     return Held(found.pop(), max(map(_places, cells)) if decimals else None)
 
 
+# Abstract base classes are slow to ask, and a table's cells have few types.
+@lru_cache(maxsize=64)
 def _kind_of_type(kind: type) -> str:
     if issubclass(kind, bool | np.bool_):
         return "bool"

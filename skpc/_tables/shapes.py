@@ -27,16 +27,21 @@ NEIGHBOURS, FEWEST_NEIGHBOURS = 32, 16
 
 # A value is an atom where its rows are this many times as dense as those around it. In a column
 # of at most so many values, or steps of its grid, and enough rows for each, all values are atoms.
-ATOM_EXCESS = 8.0
+ATOM_EXCESS = 4.0
 ATOM_VALUES = 16
+
+# Without a grid the width of a cell is free. A value with this many times the rows of a typical
+# one near it is an atom whose cell is as narrow as it takes for most of the rows of such values.
+REPEATED, REPEATED_SHARE = 10.0, 0.9
+NARROWEST = 1e-3
 
 # Numbers of inner knots that are tried, and the rows that each knot needs.
 KNOTS = (2, 4, 8, 16, 32)
 ROWS_A_KNOT = 10
 
-# Log-likelihood that a knot must gain, in units of log(rows): twice the penalty of the Bayesian
-# information criterion for its two coordinates, since a wrong bend costs more than a missing one.
-PRICE = 2.0
+# Log-likelihood that a knot must gain, in units of log(rows): the penalty of the Bayesian
+# information criterion for its two coordinates.
+PRICE = 1.0
 
 # Width of an atom's cell in a column without a grid, as a share of the range of the middle 80 % of
 # rows: the atom is then no denser than a Gaussian leaf at the default floor of its variance. The
@@ -91,8 +96,7 @@ def find_shape(
         u, x, weights = u[sampled], x[sampled], weights[sampled]
     u, first, index = np.unique(u, return_index=True, return_inverse=True)
     rows = np.bincount(index, weights).astype(np.float64)
-    width = step or CELL * (_spread(u, rows) or 1.0)
-    chosen = _stand_out(u, rows, step, width)
+    chosen, width = _stand_out(u, rows, step)
     atoms, values = (u[chosen], x[first][chosen]) if at is None else at
     width = float(min(width, np.diff(atoms).min(initial=width))) if len(atoms) else 0.0
     cells = Shape(atoms=tuple(atoms.tolist()), width=width)
@@ -116,37 +120,53 @@ def _sampled_rows(u: Floats) -> NDArray[np.intp]:
     return np.concatenate([chosen, [u.argmin(), u.argmax()]])
 
 
-def _stand_out(u: Floats, rows: Floats, step: float, width: float) -> NDArray[np.bool_]:
-    """Which distinct values are atoms, (d,)."""
+def _stand_out(u: Floats, rows: Floats, step: float) -> tuple[NDArray[np.bool_], float]:
+    """Which distinct values are atoms (d,), and the width of their cells."""
+    widest = step or CELL * (_spread(u, rows) or 1.0)
     few = len(u) <= ATOM_VALUES or (step and u[-1] - u[0] < (ATOM_VALUES - 0.5) * step)
     # Nothing shows another value of a constant column, however small it is.
     if len(u) == 1 or (few and rows.sum() >= ATOM_ROWS * len(u)):
-        return np.ones(len(u), dtype=bool)
+        return np.ones(len(u), dtype=bool), widest
     frequent = np.flatnonzero(rows >= ATOM_ROWS)
     frequent = frequent[np.argsort(-rows[frequent], kind="stable")][: 4 * MAX_ATOMS]
-    dense = [i for i in frequent if _excess(u, rows, i, width) >= ATOM_EXCESS]
+    around = [_around(u, rows, i) for i in frequent]
+    # The cell that holds as many rows around each of them as it has itself.
+    widths = rows[frequent] / np.array([density for density, _ in around])
+    width = widest
+    if not step:
+        # Repeated among numbers that are not, a value is an atom also where they are dense.
+        alone = rows[frequent] >= REPEATED * np.array([typical for _, typical in around])
+        width = _cell_width(widths[alone] / REPEATED, rows[frequent[alone]], widest)
     chosen = np.zeros(len(u), dtype=bool)
-    chosen[dense[:MAX_ATOMS]] = True
-    return chosen
+    chosen[frequent[widths >= ATOM_EXCESS * width][:MAX_ATOMS]] = True
+    return chosen, width
 
 
-def _excess(u: Floats, rows: Floats, i: Any, width: float) -> float:
-    """Density of the rows of value i over that of the rows around it.
+def _cell_width(widths: Floats, rows: Floats, widest: float) -> float:
+    """The width at which values with nine tenths of the rows are atoms; at most the widest."""
+    if not len(widths):
+        return widest
+    order = np.argsort(-widths, kind="stable")
+    shares = np.cumsum(rows[order]) / rows.sum()
+    found = widths[order][np.searchsorted(shares, REPEATED_SHARE)]
+    return float(np.clip(found, NARROWEST * widest, widest))
+
+
+def _around(u: Floats, rows: Floats, i: Any) -> tuple[float, float]:
+    """Density of the rows around value i, and the rows of a typical value there.
 
     These are as many rows of the nearest values or, if they are less dense, rows of NEIGHBOURS by
     their median.
     """
     order = np.argsort(np.abs(u - u[i]), kind="stable")[1:]
-    if not len(order):
-        return np.inf
     others = np.cumsum(rows[order])
     last = min(int(np.searchsorted(others, rows[i])), len(order) - 1)
     density = others[last] / _window(u, i, order[last])
     near = order[:NEIGHBOURS]
-    if len(near) >= FEWEST_NEIGHBOURS:
-        typical = float(np.median(rows[near])) * len(near)
-        density = min(density, typical / _window(u, i, near[-1]))
-    return float(rows[i] / width / density)
+    if len(near) < FEWEST_NEIGHBOURS:
+        return float(density), np.inf
+    typical = float(np.median(rows[near]))
+    return float(min(density, typical * len(near) / _window(u, i, near[-1]))), typical
 
 
 def _window(u: Floats, i: Any, other: Any) -> float:

@@ -172,7 +172,7 @@ def _scatter(series: Any, mask: NDArray[np.bool_], values: Any) -> Any:
     """A polars column with new values, in the type of the values."""
     if mask.all():
         return values.alias(series.name)
-    return series.cast(values.dtype).clone().scatter(np.flatnonzero(mask), values)
+    return series.cast(values.dtype).append(values).gather(_sources(mask))
 
 
 def _replaced(series: Any, mask: NDArray[np.bool_], values: Any) -> Any:
@@ -180,12 +180,6 @@ def _replaced(series: Any, mask: NDArray[np.bool_], values: Any) -> Any:
     if mask.all():
         # Also where the column has no type yet, or one that cannot hold them.
         return values.set_axis(series.index)
-    series = series.copy()
-    if str(series.dtype).startswith("Sparse"):
-        # Sparse columns cannot be written to.
-        dense = series.sparse.to_dense()
-        dense.iloc[np.flatnonzero(mask)] = values.sparse.to_dense().array
-        return dense.astype(series.dtype)
     if hasattr(series.dtype, "categories"):
         known = set(series.cat.categories)
         added = [c for c in values.cat.categories if c not in known]
@@ -193,10 +187,28 @@ def _replaced(series: Any, mask: NDArray[np.bool_], values: Any) -> Any:
         # that of the values: integers of several widths are equal but not identical.
         series = series.cat.add_categories(added) if added else series
         values = values.astype(series.dtype)
-    series.iloc[np.flatnonzero(mask)] = values.array
-    return series
+    both = sys.modules["pandas"].concat([series, values.astype(series.dtype)])
+    return take_rows(both.to_frame(), _sources(mask)).iloc[:, 0].set_axis(series.index)
+
+
+def _sources(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Of every row its position in a column that is followed by the values for a mask's rows.
+
+    Rows are taken from both, as not every type can be written to: no sparse column of pandas, no
+    narrow float of arrow before pandas 3, no decimals or bytes of polars before 1.37.
+    """
+    rows = np.arange(len(mask))
+    rows[mask] = len(mask) + np.arange(mask.sum())
+    return rows
 
 
 def take_rows(X: Any, index: NDArray[np.intp]) -> Any:
     """Rows of a frame or array by position, repeats included."""
-    return X.iloc[index] if container(X) == "pandas" else X[index]
+    if container(X) != "pandas":
+        return X[index]
+    rows = X.iloc[index]
+    for j, dtype in enumerate(X.dtypes):
+        # Narrow sparse columns with holes come as wide ones before pandas 3.
+        if rows.dtypes.iloc[j] != dtype:
+            rows.isetitem(j, rows.iloc[:, j].astype(dtype))
+    return rows

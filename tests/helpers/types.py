@@ -114,7 +114,7 @@ TYPES = [
     Type("bool, boolean", "pandas", FLAGS, _pandas("bool"), BERNOULLI, False),
     Type("bool, boolean", "pandas", FLAGS, _pandas("boolean"), BERNOULLI),
     *(Type("str, string", "pandas", WORDS, _pandas(t), CATEGORICAL)
-      for t in ("str", "string[python]", "string[pyarrow]",
+      for t in (pd.StringDtype("pyarrow", na_value=np.nan), "string[python]", "string[pyarrow]",
                 pd.StringDtype("python", na_value=np.nan))),
     Type("category", "pandas", WORDS, _pandas(COLOURS), CATEGORICAL),
     Type("category", "pandas", WORDS, _pandas(NULLABLE_COLOURS), CATEGORICAL),

@@ -225,11 +225,19 @@ def test_skewed_columns_are_bent():
     assert abs(stats.kurtosis(z)) < 0.5
 
 
-def test_an_atom_has_many_times_the_rows_of_its_cell():
-    """Of 2000 uniform rows 48 lie in a cell: three times as many at a value are no atom."""
+@pytest.mark.parametrize(("n", "atoms"), [(9, ()), (12, (0.5,)), (150, (0.5,)), (700, (0.5,))])
+def test_a_repeated_value_among_distinct_ones_is_an_atom(n, atoms):
+    """Also one whose widest cell holds many times its rows: the cell is then narrower."""
     x = np.random.RandomState(0).uniform(size=2000)
-    for n, atoms in ((150, ()), (700, (0.5,))):
-        assert shape_of(np.concatenate([x, np.full(n, 0.5)])).values == atoms
+    found = shape_of(np.concatenate([x, np.full(n, 0.5)]))
+    assert found.values == atoms
+    in_cell = found.nearest((x - x.mean()) / x.std())[1].sum()
+    assert in_cell <= n / 3
+
+
+def test_repeated_values_among_repeated_ones_are_no_atoms():
+    counts = np.random.RandomState(0).poisson(300.0, 3000)
+    assert shape_of(np.log1p(counts)).values == ()
 
 
 def test_zeros_of_a_column_are_an_atom():
