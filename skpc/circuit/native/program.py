@@ -32,7 +32,7 @@ LEAST_ROWS = 16
 # Segments of rows whose counts are summed apart: a power of two, so that they share out among
 # threads, of so many rows at least, or their sums are cleared and added for longer than counted;
 # and numbers that the sums of all segments may be.
-MOST_SEGMENTS, LEAST_ROWS_OF_SEGMENT, MOST_SUMS = 8, 48, 16_000_000
+MOST_SEGMENTS, LEAST_ROWS_OF_SEGMENT, MOST_SUMS = 8, 128, 16_000_000
 
 # Torch shares its products among all threads, the compiled passes only segments. Where all threads
 # have one, torch takes 3 times as long for 12 units, about as long for 64, and less for more. All
