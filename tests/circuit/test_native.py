@@ -199,11 +199,11 @@ def test_they_run_where_they_pay(kit, n_sums, n_leaves, pays):
     try:
         torch.set_num_threads(1)
         assert circuit.program.pays(100) == pays
-        # Of 100 rows there are two segments.
+        # Of 300 rows there are two segments.
         torch.set_num_threads(2)
-        assert circuit.program.pays(100) == pays
+        assert circuit.program.pays(300) == pays
         torch.set_num_threads(64)
-        assert not circuit.program.pays(100)
+        assert not circuit.program.pays(300)
     finally:
         torch.set_num_threads(threads)
 
