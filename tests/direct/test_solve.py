@@ -151,3 +151,32 @@ def test_rounds_are_counted_and_limited():
     assert long.converged
     assert not short.converged
     assert not solve_mean_field(problem, max_iter=1, solver="coordinate").converged
+
+
+@pytest.mark.parametrize(("prior", "cut"), [("normal", 0.3), ("laplace", 0.6)])
+def test_another_width_of_the_prior_is_tried_first_at_the_same_width_in_weights(
+    prior, cut, monkeypatch
+):
+    """The step grows as the width in codes shrinks, to half powers of two.
+
+    The largest code cuts the tails of a wide prior, of Laplace's more than of the normal one.
+    """
+    random, tried = np.random.RandomState(0), []
+
+    def record(problem, **options):
+        solution = solve_mean_field(problem, **options)
+        spread = np.sqrt(np.exp(problem.log_prior) @ problem.codes**2)
+        tried.append((float(solution.state.elbo[0]), spread, problem.step[0] * spread))
+        return solution
+
+    monkeypatch.setattr("skpc.direct.solve.steps.solve_mean_field", record)
+    x = random.normal(size=(200, 5))
+    y = x @ random.normal(size=5) + random.normal(size=200)
+    data = standardise(collect(x, y, np.ones(200)), True)
+    solve_regression(data, Options(8, prior, None, 15, None, "auto", 1000, 1e-6), random)
+    spreads = list(dict.fromkeys(spread for _, spread, _ in tried))
+    assert len(spreads) == 3
+    for spread in spreads[1:]:
+        first = next(i for i, one in enumerate(tried) if one[1] == spread)
+        best = max(tried[:first])
+        assert abs(np.log2(tried[first][2] / best[2])) <= cut
