@@ -22,7 +22,8 @@ pytestmark = pytest.mark.skipif(
     not native.available(), reason="no compiler built the passes, or SKPC_NATIVE is 0"
 )
 
-N_ROWS = 400
+# Eight segments, the most that there are.
+N_ROWS = 1100
 
 
 @contextmanager
@@ -58,7 +59,7 @@ def assert_identical(mine, others):
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("n_rows", [16, 95, 96, 97, 200, N_ROWS])
+@pytest.mark.parametrize("n_rows", [16, 127, 255, 256, 257, 600, N_ROWS])
 def test_the_number_of_threads_changes_no_bit(case, n_rows):
     assert case[0].program is not None
     with threads_of_torch(1):
@@ -79,7 +80,7 @@ def table():
 
 def fit():
     model = EinetDensityEstimator(
-        components="trees", max_iter=4, batch_size=128, categorical_features=[0], random_state=0
+        components="trees", max_iter=4, batch_size=300, categorical_features=[0], random_state=0
     )
     return model.fit(table())
 

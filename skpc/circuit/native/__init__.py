@@ -1,6 +1,16 @@
 """Passes of CP circuits in compiled C; torch computes the same where they are not there."""
 
 from .library import available, state
-from .program import Builder, Found, Leaves, Places, Program, Tables
+from .program import TILE, Builder, Found, Leaves, Places, Program, Tables
 
-__all__ = ["Builder", "Found", "Leaves", "Places", "Program", "Tables", "available", "state"]
+__all__ = [
+    "TILE",
+    "Builder",
+    "Found",
+    "Leaves",
+    "Places",
+    "Program",
+    "Tables",
+    "available",
+    "state",
+]

@@ -223,3 +223,14 @@ TARGET static void NAME(passes)(const struct program *p, const struct TYPED(arra
 #undef VECTOR
 #undef LANES
 #undef WHOLE_TILES
+
+/* What typed.h defined for the type. */
+#undef REAL
+#undef TYPED
+#undef NAME
+#undef MOST_FACTORS
+#undef SMALLEST
+#undef RECIPROCAL
+#undef WORD
+#undef MANTISSA
+#undef BIAS

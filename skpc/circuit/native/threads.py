@@ -29,6 +29,7 @@ def share(work: Callable[[int], None], n: int) -> None:
     left = deque(range(n))
 
     def take() -> None:
+        """Work until nothing is left."""
         while True:
             try:
                 i = left.popleft()

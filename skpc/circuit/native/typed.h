@@ -1,4 +1,5 @@
-/* The passes for one kind of processor in both types of floats; included by kernel.c. */
+/* The passes for one kind of processor in both types of floats; included by kernel.c. What is
+ * defined here for a type ends with passes.h. */
 
 #define REAL float
 #define TYPED(x) x##_float
@@ -10,15 +11,6 @@
 #define MANTISSA 23
 #define BIAS 126
 #include "passes.h"
-#undef REAL
-#undef TYPED
-#undef NAME
-#undef MOST_FACTORS
-#undef SMALLEST
-#undef RECIPROCAL
-#undef WORD
-#undef MANTISSA
-#undef BIAS
 
 #define REAL double
 #define TYPED(x) x##_double
@@ -30,15 +22,6 @@
 #define MANTISSA 52
 #define BIAS 1022
 #include "passes.h"
-#undef REAL
-#undef TYPED
-#undef NAME
-#undef MOST_FACTORS
-#undef SMALLEST
-#undef RECIPROCAL
-#undef WORD
-#undef MANTISSA
-#undef BIAS
 
 #undef LEVEL
 #undef TARGET

@@ -13,21 +13,19 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..native import Leaves
+from ..native import TILE, Leaves
 from .block_statistics import BlockStatistics
 from .inputs import InputLayer
 from .leaf_blocks import LeafBlock
 from .trace import LOWEST
-
-# The compiled passes read whole tiles of rows: up to so many rows more than there are.
-MORE_ROWS = 8
 
 
 def unit_rows(inputs: InputLayer, packed: Tensor, statistics: BlockStatistics) -> Leaves:
     """Densities of the regions that are not direct, their maxima over units taken out."""
     n_rows, k = statistics.n_rows, inputs.n_units
     widest = max((b.shape[2] for b in inputs.blocks if not b.direct), default=0)
-    n, more = inputs.n_summed * n_rows, widest * MORE_ROWS
+    # The compiled passes read whole tiles of rows: up to a tile more than there are.
+    n, more = inputs.n_summed * n_rows, widest * TILE
     values = statistics.phi.new_empty((n + more, k), dtype=statistics.dtype)
     logs = statistics.phi.new_empty(n + more, dtype=torch.float64)
     values[n:], logs[n:] = 0.0, 0.0
