@@ -41,7 +41,7 @@ def test_zeros_and_integers_have_their_shares(model):
     assert shape.values == (0.0,)
     rows = np.full((2, 3), np.nan)
     rows[0, 1], rows[1, 2] = 0.0, 1.0
-    width = np.exp(model.score_samples(rows[:1])[0]) * shape.width * X[:, 1].std()
+    width = np.exp(model.score_samples(rows[:1])[0]) * shape.widths[0] * X[:, 1].std()
     assert_allclose(width, (X[:, 1] == 0).mean(), atol=0.03)
     # The step of integers is 1: the density is the probability.
     assert_allclose(np.exp(model.score_samples(rows[1:])[0]), (X[:, 2] == 1).mean(), atol=0.03)

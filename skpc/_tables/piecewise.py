@@ -2,7 +2,7 @@
 
 Axes: n rows, D columns, d distinct values, m atoms, k knots.
 
-An atom is a value v that stands for its cell, the numbers at most half a width from v. All
+An atom is a value v that stands for its cell, the numbers at most half the cell's width from v. All
 other numbers are mapped to roughly normal ones: the cells are cut out, what is left is moved
 together, and the result goes through a continuous piecewise-linear map. Both steps are
 invertible, so the density of a number is that of its image times the slope of the map, the
@@ -33,8 +33,8 @@ class Shape:
         Atoms in the units of the table, ascending.
     atoms : tuple of float (m,)
         The same, standardised.
-    width : float
-        Width of their cells; cells do not overlap.
+    widths : tuple of float (m,)
+        Widths of their cells, which do not overlap.
     knots, levels : tuple of float (k,)
         Bends of the map, after the cells were cut out, and the normal numbers there; both
         ascend. Beyond the outer knots the map continues in a straight line.
@@ -44,7 +44,7 @@ class Shape:
 
     values: tuple[float, ...] = ()
     atoms: tuple[float, ...] = ()
-    width: float = 0.0
+    widths: tuple[float, ...] = ()
     knots: tuple[float, ...] = (-1.0, 1.0)
     levels: tuple[float, ...] = (-1.0, 1.0)
     resolution: float = 0.0
@@ -62,10 +62,25 @@ class Shape:
         }
         return cls(**fields)
 
-    @property
+    @cached_property
+    def cut(self) -> Floats:
+        """Total width of the first 0, 1, ..., m cells, (m + 1,)."""
+        return np.cumsum([0.0, *self.widths])
+
+    @cached_property
     def edges(self) -> Floats:
         """Positions of the cuts among the numbers that are left, (m,)."""
-        return np.array(self.atoms) - self.width * (np.arange(len(self.atoms)) + 0.5)
+        return np.array(self.atoms) - self.cut[:-1] - 0.5 * np.array(self.widths)
+
+    @cached_property
+    def between(self) -> Floats:
+        """Middles of the gaps from one cell to the next, (m - 1,)."""
+        atoms, half = np.array(self.atoms), 0.5 * np.array(self.widths)
+        return 0.5 * ((atoms - half)[1:] + (atoms + half)[:-1])
+
+    def together(self, u: Floats) -> Floats:
+        """Numbers outside the cells where they are after the cells were cut out, (n,)."""
+        return u - self.cut[np.searchsorted(np.array(self.atoms), u)]
 
     @cached_property
     def slopes(self) -> Floats:
@@ -78,22 +93,19 @@ class Shape:
         return Maps([self])
 
     def nearest(self, u: Floats) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """The atom next to each number (n,), and whether the number is in its cell."""
+        """The atom whose cell is next to each number (n,), and whether the number is in it."""
         if not self.atoms:
             return np.zeros(len(u), dtype=np.intp), np.zeros(len(u), dtype=bool)
-        atoms = np.array(self.atoms)
-        position = np.searchsorted(0.5 * (atoms[1:] + atoms[:-1]), u)
+        position = np.searchsorted(self.between, u)
         with np.errstate(invalid="ignore"):
-            return position, np.abs(u - atoms[position]) <= 0.5 * self.width
+            distance = np.abs(u - np.array(self.atoms)[position])
+            return position, distance <= 0.5 * np.array(self.widths)[position]
 
     def level(self, u: float) -> float:
         """The normal number at u, or where the cell of an atom is cut out in which u lies."""
         position, inside = self.nearest(np.array([u]))
-        if inside[0]:
-            y = self.edges[position[0]]
-        else:
-            y = u - self.width * np.searchsorted(np.array(self.atoms), u)
-        return float(self.maps.bend(np.array([[y]]))[0][0, 0])
+        y = self.edges[position] if inside[0] else self.together(np.array([u]))
+        return float(self.maps.bend(y[:, None])[0][0, 0])
 
     def encode(self, u: Floats) -> tuple[Floats, Atoms, Floats]:
         """`Maps.encode` of this column alone, (n,)."""
@@ -103,7 +115,7 @@ class Shape:
     def decode(self, z: Floats, atoms: Atoms) -> Floats:
         """Standardised values of normal numbers and atoms, all (n,)."""
         y = self._uncurve(z)
-        u = y + self.width * np.searchsorted(self.edges, y, side="right")
+        u = y + self.cut[np.searchsorted(self.edges, y, side="right")]
         if self.atoms:
             u = np.where(atoms > 0, np.array(self.atoms)[np.maximum(atoms - 1, 0)], u)
         return u
@@ -134,7 +146,7 @@ class Shape:
         )
         below = np.searchsorted(np.sort(cuts), ends[:-1], side="right")
         slopes = 1.0 / self.slopes[segment]
-        return breaks, knots[segment] - levels[segment] * slopes + self.width * below, slopes
+        return breaks, knots[segment] - levels[segment] * slopes + self.cut[below], slopes
 
 
 class Maps:
@@ -178,13 +190,13 @@ class Maps:
         """
         y = u.copy() if self._with_atoms else u
         for j, shape in self._with_atoms:
-            y[:, j] -= shape.width * np.searchsorted(np.array(shape.atoms), u[:, j])
+            y[:, j] = shape.together(u[:, j])
         z, piece = self.bend(y)
         log_slope, atoms = self._log_slopes[piece], np.zeros(u.shape, dtype=np.int16)
         for j, shape in self._with_atoms:
             nearest, inside = shape.nearest(u[:, j])
             z[inside, j], atoms[inside, j] = 0.0, nearest[inside] + 1
-            log_slope[inside, j] = -np.log(shape.width or 1.0)
+            log_slope[inside, j] = -np.log(shape.widths)[nearest[inside]]
         log_slope[np.isnan(u)] = np.nan
         return z, atoms, log_slope
 

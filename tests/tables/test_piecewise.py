@@ -16,9 +16,12 @@ from skpc.circuit.queries import Pieces, values_of
 SHAPES = {
     "line": Shape(knots=(-0.5, 2.0), levels=(-1.0, 1.0)),
     "bent": Shape(knots=(-1.0, 0.0, 0.1, 3.0), levels=(-2.0, -0.5, 0.7, 2.5)),
-    "atom": Shape((0.3,), (0.3,), 0.2, (-1.0, 0.0, 2.0), (-1.5, 0.0, 1.0)),
+    "atom": Shape((0.3,), (0.3,), (0.2,), (-1.0, 0.0, 2.0), (-1.5, 0.0, 1.0)),
     "cells": Shape(
-        (0.0, 1.0, 2.0, 4.0), (0.0, 1.0, 2.0, 4.0), 1.0, (-2.0, -0.4, 1.0), (-1.5, 0.0, 1.2)
+        (0.0, 1.0, 2.0, 4.0), (0.0, 1.0, 2.0, 4.0), (1.0,) * 4, (-2.0, -0.4, 1.0), (-1.5, 0.0, 1.2)
+    ),
+    "unlike cells": Shape(
+        (0.0, 0.6, 2.0), (0.0, 0.6, 2.0), (0.1, 1.0, 0.3), (-2.0, -0.4, 1.0), (-1.5, 0.0, 1.2)
     ),
 }
 X = np.linspace(-30.0, 30.0, 1_200_001) + 1e-6
@@ -62,8 +65,9 @@ def test_round_trip(shape):
         values = np.array(shape.atoms)
         assert_array_equal(z[~free], 0.0)
         assert_array_equal(back[~free], values[atoms[~free] - 1])
-        assert (np.abs(x[~free] - back[~free]) <= shape.width / 2).all()
-        assert (np.abs(x[free, None] - values).min(axis=1) > shape.width / 2 - 1e-12).all()
+        half = np.array(shape.widths) / 2
+        assert (np.abs(x[~free] - back[~free]) <= half[atoms[~free] - 1]).all()
+        assert (np.abs(x[free, None] - values) > half - 1e-12).all()
 
 
 def test_missing_cells_stay_missing(shape):
@@ -235,6 +239,40 @@ def test_a_repeated_value_among_distinct_ones_is_an_atom(n, atoms):
     assert in_cell <= n / 3
 
 
+@pytest.mark.parametrize("offset", [1e-4, 1e-7])
+def test_neighbours_of_which_one_has_few_rows_are_two_atoms(offset):
+    """A cell is as wide as its own atom needs, not as wide as the others of the column are."""
+    random = np.random.RandomState(0)
+    x = np.r_[np.full(300, 0.25), np.full(20, 0.25 + offset), random.uniform(size=2000)]
+    found = shape_of(np.r_[x, np.zeros(500)])
+    assert found.values == (0.0, 0.25, 0.25 + offset)
+    assert (np.diff(found.atoms) >= found.widths[1:]).all()
+
+
+def test_atoms_in_a_lump_of_a_wide_column_are_atoms():
+    random = np.random.RandomState(0)
+    lump = 0.1 + 1e-4 * random.normal(size=1500)
+    x = np.r_[np.full(300, 0.1), np.full(200, 0.1 + 1e-7), lump, random.normal(size=1000)]
+    assert shape_of(x).values == (0.1, 0.1 + 1e-7)
+
+
+def test_one_number_computed_in_two_ways_is_one_atom():
+    x = np.r_[np.full(40, 0.1 + 0.2), np.full(60, 0.3), np.random.RandomState(0).normal(size=500)]
+    found = shape_of(x)
+    assert found.values == (0.3,)
+    assert found.nearest((np.array([0.1 + 0.2]) - x.mean()) / x.std())[1].all()
+
+
+@pytest.mark.parametrize("rows", [1, 10, 400])
+def test_a_cell_holds_a_tenth_of_the_rows_of_its_atom(rows):
+    x = np.r_[np.random.RandomState(0).uniform(size=5000), np.full(rows, 0.5)]
+    at = (np.array([0.5]) - x.mean()) / x.std(), np.array([0.5])
+    u = (x - x.mean()) / x.std()
+    found = find_shape(u, x, np.ones(len(x)), at=at)
+    inside = found.nearest(u)[1].sum() - rows
+    assert inside <= 1 + max(rows, 10) / 5
+
+
 def test_repeated_values_among_repeated_ones_are_no_atoms():
     counts = np.random.RandomState(0).poisson(300.0, 3000)
     assert shape_of(np.log1p(counts)).values == ()
@@ -250,7 +288,7 @@ def test_columns_of_few_integers_are_atoms():
     x = np.random.RandomState(0).poisson(2.0, 800).astype(float)
     found = shape_of(x)
     assert found.values == tuple(np.unique(x))
-    assert_allclose(found.width * x.std(), 1.0)
+    assert_allclose(np.array(found.widths) * x.std(), 1.0)
 
 
 @pytest.mark.parametrize("x", [[], [3.0], [2.0, 2.0], [1.0, 5.0], [0.0, 0.0, 1e9]])
