@@ -14,7 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skpc import EinetDensityEstimator
 
-N_DRAWS = 50
+# Draws of every missing cell: ours of one fit, and those of peers, each a chain of its own.
+N_DRAWS, N_CHAINS = 50, 10
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def ridge(holes: np.ndarray, categorical: np.ndarray) -> Filled:
         IterativeImputer(BayesianRidge(), sample_posterior=True, random_state=seed).fit_transform(
             holes
         )
-        for seed in range(N_DRAWS)
+        for seed in range(N_CHAINS)
     ]
     return Filled(_rounded(filled, holes, categorical), np.stack(draws))
 
@@ -71,12 +72,16 @@ def mice(holes: np.ndarray, categorical: np.ndarray) -> Filled:
     import miceforest
     import pandas as pd
 
-    frame = pd.DataFrame(holes)
+    frame = pd.DataFrame(holes, columns=[str(column) for column in range(holes.shape[1])])
     for column in np.flatnonzero(categorical):
-        frame[column] = frame[column].astype("category")
-    kernel = miceforest.ImputationKernel(frame, num_datasets=10, random_state=0)
+        frame[str(column)] = frame[str(column)].astype("category")
+    # Its usual way for categories fails where one of them is rare.
+    ways = {str(i): "fast" if categorical[i] else "normal" for i in range(len(categorical))}
+    kernel = miceforest.ImputationKernel(
+        frame, num_datasets=N_CHAINS, mean_match_strategy=ways, random_state=0
+    )
     kernel.mice(3)
-    draws = np.stack([kernel.complete_data(i).astype(float).to_numpy() for i in range(10)])
+    draws = np.stack([kernel.complete_data(i).astype(float).to_numpy() for i in range(N_CHAINS)])
     return Filled(_rounded(np.median(draws, axis=0), holes, categorical), draws)
 
 
