@@ -47,10 +47,15 @@ class OverDensity(CallbackSupportMixin, BaseEstimator):
             density.fit(X, sample_weight=sample_weight)
         return density, X, features
 
-    def _store(self, attributes: dict[str, Any], reporter: PartReporter) -> Self:
-        """Report the end of the fit, and set all fitted attributes at once."""
+    def _store(
+        self, attributes: dict[str, Any], reporter: PartReporter, absent: tuple[str, ...] = ()
+    ) -> Self:
+        """Report the end of the fit, and set all fitted attributes at once.
+
+        Attributes that are `absent` may be there from an earlier fit.
+        """
         reporter.close(attributes)
-        store(self, attributes, absent=("feature_names_in_",))
+        store(self, attributes, absent=("feature_names_in_", *absent))
         return self
 
     @property

@@ -84,10 +84,11 @@ default="auto"
         "gaussians" (full covariances over all columns of numbers at once, for numbers that are
         nearly functions of each other), "latent_mixture" (products of leaves that a small network
         decodes from points of a latent space, for what changes all columns at once, such as the
-        topic of a text), or objects of `skpc.components`, which have parameters of their own.
-        "auto": all three compete on held-out rows, the Gaussians on tables of 100 rows or more
-        with 2 to 200 columns of numbers, the latent mixture on tables of more than 1,000 rows and
-        at most 3,000 categories and columns (see Notes). Name "trees" to have the circuit alone,
+        topic of a text), "kernels" (a unit for every row, which ranks rows as neighbours do), or
+        objects of `skpc.components`, which have parameters of their own.
+        "auto": the first three compete on held-out rows, the Gaussians on tables of 100 rows or
+        more with 2 to 200 columns of numbers, the latent mixture on tables of more than 1,000 rows
+        and at most 3,000 categories and columns (see Notes). Name "trees" to have the circuit alone,
         as in the papers; it is the quickest to fit.
     leaf : {"auto", "bernoulli", "beta", "binomial", "categorical", "exponential", "gamma", \
 "gaussian", "lognormal", "numeric", "poisson"}, Numeric, subclass of Leaf, or one per column, \
@@ -198,7 +199,7 @@ default="from_dtype"
         "validation_log_likelihood" if rows were held out.
     fit_seconds_ : dict of float
         Seconds of the phases of the fit that took place: "structure" (columns and region graph),
-        "trees", "gaussians" and "latent_mixture".
+        "trees", "gaussians", "latent_mixture" and "kernels".
     smoothing_ : float
         Pseudo-rows per unit of the trees; absent where there are none, as are the next two.
     n_iter_ : int

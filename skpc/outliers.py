@@ -1,4 +1,4 @@
-"""EinetOutlierDetector: rows that a density finds unusual, and the cells that make them so.
+"""EinetOutlierDetector: rows that are far from all others, and the cells that make them so.
 
 The file is of the facade's room: the density does the work.
 
@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
-from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
 from ._over_density import OverDensity
 from ._sklearn import Interval, PartReporter, StrOptions, fit_context, with_callbacks
-from ._tables import read_table, take_rows
+from ._tables import Table, read_table, take_rows
 from ._validation import check_count, check_weights
+from .components import Kernels
 from .density import EinetDensityEstimator
 
 Floats = NDArray[np.float64]
@@ -32,15 +32,20 @@ LEVELS = (0.05, 0.5, 0.95)
 
 
 class EinetOutlierDetector(OutlierMixin, OverDensity):
-    """Outliers by the density of an `EinetDensityEstimator`, with reasons.
+    """Outliers by densities of `EinetDensityEstimator`, with reasons.
 
-    Tables may have numbers, zeros and ones and categories, with missing cells in training and in
-    queries.
+    A kernel density ranks rows: how far a row is from those of training. An accurate density
+    explains them: which cells the rest of the row makes unlikely. Tables may have numbers, zeros
+    and ones and categories, with missing cells in training and in queries.
 
     Parameters
     ----------
     density : EinetDensityEstimator or None, default=None
-        The density, which is cloned and fitted. None: one by defaults, in float64.
+        The density that explains, which is cloned and fitted. None: one by defaults, in float64.
+    ranking : {"kernels", "density"}, default="kernels"
+        What the scores are. "kernels": log densities of kernels around the rows of training
+        (`skpc.components.Kernels`), in standard deviations of the columns and without one row of
+        training that equals a row. "density": those of `density` at a bounded resolution.
     contamination : "auto" or float, default="auto"
         Share of outliers among the training rows, above 0 and at most 0.5, by which `offset_` is
         chosen. "auto": 0.1.
@@ -51,6 +56,8 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
     ----------
     density_ : EinetDensityEstimator
         Fitted.
+    kernels_ : EinetDensityEstimator
+        The kernel density, with the columns of `density_` and normal numbers; only where it ranks.
     offset_ : float
         `decision_function` is `score_samples` less this; rows below it are outliers.
     expected_surprise_ : ndarray (D,)
@@ -61,11 +68,13 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
 
     Notes
     -----
-    `score_samples` is a log density at a bounded resolution. The log density itself is no good
-    score: its unit decides, since a column with atoms, or with steep slopes of its map, outweighs
-    all others. So the slope of a column's map is at most the inverse of 0.3 times the range of the
-    middle 80 % of its training rows, and atoms count as spread over as much. Surprises of single
-    cells explain rows, and rank them worse.
+    The log density of an accurate model is no good score: its unit decides, since a column with
+    atoms, or with steep slopes of its map, outweighs all others. Kernels have one width for all
+    numbers of a column. With ranking="density" the slope of a column's map is at most the inverse
+    of 0.3 times the range of the middle 80 % of its training rows, and atoms count as spread over
+    as much. Surprises of single cells explain rows, and rank them worse. The guide has figures.
+
+    Missing cells are integrated out, so that a row with fewer cells has fewer that can be unusual.
 
     Examples
     --------
@@ -82,6 +91,7 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "density": [EinetDensityEstimator, None],
+        "ranking": [StrOptions({"kernels", "density"})],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "random_state": ["random_state"],
     }
@@ -89,16 +99,22 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
     _dtype: ClassVar[str] = "float64"
 
     def __init__(
-        self, density: Any = None, *, contamination: Any = "auto", random_state: Any = None
+        self,
+        density: Any = None,
+        *,
+        ranking: Any = "kernels",
+        contamination: Any = "auto",
+        random_state: Any = None,
     ) -> None:
         self.density = density
+        self.ranking = ranking
         self.contamination = contamination
         self.random_state = random_state
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit the density, and the offset of the scores.
+        """Fit both densities, and the offset of the scores.
 
         Parameters
         ----------
@@ -117,21 +133,26 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
         density, checked, features = self._fitted_to(X, sample_weight, reporter)
         weights = check_weights(self, sample_weight, checked)
         evidence, _ = density._evidence(checked)
-        widths = _widths(evidence, weights)
-        scores = queries.log_bounded(evidence, widths)
+        found: dict[str, Any] = {}
+        if self.ranking == "kernels":
+            kernels = _kernels_of(density, evidence.table).fit(checked, None, weights)
+            found["kernels_"], scores = kernels, queries.log_others(kernels._evidence(checked)[0])
+        else:
+            found["_widths"] = _widths(evidence, weights)
+            scores = queries.log_bounded(evidence, found["_widths"])
         share = AUTO_CONTAMINATION if self.contamination == "auto" else self.contamination
         surprise = -queries.log_cells(evidence)
         attributes = {
             "density_": density,
             "offset_": _offset(scores, weights, share),
             "expected_surprise_": _means(surprise, weights),
-            "_widths": widths,
+            **found,
             **features.attributes(),
         }
-        return self._store(attributes, reporter)
+        return self._store(attributes, reporter, absent=("kernels_", "_widths"))
 
     def score_samples(self, X: Any) -> Floats:
-        """Log density of every row at a bounded resolution; the lower, the more unusual.
+        """The score of every row that `ranking` names; the lower, the more unusual.
 
         Parameters
         ----------
@@ -141,8 +162,10 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
         -------
         ndarray (n,)
         """
-        check_is_fitted(self)
-        return queries.log_bounded(self._read(X)[1], self._widths)
+        X, evidence = self._read(X)
+        if hasattr(self, "kernels_"):
+            return queries.log_others(self.kernels_._evidence(X)[0])
+        return queries.log_bounded(evidence, self._widths)
 
     def decision_function(self, X: Any) -> Floats:
         """`score_samples` less `offset_`: negative for outliers.
@@ -197,6 +220,22 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
         X, evidence = self._read(X)
         surprise = -queries.log_cells(evidence) - self.expected_surprise_
         return _explained(self.density_, X, surprise, cells)
+
+
+def _kernels_of(density: EinetDensityEstimator, table: Table) -> EinetDensityEstimator:
+    """A kernel density of the same columns; their numbers are neither mapped nor atoms."""
+    normal = {"numeric": "gaussian"}
+    changed = {
+        "components": Kernels(),
+        "leaf": [normal.get(column.family, column.family) for column in table.columns],
+        "structure": "random_trees",
+        "depth": None,
+        "n_replicas": 1,
+        "dtype": "float64",
+        "warm_start": False,
+    }
+    # Not a clone, which would have the callbacks: they hear of the density's passes alone.
+    return type(density)(**{**density.get_params(deep=False), **changed})
 
 
 def _widths(evidence: queries.Evidence, weights: Floats) -> Floats:

@@ -9,9 +9,15 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV
 
 from skpc.circuit import components as circuit_components
-from skpc.components import Gaussians, LatentMixture, kinds_of
+from skpc.components import Gaussians, Kernels, LatentMixture, kinds_of
 
-OBJECTS = [Gaussians(), Gaussians(n_units=8), LatentMixture(), LatentMixture(2, 16, max_iter=3)]
+OBJECTS = [
+    Gaussians(),
+    Gaussians(n_units=8),
+    LatentMixture(),
+    LatentMixture(2, 16, max_iter=3),
+    Kernels(),
+]
 
 
 @pytest.mark.parametrize("component", OBJECTS, ids=repr)
@@ -34,7 +40,7 @@ def test_they_show_the_parameters_that_are_set():
     assert LatentMixture().get_params() == {"n_networks": 1, "n_points": 1024, "max_iter": "auto"}
 
 
-@pytest.mark.parametrize("component", [Gaussians(), LatentMixture()], ids=repr)
+@pytest.mark.parametrize("component", [Gaussians(), LatentMixture(), Kernels()], ids=repr)
 def test_defaults_are_those_of_the_name(component):
     kind = component.kind()
     assert kind == circuit_components.COMPONENTS[kind.name]
@@ -45,6 +51,9 @@ def test_kinds_have_the_parameters():
     assert type(Gaussians(np.int64(8)).kind().n_units) is int
     wanted = circuit_components.LatentMixture(n_networks=2, n_points=16, max_iter=3)
     assert LatentMixture(2, 16, 3).kind() == wanted
+    of_numpy = Kernels(np.float32(0.5), np.int64(9)).kind()
+    assert of_numpy == circuit_components.Kernels(0.5, 9)
+    assert (type(of_numpy.bandwidth), type(of_numpy.n_units)) == (float, int)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +63,9 @@ def test_kinds_have_the_parameters():
         (Gaussians(n_units=2.5), "n_units"),
         (Gaussians(n_units="many"), "n_units"),
         (Gaussians(n_units=None), "n_units"),
+        (Kernels(n_units=0), "n_units"),
+        (Kernels(bandwidth=0.0), "bandwidth"),
+        (Kernels(bandwidth="auto"), "bandwidth"),
         (LatentMixture(n_networks=0), "n_networks"),
         (LatentMixture(n_networks="auto"), "n_networks"),
         (LatentMixture(n_points=-1), "n_points"),

@@ -7,9 +7,13 @@ import pandas as pd
 import pytest
 from helpers.cases import exact, tiny
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp
+from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
 from skpc import EinetOutlierDetector
+
+RANKINGS = pytest.mark.parametrize("ranking", ["kernels", "density"])
 
 
 def rows(n=300, seed=0):
@@ -30,9 +34,11 @@ def fitted():
     return EinetOutlierDetector(exact(n_sums=6, n_leaves=6, max_iter=60)).fit(rows())
 
 
+@RANKINGS
 @pytest.mark.parametrize("contamination", [0.02, 0.1, 0.35, 0.5])
-def test_the_share_of_outliers_in_training_is_the_contamination(contamination):
-    detector = EinetOutlierDetector(tiny(max_iter=3), contamination=contamination)
+def test_the_share_of_outliers_in_training_is_the_contamination(contamination, ranking):
+    model = tiny(max_iter=3)
+    detector = EinetOutlierDetector(model, ranking=ranking, contamination=contamination)
     predicted = detector.fit_predict(rows())
     assert (predicted == -1).sum() == round(300 * contamination)
     assert_array_equal(predicted == -1, detector.decision_function(rows()) < 0)
@@ -48,30 +54,71 @@ def test_scores_less_the_offset_decide(fitted):
 
 def test_scores_are_a_log_density_where_columns_are_smooth():
     X = np.random.RandomState(0).normal(size=(400, 2))
-    detector = EinetOutlierDetector(exact(leaf="gaussian")).fit(X)
+    detector = EinetOutlierDetector(exact(leaf="gaussian"), ranking="density").fit(X)
     difference = detector.density_.score_samples(X) - detector.score_samples(X)
     assert np.ptp(difference) < 1e-9
 
 
-def test_the_unit_of_a_column_does_not_matter():
+@RANKINGS
+def test_the_unit_of_a_column_does_not_matter(ranking):
     X = np.random.RandomState(0).gamma(2.0, size=(300, 2))
     X[:60, 1] = 0.0
-    detector = EinetOutlierDetector(exact(max_iter=5)).fit(X)
-    scaled = EinetOutlierDetector(exact(max_iter=5)).fit(X * [1000.0, 1e-3])
+    detector = EinetOutlierDetector(exact(max_iter=5), ranking=ranking).fit(X)
+    scaled = EinetOutlierDetector(exact(max_iter=5), ranking=ranking).fit(X * [1000.0, 1e-3])
     assert_allclose(
         detector.decision_function(X), scaled.decision_function(X * [1000.0, 1e-3]), atol=1e-6
     )
 
 
-def test_an_atom_does_not_hide_outliers():
+@RANKINGS
+def test_an_atom_does_not_hide_outliers(ranking):
     # Half of a column is one number: its density is high, whatever the other column is.
     random = np.random.RandomState(0)
     X = np.column_stack([np.where(random.uniform(size=600) < 0.5, 0.1, random.normal(size=600)),
                          random.normal(size=600)])  # fmt: skip
     odd = np.column_stack([np.full(50, 0.1), 4.5 + 0.1 * random.normal(size=50)])
-    detector = EinetOutlierDetector(exact()).fit(X)
+    detector = EinetOutlierDetector(exact(), ranking=ranking).fit(X)
     labels = np.repeat([0, 1], [600, 50])
     assert roc_auc_score(labels, -detector.score_samples(np.vstack([X, odd]))) > 0.99
+
+
+def test_kernels_score_by_the_other_rows():
+    """By the formula, in standard deviations; rows of training are left out of their own score."""
+    X = np.random.RandomState(0).normal(size=(60, 2)) * [1.0, 50.0]
+    X[3] = X[4]
+    detector = EinetOutlierDetector(tiny(max_iter=1)).fit(X)
+    new = np.vstack([X, X[:1] + np.array([0.1, 5.0]), [[np.nan, 20.0]]])
+    u, v = (X - X.mean(0)) / X.std(0), (new - X.mean(0)) / X.std(0)
+    # A hundredth of a row of the column's own distribution is in each unit.
+    variance = np.maximum((u * u + 0.01) / 1.01 - (u / 1.01) ** 2, 0.45**2)
+    log_kernels = -0.5 * ((v[:, None] - u / 1.01) ** 2 / variance + np.log(2 * np.pi * variance))
+    log_kernels = np.nansum(log_kernels, axis=2)
+    others = np.ones((62, 60))
+    others[np.arange(60), np.arange(60)] = 0.0
+    others[[3, 4], :] = 1.0
+    others[[3, 4], 3] = 0.0
+    wanted = logsumexp(log_kernels, axis=1, b=others / others.sum(axis=1, keepdims=True))
+    assert_allclose(detector.score_samples(new), wanted, rtol=1e-7)
+
+
+def test_new_rows_are_outliers_as_often_as_those_of_training():
+    """Also in many columns, where the kernel of a row is all that is near it."""
+    random = np.random.RandomState(0)
+    mix = random.normal(size=(15, 15))
+    X, new = random.normal(size=(400, 15)) @ mix, random.normal(size=(2000, 15)) @ mix
+    detector = EinetOutlierDetector(tiny(max_iter=1), contamination=0.1).fit(X)
+    assert (detector.predict(X) == -1).mean() == 0.1
+    assert (detector.predict(new) == -1).mean() == pytest.approx(0.1, abs=0.05)
+
+
+def test_an_earlier_ranking_leaves_nothing_behind():
+    detector = EinetOutlierDetector(tiny(max_iter=1)).fit(rows())
+    kernels = detector.score_samples(rows())
+    detector.set_params(ranking="density").fit(rows())
+    assert not hasattr(detector, "kernels_")
+    assert not np.allclose(detector.score_samples(rows()), kernels)
+    detector.set_params(ranking="kernels").fit(rows())
+    assert_allclose(detector.score_samples(rows()), kernels)
 
 
 def test_planted_cells_are_named_first(fitted):
@@ -109,17 +156,20 @@ def test_expected_surprise_is_the_mean_of_training(fitted):
     assert_allclose(fitted.expected_surprise_, wanted)
 
 
-def test_holes_are_no_reason_and_no_obstacle():
+@RANKINGS
+def test_holes_are_no_reason_and_no_obstacle(ranking):
     X = rows()
     X.loc[::4, "weight"] = np.nan
-    detector = EinetOutlierDetector(tiny(max_iter=3)).fit(X)
+    detector = EinetOutlierDetector(tiny(max_iter=3), ranking=ranking).fit(X)
     assert np.isfinite(detector.score_samples(X)).all()
     assert not detector.explain(X)["value"].isna().any()
 
 
-def test_weights_are_repeated_rows():
+@RANKINGS
+def test_weights_are_repeated_rows(ranking):
     X, weights = rows(60), np.arange(60) % 3
-    weighted = EinetOutlierDetector(exact(max_iter=3)).fit(X, sample_weight=weights)
-    repeated = EinetOutlierDetector(exact(max_iter=3)).fit(X.loc[X.index.repeat(weights)])
+    detector = EinetOutlierDetector(exact(max_iter=3), ranking=ranking)
+    weighted = clone(detector).fit(X, sample_weight=weights)
+    repeated = clone(detector).fit(X.loc[X.index.repeat(weights)])
     assert weighted.offset_ == pytest.approx(repeated.offset_)
     assert_allclose(weighted.expected_surprise_, repeated.expected_surprise_)

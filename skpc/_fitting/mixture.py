@@ -71,7 +71,8 @@ def _task(
 ) -> ComponentTask:
     return ComponentTask(
         leaves=plan.leaves(),
-        low_leaves=plan.low_leaves(),
+        min_variance=plan.min_variance,
+        floored=plan.floored,
         rows=rows,
         held=held,
         scores=list(scores),

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from .._tables import Encoded, RawTable, Table
 from ..circuit import RegionGraph
-from ..circuit.components import LOW_FLOOR
 from ..circuit.leaves import Leaf
 from ..circuit.passes import Circuit
 from ..circuit.structures import StructureSpec
@@ -79,9 +78,9 @@ class Plan:
         """A family object per column."""
         return make_leaves(self.table, self.min_variance)
 
-    def low_leaves(self) -> list[Leaf]:
-        """A family object per column, with a lower floor of variance, for the Gaussians."""
-        return make_leaves(self.table, LOW_FLOOR * self.min_variance)
+    def floored(self, min_variance: float) -> list[Leaf]:
+        """A family object per column with another floor of variance, for components."""
+        return make_leaves(self.table, min_variance)
 
     def circuit(self, device: torch.device) -> Circuit:
         """The circuit of the trees."""

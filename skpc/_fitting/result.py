@@ -151,10 +151,10 @@ class FittedDensity:
         if self.trees is not None:
             parameters = parameters_from_numbers(self.trees.arrays["parameters"], device)
             built.append(Component(plan.circuit(device), parameters, next(logs)))
-        leaves, low = plan.leaves(), plan.low_leaves()
+        leaves = plan.leaves()
         for other in self.others:
             kind = kind_of(other.kind)
-            built.append(kind.from_arrays(other.arrays, leaves, low, next(logs), device))
+            built.append(kind.from_arrays(other.arrays, leaves, next(logs), device))
         return built
 
     def state(self) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def split_rows(
         n_held = min(max(n_held, 1), MOST_HELD, n // 2)
     if not 0 < n_held < n:
         raise ValueError(
-            f"validation_fraction {spec.validation_fraction} of {n} rows leaves {n_held} "
+            f"validation_fraction {spec.validation_fraction} of n_samples = {n} leaves {n_held} "
             "for validation; training and validation need at least one row each."
         )
     order = random.permutation(n)

@@ -1,7 +1,7 @@
 """Queries of a fitted density, in the units and types of its table."""
 
 from .columns import ColumnReport, ColumnReports, describe_columns
-from .densities import log_bounded, log_conditional, log_density
+from .densities import log_bounded, log_conditional, log_density, log_others
 from .draws import sample, sample_conditional
 from .evidence import Evidence
 from .expectations import likeliest, moments
@@ -32,6 +32,7 @@ __all__ = [
     "log_cells",
     "log_conditional",
     "log_density",
+    "log_others",
     "moments",
     "mutual_information",
     "quantiles",

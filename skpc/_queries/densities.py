@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from .._fitting import cells_of
-from ..circuit.components import mixture
+from ..circuit.components import KernelComponent, mixture
 from .evidence import Evidence
 
 Scores = NDArray[Any]
@@ -52,6 +52,23 @@ def log_bounded(evidence: Evidence, widths: NDArray[np.float64]) -> Scores:
     slopes = evidence.table.log_slopes(evidence.encoded)[:, : len(widths)]
     slopes = np.minimum(slopes, -np.log(widths))
     return scores + slopes.sum(axis=1)
+
+
+def log_others(evidence: Evidence) -> Scores:
+    """Log density of rows by kernels around the other rows of training, (n,), float64.
+
+    Numbers are in standard deviations of their columns, so that a missing cell counts neither for
+    nor against a row, whatever the units are.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        For a density whose one component are kernels.
+    """
+    (kernels,) = evidence.components
+    assert isinstance(kernels, KernelComponent)
+    scores: Scores = kernels.log_others(evidence.cells).cpu().numpy()
+    return scores
 
 
 def log_conditional(evidence: Evidence, columns: NDArray[np.bool_], dtype: torch.dtype) -> Scores:

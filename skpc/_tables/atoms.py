@@ -65,7 +65,7 @@ def find_atoms(u: Floats, rows: Floats, step: float) -> Mask:
     frequent = frequent[np.argsort(-rows[frequent], kind="stable")][: 4 * MAX_ATOMS]
     widest, all_values = _widest(u, rows, step), _Values(u, rows, u[0], u[-1])
     found: list[int] = []
-    for i in frequent:
+    for i in frequent.tolist():
         density, typical = all_values.around(u[i], rows[i])
         # Repeated among numbers that are not, a value is an atom also where they are dense.
         alone = not step and rows[i] >= REPEATED * typical
@@ -139,10 +139,10 @@ class _Values:
         return np.concatenate([[0.0], np.cumsum(self.rows)])
 
     def around(self, value: float, count: float) -> tuple[float, float]:
-        """Density of the rows around a value without its own, and the rows of a typical value there.
+        """Density of the rows around a value, not its own, and the rows of a typical value there.
 
-        These are as many rows as `count` of the nearest values or, if they are less dense, rows of
-        NEIGHBOURS by their median.
+        These are the rows of the nearest values, at least `count` of them, or, if they are less
+        dense, rows of NEIGHBOURS by their median.
         """
         near = self._near(value, 2 * count)
         distance = np.abs(self.u[near] - value)

@@ -4,7 +4,6 @@ Axes: d distinct values, k knots.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray

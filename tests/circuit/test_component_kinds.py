@@ -16,10 +16,10 @@ from helpers.own_component import Independent
 
 from skpc.circuit.components import (
     COMPONENTS,
-    LOW_FLOOR,
     ComponentKind,
     ComponentTask,
     Gaussians,
+    Kernels,
     LatentMixture,
     choose_weights,
     gaussians,
@@ -33,7 +33,11 @@ from skpc.circuit.training import Rows
 
 CPU = torch.device("cpu")
 LEAVES = [Gaussian(1e-3), Numeric(1, 1e-3), Categorical(3), Bernoulli()]
-LOW = [Gaussian(1e-3 * LOW_FLOOR), Numeric(1, 1e-3 * LOW_FLOOR), *LEAVES[2:]]
+
+
+def floored(floor):
+    return [Gaussian(floor), Numeric(1, floor), *LEAVES[2:]]
+
 
 # Kinds by a name, with the free numbers that they store for LEAVES, counted by hand: 8 for each
 # unit (two for a normal, one more for an atom, two for three categories, one for a zero or one),
@@ -44,8 +48,13 @@ KINDS = {
     "joined gaussians": (Gaussians(), None),
     "latent mixture": (LatentMixture(n_points=8, max_iter=30), 8 * 8 + 7),
     "two networks": (LatentMixture(2, 8, 30), 16 * 8 + 15),
+    "kernels": (Kernels(n_units=8), 8 * 8 + 7),
+    "all rows": (Kernels(), 380 * 8 + 379),
     "independent": (Independent(), 8),
 }
+
+# Without passes of which a record could tell.
+CLOSED_FORM = ("kernels", "all rows", "independent")
 
 
 @pytest.fixture(params=KINDS)
@@ -69,7 +78,7 @@ def rows(n, seed, missing=0.1):
 
 def task(scores=(), seed=0, report=lambda line: None):
     return ComponentTask(
-        LEAVES, LOW, rows(300, 0), rows(80, 1), scores, torch.float64,
+        LEAVES, 1e-3, floored, rows(300, 0), rows(80, 1), scores, torch.float64,
         np.random.RandomState(seed), report,
     )  # fmt: skip
 
@@ -84,10 +93,11 @@ def fit(kind):
 def held_rows_stay_unlearned(monkeypatch):
     monkeypatch.setattr(gaussians, "LAST_STEPS", 0)
     monkeypatch.setattr(latent_mixture, "LAST_PASSES", 0.0)
+    monkeypatch.setattr(Rows, "joined", lambda rows, held: rows)
 
 
 def built(kind, fitted, log_weight=0.0):
-    return kind.from_arrays(fitted.arrays, LEAVES, LOW, log_weight, CPU)
+    return kind.from_arrays(fitted.arrays, LEAVES, log_weight, CPU)
 
 
 def test_it_has_the_members_of_a_kind(kind):
@@ -153,7 +163,7 @@ def test_progress_is_told_and_recorded(kind):
         assert np.isfinite(record).all()
 
 
-@pytest.mark.parametrize("case", [name for name in KINDS if name != "independent"])
+@pytest.mark.parametrize("case", [name for name in KINDS if name not in CLOSED_FORM])
 def test_the_record_is_in_the_units_of_the_table(case):
     kind = KINDS[case][0]
     fitted = fit(kind)
@@ -199,8 +209,8 @@ def test_densities_of_codes_add_to_one(kind):
 
 
 def test_kinds_with_their_defaults_stand_in_the_table_by_their_names():
-    assert list(COMPONENTS) == ["gaussians", "latent_mixture"]
-    assert list(COMPONENTS.values()) == [Gaussians(), LatentMixture()]
+    assert list(COMPONENTS) == ["gaussians", "latent_mixture", "kernels"]
+    assert list(COMPONENTS.values()) == [Gaussians(), LatentMixture(), Kernels()]
 
 
 @pytest.mark.parametrize(
@@ -230,6 +240,10 @@ def test_latent_mixtures_pay_for_enough_rows_of_few_statistics(leaves, n_rows, p
     assert LatentMixture().pays(leaves, n_rows) is pays
 
 
+def test_kernels_compete_only_where_they_are_named():
+    assert not Kernels().pays(LEAVES, 10_000)
+
+
 @pytest.mark.parametrize(
     ("n_rows", "sizes"), [(5, (3,)), (119, (3,)), (120, (3, 12)), (1280, (3, 12, 48, 128))]
 )
@@ -245,7 +259,9 @@ def test_gaussians_are_none_where_one_column_holds_numbers():
         for r in (whole.rows, whole.held)
     )
     learned, held = of_codes
-    one = replace(whole, leaves=LEAVES[1:], low_leaves=LOW[1:], rows=learned, held=held)
+    one = replace(
+        whole, leaves=LEAVES[1:], floored=lambda floor: floored(floor)[1:], rows=learned, held=held
+    )
     assert Gaussians().fit(one) is None
 
 

@@ -36,7 +36,7 @@ class Independent:
         arrays = {"leaves": leaves.cpu().numpy()}
         return FittedComponent(self.name, arrays, scores, circuit.n_parameters)
 
-    def from_arrays(self, arrays, leaves, low_leaves, log_weight, device):
+    def from_arrays(self, arrays, leaves, log_weight, device):
         circuit = product_mixture(leaves, 1, device)
         packed = torch.tensor(arrays["leaves"], device=device)
         one = torch.ones((1, 1, 1), dtype=torch.float64, device=device)

@@ -1,10 +1,11 @@
-"""What a model is a mixture of: trees, Gaussians, latent mixtures."""
+"""What a model is a mixture of: trees, Gaussians, latent mixtures, kernels."""
 
 from . import margins, mixture
 from .bounds import Bounds
 from .component import Component
 from .gaussian_component import GaussianComponent
-from .gaussians import LOW_FLOOR, Gaussians
+from .gaussians import Gaussians
+from .kernels import KernelComponent, Kernels
 from .kinds import COMPONENTS
 from .latent_mixture import LatentMixture
 from .margins import Margin
@@ -14,7 +15,6 @@ from .protocol import LEAST_WEIGHT, ComponentKind, ComponentTask, FittedComponen
 __all__ = [
     "COMPONENTS",
     "LEAST_WEIGHT",
-    "LOW_FLOOR",
     "Bounds",
     "Component",
     "ComponentKind",
@@ -22,6 +22,8 @@ __all__ = [
     "FittedComponent",
     "GaussianComponent",
     "Gaussians",
+    "KernelComponent",
+    "Kernels",
     "LatentMixture",
     "Margin",
     "Recorder",

@@ -82,16 +82,14 @@ class Gaussians:
         self,
         arrays: Mapping[str, Any],
         leaves: Sequence[Leaf],
-        low_leaves: Sequence[Leaf],
         log_weight: float,
         device: torch.device,
     ) -> GaussianComponent:
         """The component from the arrays of its fit, with its weight in the mixture."""
         stored = [arrays[name] for name in STORED]
         packed, weights, columns, correlations = from_numbers(stored, device)
-        families = gaussian_leaves(leaves, low_leaves)
         return GaussianComponent(
-            circuit=product_mixture(families, packed.shape[1], device),
+            circuit=product_mixture(leaves, packed.shape[1], device),
             parameters=Parameters(packed, (weights,)),
             log_weight=log_weight,
             columns=columns.long(),
@@ -120,7 +118,7 @@ def fit_mixtures(
         None instead of both where fewer than two columns can be normal together.
     """
     held, rows = task.held, task.rows.sampled(MOST_ROWS, task.random)
-    leaves = gaussian_leaves(task.leaves, task.low_leaves)
+    leaves = gaussian_leaves(task)
     circuit = product_mixture(leaves, 1, rows.cells.device)
     sums = rows.evidence / rows.total * column_sums(circuit, blocks(circuit, rows))
     columns = normal_columns(circuit, sums)
@@ -144,9 +142,9 @@ def fit_mixtures(
     return _joined(leaves, fitted, shares.tolist()), mixed
 
 
-def gaussian_leaves(leaves: Sequence[Leaf], low_leaves: Sequence[Leaf]) -> list[Leaf]:
-    """A family object per column; columns of numbers take that with the lower variance floor."""
-    pairs = zip(leaves, low_leaves, strict=True)
+def gaussian_leaves(task: ComponentTask) -> list[Leaf]:
+    """A family object per column; numbers, which vary less given others, have a lower floor."""
+    pairs = zip(task.leaves, task.floored(LOW_FLOOR * task.min_variance), strict=True)
     return [low if has_normal_numbers(leaf) else leaf for leaf, low in pairs]
 
 

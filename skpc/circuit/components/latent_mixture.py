@@ -109,7 +109,6 @@ class LatentMixture:
         self,
         arrays: Mapping[str, Any],
         leaves: Sequence[Leaf],
-        low_leaves: Sequence[Leaf],
         log_weight: float,
         device: torch.device,
     ) -> Component:

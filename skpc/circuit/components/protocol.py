@@ -30,9 +30,12 @@ class ComponentTask:
 
     Attributes
     ----------
-    leaves, low_leaves : sequence of Leaf (D,)
-        A family object per column, and the same with LOW_FLOOR of the variance floor, for columns
-        whose numbers vary less once other columns are known.
+    leaves : sequence of Leaf (D,)
+        A family object per column.
+    min_variance : float
+        Their floor of variance, as a share of the column's variance.
+    floored : callable
+        Takes another floor, as such a share, and returns the families with it.
     rows, held : Rows
         Rows to learn from, and rows that decide the weights. The latter may be learned once they
         were scored.
@@ -47,7 +50,8 @@ class ComponentTask:
     """
 
     leaves: Sequence[Leaf]
-    low_leaves: Sequence[Leaf]
+    min_variance: float
+    floored: Callable[[float], Sequence[Leaf]]
     rows: Rows
     held: Rows
     scores: Sequence[Tensor]
@@ -118,7 +122,6 @@ class ComponentKind(Protocol):
         self,
         arrays: Mapping[str, Any],
         leaves: Sequence[Leaf],
-        low_leaves: Sequence[Leaf],
         log_weight: float,
         device: torch.device,
     ) -> Component:

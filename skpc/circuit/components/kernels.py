@@ -1,0 +1,172 @@
+"""Kernels: a unit for every row of training, spread by a bandwidth.
+
+A unit is what one step of EM makes of its row alone: the leaves of its columns are centred at its
+cells, their variances are at the floor, which is the squared bandwidth, and PSEUDO_ROWS rows of the
+columns' own distributions leave a probability to all other categories. Nothing else is learned.
+
+References: Parzen, "On estimation of a probability density function and mode", Annals of
+Mathematical Statistics 1962.
+
+Axes: n held-out rows, D columns, N rows of packed parameters, K units, B rows of a block.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..leaves import Leaf
+from ..passes import Cells, Circuit, Parameters, product_mixture
+from ..training import (
+    Rows,
+    blocks,
+    column_sums,
+    make_prior,
+    parameters_from_numbers,
+    parameters_to_numbers,
+)
+from .component import Component
+from .protocol import LEAST_WEIGHT, ComponentTask, FittedComponent
+
+# Rows of the columns' own distributions in every unit.
+PSEUDO_ROWS = 0.01
+# Names of the arrays by which a component is stored.
+STORED = ("leaves", "weights")
+# Least share of the weight that is left where a row leaves itself out.
+LEAST_SHARE = 1e-300
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Kernels as a `ComponentKind`.
+
+    Attributes
+    ----------
+    bandwidth : float
+        Standard deviation of a number around its row's, in standard deviations of its column.
+    n_units : int
+        Most rows that are units: random ones of a larger table.
+    """
+
+    bandwidth: float = 0.45
+    n_units: int = 2000
+
+    name: ClassVar[str] = "kernels"
+
+    def pays(self, leaves: Sequence[Leaf], n_rows: int) -> bool:
+        """Never: they rank rows well, and other components describe them better."""
+        return False
+
+    def fit(self, task: ComponentTask) -> FittedComponent | None:
+        """Fit a component; None if it weighs less than LEAST_WEIGHT."""
+        leaves = task.floored(self.bandwidth**2)
+        rows = task.rows.sampled(self.n_units, task.random)
+        component = _units(leaves, rows)
+        scores = component.log_density(task.held.cells, torch.float64)
+        weight = float(task.weights([scores])[-1])
+        task.report(f"kernels: weight on held-out rows {weight:.3f}")
+        if not weight >= LEAST_WEIGHT:
+            return None
+        if len(rows) < self.n_units:
+            component = _units(leaves, rows.joined(task.held).sampled(self.n_units, task.random))
+        arrays = dict(zip(STORED, parameters_to_numbers(component.parameters), strict=True))
+        arrays |= {"row": np.array(component.row), **_cells_to_arrays(component.rows)}
+        return FittedComponent(self.name, arrays, scores, component.circuit.n_parameters)
+
+    def from_arrays(
+        self,
+        arrays: Mapping[str, Any],
+        leaves: Sequence[Leaf],
+        log_weight: float,
+        device: torch.device,
+    ) -> "KernelComponent":
+        """The component from the arrays of its fit, with its weight in the mixture."""
+        parameters = parameters_from_numbers([arrays[name] for name in STORED], device)
+        circuit = product_mixture(leaves, parameters.leaves.shape[1], device)
+        rows, row = _cells_from_arrays(arrays), float(arrays["row"])
+        return KernelComponent(circuit, parameters, log_weight, rows=rows, row=row)
+
+
+@dataclass(frozen=True)
+class KernelComponent(Component):
+    """Kernels with the rows that they are around.
+
+    Attributes
+    ----------
+    rows : Cells (K, D)
+        On the CPU.
+    row : float
+        Share of the weight that is one row.
+    """
+
+    rows: Cells = field(kw_only=True)
+    row: float = field(kw_only=True)
+
+    def log_others(self, cells: Cells) -> Tensor:
+        """Log density of rows by the rows of training without one that equals them, (n,), float64.
+
+        The kernel of a row is highest there: without it rows of training score as new ones do.
+        """
+        found = [self._log_others(block) for block in cells.split(self.circuit.block_rows)]
+        return torch.cat(found)
+
+    def _log_others(self, cells: Cells) -> Tensor:
+        statistics = self.circuit.gather(cells, torch.float64)
+        joint = self.circuit.inputs.log_densities(self.parameters.leaves, statistics)[0]
+        joint = joint + self.parameters.sums[0][0, 0].log()[:, None]
+        own, left, equal = self._equal_rows(cells)
+        same = own[:, None].to(joint.device) == equal.to(joint.device)
+        joint = torch.where(same, joint + left.to(joint.device).log(), joint)
+        whole = torch.where(equal >= 0, 1 - self.row, 1.0).clamp_min(LEAST_SHARE).log()
+        return torch.logsumexp(joint, dim=0) + statistics.log_base - whole.to(joint.device)
+
+    def _equal_rows(self, cells: Cells) -> tuple[Tensor, Tensor, Tensor]:
+        """Distinct row of every unit (K,), and of B rows what is left of its share, and which."""
+        keys: dict[bytes, int] = {}
+        own = torch.tensor([keys.setdefault(key, len(keys)) for key in _keys(self.rows)])
+        equal = torch.tensor([keys.get(key, -1) for key in _keys(cells)])
+        weights = self.parameters.sums[0][0, 0].cpu()
+        shares = torch.zeros(len(keys), dtype=torch.float64).index_add_(0, own, weights)
+        left = ((shares - self.row) / shares).clamp_min(LEAST_SHARE)
+        return own, left[equal], equal
+
+
+def _keys(cells: Cells) -> list[bytes]:
+    """What is equal for equal rows, (n,)."""
+    values = cells.values.cpu().double()
+    # Zeros have one sign, and missing cells one NaN.
+    parts = [values.add(0.0).masked_fill_(values.isnan(), torch.nan)]
+    parts += [] if cells.atoms is None else [cells.atoms.cpu().double()]
+    return [row.tobytes() for row in torch.cat(parts, dim=1).numpy()]
+
+
+def _cells_to_arrays(cells: Cells) -> dict[str, np.ndarray]:
+    atoms = {} if cells.atoms is None else {"atoms": cells.atoms.cpu().numpy()}
+    return {"values": cells.values.cpu().numpy(), **atoms}
+
+
+def _cells_from_arrays(arrays: Mapping[str, Any]) -> Cells:
+    atoms = torch.tensor(arrays["atoms"]) if "atoms" in arrays else None
+    return Cells(torch.tensor(arrays["values"]), atoms)
+
+
+def _units(leaves: Sequence[Leaf], rows: Rows) -> KernelComponent:
+    """A mixture of the rows' units, by the rows' weights."""
+    circuit = product_mixture(leaves, len(rows), rows.cells.device)
+    own = make_prior(circuit, column_sums(circuit, blocks(circuit, rows)), PSEUDO_ROWS).leaves
+    packed = circuit.inputs.from_expectation(
+        _of_rows(circuit, own, rows) + PSEUDO_ROWS * own, own.expand(-1, len(rows))
+    )
+    parameters = Parameters(packed, ((rows.weights / rows.total)[None, None],))
+    return KernelComponent(circuit, parameters, rows=rows.cells, row=1 / rows.evidence)
+
+
+def _of_rows(circuit: Circuit, own: Tensor, rows: Rows) -> Tensor:
+    """Statistics of every row in a unit of its own, (N, K): flows into unit k come from row k."""
+    flows = torch.eye(len(rows), dtype=torch.float64, device=rows.cells.device)
+    statistics = circuit.gather(rows.cells, torch.float64)
+    packed = circuit.inputs.from_expectation(own, own).expand(-1, len(rows)).contiguous()
+    return circuit.inputs.expected_statistics(packed, flows[None], statistics)
