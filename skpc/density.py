@@ -88,8 +88,8 @@ default="auto"
         objects of `skpc.components`, which have parameters of their own.
         "auto": the first three compete on held-out rows, the Gaussians on tables of 100 rows or
         more with 2 to 200 columns of numbers, the latent mixture on tables of more than 1,000 rows
-        and at most 3,000 categories and columns (see Notes). Name "trees" to have the circuit alone,
-        as in the papers; it is the quickest to fit.
+        and at most 3,000 categories and columns (see Notes). Name "trees" to have the circuit
+        alone, as in the papers; it is quicker to fit.
     leaf : {"auto", "bernoulli", "beta", "binomial", "categorical", "exponential", "gamma", \
 "gaussian", "lognormal", "numeric", "poisson"}, Numeric, subclass of Leaf, or one per column, \
 default="auto"
