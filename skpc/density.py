@@ -142,20 +142,21 @@ default="from_dtype"
         Smallest rise of the mean log-likelihood that counts as one.
     n_init : int, default=1
         Number of starts; the one with the highest likelihood is kept.
-    early_stopping : bool, default=False
+    early_stopping : bool or "auto", default="auto"
         Whether to hold out rows, stop when their likelihood stops rising and keep the best
-        pass.
-    validation_fraction : float, default=0.1
-        Share of rows to hold out.
-    n_iter_no_change : int, default=5
-        Passes without a rise after which training stops.
+        pass. "auto": for EM over full batches of 50 to 1,000 rows with `smoothing="auto"`.
+    validation_fraction : float or "auto", default="auto"
+        Share of rows to hold out. "auto": 0.1, or 0.2 where fewer than 500 rows stop early.
+    n_iter_no_change : int or "auto", default="auto"
+        Passes without a rise after which training stops. "auto": 5, or 25 where early stopping
+        would be the default.
     smoothing : float or "auto", default="auto"
         Pseudo-rows that are added to the rows of every unit: for a leaf, rows distributed as its
         column is; for a sum, equal counts of its inputs. "auto": 0.1, which EM halves or doubles
         after each pass if that makes held-out rows more likely. The held-out rows are a
         `validation_fraction` of the rows, at most 5,000, and are added to the model at the end.
         Without early stopping, that is done for tables of 100 rows or more with columns of
-        numbers.
+        numbers; "auto" stops small tables early.
     min_variance : float, default=1e-3
         Floor of a leaf's variance, as a share of its column's; of the relative variance for
         families of positive numbers and of numbers between 0 and 1.
@@ -304,9 +305,9 @@ default="from_dtype"
         "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), StrOptions({"auto"})],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "smoothing": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "min_variance": [Interval(Real, 0, None, closed="neither")],
         "warm_start": ["boolean"],
@@ -336,9 +337,9 @@ default="from_dtype"
         max_iter: Any = "auto",
         tol: float = 1e-4,
         n_init: int = 1,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 5,
+        early_stopping: Any = "auto",
+        validation_fraction: Any = "auto",
+        n_iter_no_change: Any = "auto",
         smoothing: Any = "auto",
         min_variance: float = 1e-3,
         warm_start: bool = False,

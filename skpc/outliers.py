@@ -230,6 +230,7 @@ def _kernels_of(density: EinetDensityEstimator, table: Table) -> EinetDensityEst
         "leaf": [normal.get(column.family, column.family) for column in table.columns],
         "structure": "random_trees",
         "depth": None,
+        "grid_shape": None,
         "n_replicas": 1,
         "dtype": "float64",
         "warm_start": False,

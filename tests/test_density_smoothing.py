@@ -51,12 +51,12 @@ def test_the_choice_is_better_for_new_rows():
     assert chosen > tiny(smoothing=0.1, **MANY_UNITS).fit(X).score(new)
 
 
-@pytest.mark.parametrize("rows", [99, 100])
+@pytest.mark.parametrize("rows", [49, 50, 1000, 1001])
 @pytest.mark.parametrize("table", ["numbers", "codes"])
 def test_rows_are_held_out_where_that_pays(rows, table):
     X = numbers(rows) if table == "numbers" else (numbers(rows) > 0).astype(float)
     model = tiny(smoothing="auto", max_iter=2).fit(X)
-    held = table == "numbers" and rows == 100
+    held = rows in (50, 1000) or (table == "numbers" and rows == 1001)
     assert ("validation_log_likelihood" in model.history_["trees"]) == held
     assert held or model.smoothing_ == 0.1
     stopping = tiny(smoothing="auto", early_stopping=True, max_iter=3).fit(X)

@@ -147,10 +147,16 @@ def test_verbose_prints_and_silence_is_silent(X, capsys):
     assert capsys.readouterr() == ("", "")
     model = tiny(max_iter=4, tol=0.0, verbose=2).fit(X)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["trees", "pass 2", "pass 4"]
-    assert f"log-likelihood {model.history_['trees']['log_likelihood'][1]:.4f}" in lines[1]
+    assert [line.split(":")[0] for line in lines] == ["structure", "trees", "pass 2", "pass 4"]
+    assert lines[0] == f"structure: of {X.shape[1]} columns in {len(X)} rows"
+    assert f"log-likelihood {model.history_['trees']['log_likelihood'][1]:.4f}" in lines[2]
     tiny(max_iter=2, verbose=True, early_stopping=True).fit(X)
     assert "validation" in capsys.readouterr().out
+    tiny(max_iter=1, verbose=1, components=["trees", "gaussians"]).fit(X)
+    told = capsys.readouterr().out.splitlines()
+    held = round(0.1 * len(X))
+    begun = f"gaussians: fitted to {len(X) - held} rows, weighed on {held} others"
+    assert told.index(begun) < min(i for i, line in enumerate(told) if "held-out" in line)
 
 
 def test_number_of_parameters_counts_free_ones():

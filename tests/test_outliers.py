@@ -111,6 +111,25 @@ def test_new_rows_are_outliers_as_often_as_those_of_training():
     assert (detector.predict(new) == -1).mean() == pytest.approx(0.1, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"structure": "poon_domingos", "grid_shape": (1, 2)},
+        {"layer": "tucker", "structure": "random_trees", "depth": 1},
+        {"leaf": "gamma"},
+        {"missing": "model"},
+        {"warm_start": True, "dtype": "float32"},
+    ],
+)
+def test_kernels_have_the_columns_of_any_density(settings):
+    X = np.random.RandomState(0).gamma(3.0, size=(80, 2))
+    detector = EinetOutlierDetector(tiny(max_iter=1, **settings)).fit(X)
+    assert detector.predict(np.vstack([X.mean(axis=0), [[40.0, 0.01]]])).tolist() == [1, -1]
+    families = {"numeric": "gaussian"}
+    wanted = [families.get(c.family, c.family) for c in detector.density_.columns_]
+    assert [column.family for column in detector.kernels_.columns_] == wanted
+
+
 def test_an_earlier_ranking_leaves_nothing_behind():
     detector = EinetOutlierDetector(tiny(max_iter=1)).fit(rows())
     kernels = detector.score_samples(rows())

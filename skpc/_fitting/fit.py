@@ -26,6 +26,8 @@ from .settings import (
     make_options,
     smoothing_of,
     solver_of,
+    stopping_of,
+    with_stopping,
 )
 from .spec import FitSpec
 from .streams import Streams
@@ -64,15 +66,18 @@ def fit(
     """
     clock, device, streams = Stopwatch(), choose_device(spec.device), Streams(random)
     learning_rate_of(spec)
+    if spec.verbose:
+        print(f"structure: of {len(data.table.columns)} columns in {len(data)} rows")
     with clock.phase("structure"):
         plan, encoded = _plan(spec, data, streams, last)
     asked = competing(spec.components, plan.leaves(), len(data)) if last is None else _again(last)
+    spec = with_stopping(spec, asked.trees, len(data))
     regularise = asked.trees and chooses_smoothing(spec, plan, len(data))
     hold = regularise or spec.early_stopping or bool(asked.others)
     chooser = streams.of("held-out rows") if hold else None
     rows, held = split_rows(spec, plan.table, encoded, data.weights, device, chooser)
     del encoded
-    settings = _settings(spec, plan, asked)
+    settings = {**_settings(spec, plan, asked), **stopping_of(spec)}
     scores: list[Tensor] = []
     density = _base(plan, data, last, settings)
     if not asked.trees:
@@ -243,6 +248,8 @@ def partial_fit(
     """
     clock, device, streams = Stopwatch(), choose_device(spec.device), Streams(random)
     learning_rate_of(spec)
+    # One pass is not stopped.
+    spec = with_stopping(spec, False, len(data))
     with clock.phase("structure"):
         plan, encoded = _plan(spec, data, streams, last)
     trees_so_far = None if last is None else last.trees

@@ -52,6 +52,7 @@ def fit_others(
     for kind in kinds:
         with clock.phase(kind.name):
             task = _task(spec, plan, scores, rows, held, streams.of(kind.name))
+            task.report(f"{kind.name}: fitted to {len(rows)} rows, weighed on {len(held)} others")
             one = kind.fit(task)
         if one is None:
             continue

@@ -3,6 +3,7 @@
 Axes: n rows.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,18 @@ import torch
 
 from ..circuit.training import SOLVERS, Options, Solver
 from .plan import Plan
-from .sizes import ENOUGH, SMALL
+from .sizes import ENOUGH, FEW, SMALL, STOPPING
 from .spec import FitSpec
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 # Pseudo-rows per unit that "auto" starts with.
 SMOOTHING = 0.1
+
+# Share of the rows that is held out by default, and passes without a rise after which training
+# stops. Where held-out rows stop it by default, the smoothing that they choose gets time to answer
+# a fall of their likelihood: with less patience training stopped before it rose again.
+VALIDATION, PATIENCE, LONG_PATIENCE = 0.1, 5, 25
+STOPPING_PARAMETERS = ("early_stopping", "validation_fraction", "n_iter_no_change")
 
 # Tempering exponents of learned trees in the first and in the last pass, see
 # `circuit.passes.layers.root`: with 1 each tree specialises on rows of its own, near 0 all learn
@@ -52,6 +59,35 @@ def smoothing_of(spec: FitSpec, last: float | None) -> float:
     if spec.smoothing != "auto":
         return float(spec.smoothing)
     return SMOOTHING if last is None else last
+
+
+def with_stopping(spec: FitSpec, trees: bool, n: int) -> FitSpec:
+    """The spec with what "auto" means for early stopping of trees on n rows.
+
+    Many passes over few rows overfit, whatever the columns are. On larger tables batches bound the
+    number of passes.
+    """
+    chosen = trees and spec.smoothing == "auto" and solver_of(spec).closed_form
+    full = choose_batch_size(spec.batch_size, n, chosen) >= n
+    by_default = chosen and full and STOPPING <= n <= SMALL
+    stops = by_default if spec.early_stopping == "auto" else bool(spec.early_stopping)
+    share = 2 * VALIDATION if stops and n < FEW else VALIDATION
+    patience = LONG_PATIENCE if stops and by_default else PATIENCE
+    return replace(
+        spec,
+        early_stopping=stops,
+        validation_fraction=_unless_auto(spec.validation_fraction, share),
+        n_iter_no_change=_unless_auto(spec.n_iter_no_change, patience),
+    )
+
+
+def stopping_of(spec: FitSpec) -> dict[str, Any]:
+    """The parameters of early stopping that `with_stopping` decided."""
+    return {name: getattr(spec, name) for name in STOPPING_PARAMETERS}
+
+
+def _unless_auto(value: Any, otherwise: Any) -> Any:
+    return otherwise if value == "auto" else value
 
 
 def chooses_smoothing(spec: FitSpec, plan: Plan, n: int) -> bool:

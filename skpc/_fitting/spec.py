@@ -47,9 +47,9 @@ class FitSpec:
     max_iter: Any
     tol: float
     n_init: int
-    early_stopping: bool
-    validation_fraction: float
-    n_iter_no_change: int
+    early_stopping: Any
+    validation_fraction: Any
+    n_iter_no_change: Any
     smoothing: Any
     min_variance: float
     device: str

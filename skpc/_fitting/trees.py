@@ -152,7 +152,8 @@ def _passes(
         return stop
 
     if task.verbose:
-        print(f"trees: passes of {task.circuit.passes}")
+        passes, rows = task.options.max_iter, len(task.rows)
+        print(f"trees: at most {passes} passes of {task.circuit.passes} over {rows} rows")
     reporter.begin()
     return training.train(
         task.circuit,
