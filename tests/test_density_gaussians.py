@@ -19,6 +19,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skpc import EinetDensityEstimator
 from skpc.circuit.components import gaussians
+from skpc.components import Gaussians
 
 
 def related(n=600, seed=0):
@@ -173,15 +174,34 @@ def test_rows_that_were_held_out_are_learned_too(monkeypatch):
     assert seen == [54, 60]
 
 
+def coverage(model, new):
+    """Share of cells within their 90 % intervals given the others of their row."""
+    found = []
+    for j in range(new.shape[1]):
+        holes = new.copy()
+        holes[:, j] = np.nan
+        low, high = model.predict_quantiles(holes, [j], [0.05, 0.95])[:, 0].T
+        found.append((low <= new[:, j]) & (new[:, j] <= high))
+    return np.mean(found)
+
+
+def test_cells_given_the_others_of_few_rows_are_within_their_intervals(monkeypatch):
+    """The likeliest covariances of 15 columns from 80 rows leave a cell too certain."""
+    random = np.random.RandomState(0)
+    mix = random.normal(size=(15, 15))
+    X, new = random.normal(size=(80, 15)) @ mix, random.normal(size=(200, 15)) @ mix
+    model = tiny(components=[Gaussians(n_units=1)]).fit(X)
+    assert coverage(model, new) > 0.85
+    monkeypatch.setattr(gaussians, "WIDTHS", (0.0,))
+    assert coverage(tiny(components=[Gaussians(n_units=1)]).fit(X), new) < 0.82
+
+
 def test_codes_are_imputed_beside_columns_whose_floors_differ():
-    """Coarse grids keep their floor in the Gaussians, other numbers have a lower one there."""
+    """Coarse grids keep their floor in the Gaussians, other numbers have a lower one in the fit."""
     X = related(600)[:, [0, 2, 3]]
     X[:, 1] = np.round(X[:, 1])
     X = np.column_stack([X, X[:, 0] > 1.5])
     model = tiny(components=mixed(5), categorical_features=[3]).fit(X)
-    components = inside(model).components("cpu")
-    of_trees, of_gaussians = (len(one.circuit.inputs.folds) for one in components)
-    assert of_gaussians > of_trees
     holes = X.copy()
     holes[::2, 3] = np.nan
     assert (model.impute(holes)[:, 3] == X[:, 3]).mean() > 0.9

@@ -27,9 +27,9 @@ from skpc.circuit.components import (
     mixture,
 )
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian, Numeric
-from skpc.circuit.passes import Cells
+from skpc.circuit.passes import Cells, product_mixture
 from skpc.circuit.queries import Pieces
-from skpc.circuit.training import Rows
+from skpc.circuit.training import Rows, blocks, column_sums
 
 CPU = torch.device("cpu")
 LEAVES = [Gaussian(1e-3), Numeric(1, 1e-3), Categorical(3), Bernoulli()]
@@ -263,6 +263,24 @@ def test_gaussians_are_none_where_one_column_holds_numbers():
         whole, leaves=LEAVES[1:], floored=lambda floor: floored(floor)[1:], rows=learned, held=held
     )
     assert Gaussians().fit(one) is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_covariances_are_widened_by_the_rows_that_other_columns_take(share):
+    whole = task()
+    table = gaussians.describe(LEAVES, torch.tensor([0, 1]), *_sums_of(whole.rows))
+    state = gaussians.train(gaussians.start(table, 2), whole.rows, 3, 3, torch.Generator())
+    wide = gaussians.widened(state.component, state.running, state.prior, share)
+    rows = state.running.counts + state.prior.spread_rows
+    before, after = (one.scales[1][:, 0] ** 2 for one in (state.component, wide))
+    torch.testing.assert_close(after, before * (rows / (rows - share))[:, None])
+    torch.testing.assert_close(wide.matrices, state.component.matrices)
+    torch.testing.assert_close(wide.scales[0], state.component.scales[0])
+
+
+def _sums_of(rows):
+    circuit = product_mixture(LEAVES, 1, CPU)
+    return column_sums(circuit, blocks(circuit, rows)), rows, torch.Generator().manual_seed(0)
 
 
 def test_gaussians_describe_numbers_that_move_together():

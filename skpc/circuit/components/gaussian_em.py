@@ -27,6 +27,8 @@ from .gaussian_component import GaussianComponent
 WEIGHT_ROWS = 0.1
 # By how much correlations are reduced, so that their matrices can be factored.
 SHRINKAGE = 1e-9
+# Least share of its rows by which the covariance of a unit is divided.
+LEAST_LEFT = 0.25
 # Pseudo-rows of the spread of a unit's numbers: for each of their columns, and at least.
 SPREAD_ROWS_A_COLUMN, LEAST_SPREAD_ROWS = 0.5, 3.0
 
@@ -231,6 +233,34 @@ def _floored(matrices: Tensor, floor: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(scaled)
     raised = (vectors * values.clamp_min(1.0).unsqueeze(1)) @ vectors.transpose(1, 2)
     return torch.where((values[:, :1] < 1).unsqueeze(2), raised, scaled) * (unit[:, None] * unit)
+
+
+def widened(
+    component: GaussianComponent, sums: GaussianStatistics, prior: GaussianPrior, share: float
+) -> GaussianComponent:
+    """The component with wider covariances, as for fewer rows, with the same correlations.
+
+    The likeliest covariance of n rows leaves a number too certain once the d - 1 others are known:
+    n less d - 1 is the divisor by which its variance around the true regression on them is right in
+    the mean, and the regression's own error takes about as many rows again. That many rows times
+    `share` are taken from the divisor of every unit, of which a quarter stays.
+
+    Parameters
+    ----------
+    component : GaussianComponent
+    sums : GaussianStatistics
+        From which it was made.
+    prior : GaussianPrior
+    share : float
+        Of columns whose rows are taken: 0 to 2. Units that are far from normal want little.
+    """
+    mean, spread = component.scales
+    rows = sums.counts + prior.spread_rows
+    left = rows - share * (len(component.columns) - 1)
+    factor = rows / torch.maximum(left, LEAST_LEFT * rows)
+    covariance = component.matrices * spread * spread.transpose(1, 2) * factor.view(-1, 1, 1)
+    weights = component.parameters.sums[0].flatten()
+    return with_numbers(component, sums.leaves, weights, mean[:, 0], covariance, prior)
 
 
 def log_prior(component: GaussianComponent, prior: GaussianPrior) -> Tensor:

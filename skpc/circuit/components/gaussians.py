@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ..leaves import Leaf
 from ..passes import Parameters, product_mixture, seeded
-from ..training import blocks, column_sums, from_numbers, to_numbers
+from ..training import Rows, blocks, column_sums, from_numbers, to_numbers
 from .gaussian_component import GaussianComponent
-from .gaussian_start import describe, normal_columns, start
+from .gaussian_em import widened
+from .gaussian_start import GaussianState, describe, normal_columns, start
 from .gaussian_training import too_expensive, train
 from .gaussian_units import has_normal_numbers
 from .protocol import LEAST_WEIGHT, ComponentTask, FittedComponent, Recorder
@@ -30,6 +31,8 @@ FEWEST_ROWS, MOST_NUMBERS = 100, 200
 LEAST_SHARE = 0.05
 # Factor of the leaves' variance floor: if other columns are known, a number may vary much less.
 LOW_FLOOR = 0.01
+# Shares of the columns that are tried, see `gaussian_em.widened`.
+WIDTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
 # Steps of EM, and the steps after the held-out rows were added.
 STEPS, LAST_STEPS = 40, 5
 # Most rows to learn from: random ones of a larger table.
@@ -134,12 +137,25 @@ def fit_mixtures(
         if fitted and too_expensive(state.component, rows.cells):
             break
         state = train(state, rows, STEPS, STEPS, generator, recorder.add)
-        scores.append(state.component.log_density(held.cells, torch.float64))
+        width, of_width = _chosen_width(state, held)
+        scores.append(of_width)
         state = train(state, everything, LAST_STEPS, STEPS, generator, recorder.add)
-        fitted.append(state.component)
+        fitted.append(_widened(state, width))
     shares = _shares(task.weights(scores)[len(task.scores) :])
     mixed = torch.logsumexp(torch.stack(scores) + torch.log(shares)[:, None], dim=0)
     return _joined(leaves, fitted, shares.tolist()), mixed
+
+
+def _chosen_width(state: GaussianState, held: Rows) -> tuple[float, Tensor]:
+    """The share in WIDTHS that the held-out rows like best, and their scores by it, (n,)."""
+    tried = [_widened(state, share).log_density(held.cells, torch.float64) for share in WIDTHS]
+    best = max(range(len(WIDTHS)), key=lambda i: float(held.counts @ tried[i]))
+    return WIDTHS[best], tried[best]
+
+
+def _widened(state: GaussianState, share: float) -> GaussianComponent:
+    assert state.running is not None
+    return widened(state.component, state.running, state.prior, share) if share else state.component
 
 
 def gaussian_leaves(task: ComponentTask) -> list[Leaf]:
