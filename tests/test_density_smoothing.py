@@ -99,7 +99,7 @@ def test_full_batches_do_not_stop_because_the_smoothing_rose():
     model = tiny(smoothing="auto", max_iter=100, **settings).fit(noise(1300))
     rises = np.diff(model.history_["trees"]["log_likelihood"])
     # Where training ended before its time the likelihood had stopped to rise.
-    assert model.n_iter_ == 100 or rises[-model.n_iter_no_change :].max() < 1e-3
+    assert model.n_iter_ == 100 or rises[-model.settings_["n_iter_no_change"] :].max() < 1e-3
 
 
 def test_few_held_out_rows_are_at_least_one():
