@@ -230,11 +230,37 @@ def test_a_library_of_other_sources_is_not_used(monkeypatch, tmp_path, contents)
     assert native.available()
 
 
-def test_a_program_refuses_nodes_that_are_not_below():
+def one_column(first=0, n_cells=1, copy=0):
+    """Leaves of one direct region of zeros and ones, and of one that is read from outside."""
+    group = native.Group(row=first, copies=1, kind="binary", values=1, direct=True)
+    return native.LeafPlan(
+        shape=(4, 2), n_table_rows=2, n_cells=n_cells, direct=[native.Entry(0, group, copy)],
+        places=native.Places([0], [0], [1]), groups=[group], entries=[[]], columns=[], updates=[],
+    )  # fmt: skip
+
+
+def one_product(child=-1, factors=(-1, 0)):
+    """A product of a direct leaf region and of an edge."""
     built = native.Builder(n_direct=1, units=2, leaf_units=2)
-    built.add_products(1, [[-1, 0]])
+    built.add_products(1, [factors])
     built.add_root(1, 1)
-    built.child[0] = 0
+    built.child[0] = child
     built.layers.append(slice(0, 1))
+    built.at_leaves.append(True)
+    return built
+
+
+def test_a_program_takes_nodes_and_leaves_that_are_there():
+    native.Program(one_product(), one_column())
+
+
+@pytest.mark.parametrize("nodes", [{"child": 0}, {"child": -2}, {"factors": (-2, 0)}])
+def test_a_program_refuses_nodes_that_are_not_below(nodes):
     with pytest.raises(ValueError, match="not below"):
-        native.Program(built, native.Tables([0], [1], [0]), native.Places([], [], []))
+        native.Program(one_product(**nodes), one_column())
+
+
+@pytest.mark.parametrize("leaves", [{"first": 1}, {"first": -1}, {"n_cells": 0}, {"copy": 1}])
+def test_a_program_refuses_leaves_that_are_not_there(leaves):
+    with pytest.raises(ValueError, match="not there"):
+        native.Program(one_product(), one_column(**leaves))

@@ -6,6 +6,7 @@ from .beta import Beta
 from .binomial import Binomial
 from .categorical import Categorical
 from .exponential import Exponential
+from .form import OF_M_STEP, OF_PASSES, Form, keeps
 from .gamma import Gamma
 from .gaussian import FARTHEST, Gaussian
 from .group import GroupLeaf, as_group
@@ -34,12 +35,15 @@ FAMILIES: dict[str, type[Leaf]] = {
 __all__ = [
     "FAMILIES",
     "FARTHEST",
+    "OF_M_STEP",
+    "OF_PASSES",
     "AtomLeaf",
     "Bernoulli",
     "Beta",
     "Binomial",
     "Categorical",
     "Exponential",
+    "Form",
     "Gamma",
     "Gaussian",
     "GroupLeaf",
@@ -49,6 +53,7 @@ __all__ = [
     "Poisson",
     "RareCategories",
     "as_group",
+    "keeps",
     "normal_below",
     "with_atoms",
 ]

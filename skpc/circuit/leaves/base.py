@@ -9,6 +9,8 @@ from typing import ClassVar, Protocol, Self, cast
 import torch
 from torch import Tensor
 
+from .form import Form
+
 
 class Leaf(ABC):
     """An exponential family p(x) = h(x) exp(<theta, T(x)> - A(theta)) of a group of columns.
@@ -87,6 +89,14 @@ class Leaf(ABC):
     def n_free(self) -> int:
         """Number of parameters that can be chosen freely."""
         return self.n_statistics
+
+    @property
+    def form(self) -> Form | None:
+        """What the family is to the compiled passes, where it is of a kind that they know.
+
+        A subclass that changes a formula loses it until it says its own.
+        """
+        return None
 
     @abstractmethod
     def statistics(self, x: Tensor) -> Tensor:

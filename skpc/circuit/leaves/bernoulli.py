@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .base import Leaf
+from .form import Form
 
 # Keeps every value possible, and products of several leaves within range (see `cp.MOST_FACTORS`
 # of the layers); far below any estimate from data with smoothing.
@@ -26,6 +27,11 @@ class Bernoulli(Leaf):
     def n_statistics(self) -> int:
         """One: x itself."""
         return 1
+
+    @property
+    def form(self) -> Form:
+        """Zero or one."""
+        return Form("binary", 1)
 
     def statistics(self, x: Tensor) -> Tensor:
         """The cells themselves, (n, 1, B)."""

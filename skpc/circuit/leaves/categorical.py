@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .base import Leaf
 from .bernoulli import PROBABILITY_FLOOR
+from .form import Form
 
 
 class Categorical(Leaf):
@@ -42,6 +43,11 @@ class Categorical(Leaf):
     def n_free(self) -> int:
         """One less: probabilities add to one."""
         return self.n_categories - 1
+
+    @property
+    def form(self) -> Form:
+        """A code."""
+        return Form("codes", self.n_categories)
 
     def statistics(self, x: Tensor) -> Tensor:
         """One-hot, (n, 1, B) to (n, C, B)."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .base import Leaf
+from .form import Form
 from .special import normal_below
 
 # Numbers are clipped to this: squares of larger ones overflow, and the density is almost zero.
@@ -45,6 +46,11 @@ class Gaussian(Leaf):
     def n_statistics(self) -> int:
         """Two: x and its square."""
         return 2
+
+    @property
+    def form(self) -> Form:
+        """A number without indicators."""
+        return Form("numbers", 0, self.min_variance, log_base=-0.5 * log(2 * pi))
 
     def statistics(self, x: Tensor) -> Tensor:
         """(n, 1, B) to (n, 2, B), at most FARTHEST spreads from the mean."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .base import Leaf
 from .bernoulli import PROBABILITY_FLOOR
+from .form import Form
 from .gaussian import FARTHEST, Gaussian
 
 
@@ -58,6 +59,12 @@ class Numeric(Leaf):
     def n_free(self) -> int:
         """One less: probabilities add to one."""
         return 2 + self.n_atoms
+
+    @property
+    def form(self) -> Form:
+        """A number or an atom."""
+        n, gaussian = self.n_atoms + 1, self.gaussian.form
+        return Form("numbers", n, gaussian.min_variance, self.min_share, gaussian.log_base)
 
     def statistics(self, x: Tensor, atoms: Tensor | None = None) -> Tensor:
         """T of numbers (0 at atoms) and atoms, both (n, 1, B), to (n, t, B); None: no atoms."""

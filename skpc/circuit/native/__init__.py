@@ -1,16 +1,26 @@
-"""Passes of CP circuits in compiled C; torch computes the same where they are not there."""
+"""Training steps of CP circuits in compiled C; torch computes the same where it is not there."""
 
+from .builder import Builder
+from .leaves import Column, Entry, Group, LeafPlan, Places
 from .library import available, state
-from .program import TILE, Builder, Found, Leaves, Places, Program, Tables
+from .program import Found, Program, Values
+from .reading import Read, Reader
+from .update import Updates, update_sums
 
 __all__ = [
-    "TILE",
     "Builder",
+    "Column",
+    "Entry",
     "Found",
-    "Leaves",
+    "Group",
+    "LeafPlan",
     "Places",
     "Program",
-    "Tables",
+    "Read",
+    "Reader",
+    "Updates",
+    "Values",
     "available",
     "state",
+    "update_sums",
 ]

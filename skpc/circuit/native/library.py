@@ -13,49 +13,10 @@ from pathlib import Path
 NAME = "_kernel.so"
 SWITCH = "SKPC_NATIVE"
 OFF = ("0", "false", "off", "no", "")
-SOURCES = ("kernel.c", "typed.h", "arrays.h", "passes.h", "products.h")
-
-
-class ProgramStruct(ctypes.Structure):
-    """`struct program` of kernel.c."""
-
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("n_rows", "n_partitions", "n_top")),
-        *(
-            (name, ctypes.c_void_p)
-            for name in (
-                "first_factor",
-                "factors",
-                "child",
-                "top",
-                "table",
-                "stride",
-                "code_of",
-                "leaf_scope",
-                "leaf_copy",
-                "leaf_stride",
-            )
-        ),
-        ("exponent", ctypes.c_double),
-        *(
-            (name, ctypes.c_int32)
-            for name in ("units", "leaf_units", "most_units", "width", "block")
-        ),
-    ]
-
-
-class ArraysStruct(ctypes.Structure):
-    """`struct arrays_...` of arrays.h."""
-
-    _fields_ = [
-        (name, ctypes.c_void_p)
-        for name in (
-            "weights", "transposed", "root_weights", "tables", "codes", "leaves", "leaf_logs",
-            "row_weights", "root", "objective", "counts", "root_counts", "table_counts",
-            "leaf_flows", "partitions", "logs", "edges", "flows", "ratio", "into",
-            "shares", "sums",
-        )
-    ]  # fmt: skip
+SOURCES = (
+    "kernel.c", "typed.h", "arrays.h", "passes.h", "products.h", "leaves.h", "pack.h", "update.h",
+    "functions.h", "read.h",
+)  # fmt: skip
 
 
 @cache
@@ -70,11 +31,6 @@ def library() -> ctypes.CDLL | None:
             return None
     except (OSError, ValueError):
         return None
-    for name in ("skpc_passes_float", "skpc_passes_double"):
-        function = getattr(found, name)
-        pointers = [ctypes.POINTER(ProgramStruct), ctypes.POINTER(ArraysStruct)]
-        function.argtypes = [*pointers, ctypes.c_int64, ctypes.c_int64]
-        function.restype = None
     return found
 
 

@@ -13,6 +13,8 @@
 
 #define WHOLE_TILES(rows) (((rows) + 7) / 8 * 8)
 
+#include "leaves.h"
+
 /* Take the power of two next above the maximum over units out of the values of every row. */
 INLINE void NAME(rescale)(REAL *restrict values, double *restrict logs, int rows, int width)
 {
@@ -37,29 +39,17 @@ INLINE void NAME(rescale)(REAL *restrict values, double *restrict logs, int rows
     }
 }
 
-/* What an edge reads: values [row][unit], the next row `stride` numbers further. */
+/* What an edge reads: values [row][unit]. */
 struct NAME(input) {
     const REAL *values;
-    size_t stride;
     int units;
 };
 
-/* Of a leaf region that has a sum above it the first row in the matrix of their values. */
-INLINE int64_t NAME(leaf_row)(const struct program *p, int64_t leaf, int64_t first)
+INLINE struct NAME(input) NAME(input_of)(const struct program *p, const struct TYPED(arrays) *a, int64_t child)
 {
-    return p->leaf_scope[leaf] * p->n_rows + p->leaf_copy[leaf] + first * p->leaf_stride[leaf];
-}
-
-INLINE struct NAME(input) NAME(input_of)(
-    const struct program *p, const struct TYPED(arrays) *a, int64_t child, int64_t first)
-{
-    if (child >= 0) {
-        const REAL *values = a->partitions + (size_t)child * p->block * p->width;
-        return (struct NAME(input)){values, (size_t)p->width, p->units};
-    }
-    const int64_t leaf = -1 - child;
-    const REAL *values = a->leaves + NAME(leaf_row)(p, leaf, first) * p->leaf_units;
-    return (struct NAME(input)){values, (size_t)p->leaf_stride[leaf] * p->leaf_units, p->leaf_units};
+    const size_t node = (size_t)p->block * p->width;
+    if (child >= 0) return (struct NAME(input)){a->partitions + child * node, p->units};
+    return (struct NAME(input)){a->leaf_values + (-1 - child) * node, p->leaf_units};
 }
 
 /* Multiply the values of a partition by the densities of a direct leaf region. */
@@ -85,6 +75,7 @@ INLINE void NAME(upward)(const struct program *p, const struct TYPED(arrays) *a,
 {
     const int width = p->width, whole = WHOLE_TILES(rows);
     const size_t node = (size_t)p->block * width, used = (size_t)whole * width;
+    NAME(fill_leaves)(p, a, first, rows);
     for (int64_t q = 0; q < p->n_partitions; q++) {
         REAL *values = a->partitions + q * node;
         double *logs = a->logs + q * p->block;
@@ -103,15 +94,11 @@ INLINE void NAME(upward)(const struct program *p, const struct TYPED(arrays) *a,
                 continue;
             }
             const int64_t child = p->child[factor];
-            if (child < 0) {
-                const double *of_leaf = a->leaf_logs + NAME(leaf_row)(p, -1 - child, first);
-                for (int r = 0; r < rows; r++) logs[r] += of_leaf[r * p->leaf_stride[-1 - child]];
-            } else {
-                for (int r = 0; r < rows; r++) logs[r] += a->logs[child * p->block + r];
-            }
-            const struct NAME(input) in = NAME(input_of)(p, a, child, first);
+            const double *below = child < 0 ? a->leaf_maxima + (-1 - child) * p->block : a->logs + child * p->block;
+            for (int r = 0; r < rows; r++) logs[r] += below[r];
+            const struct NAME(input) in = NAME(input_of)(p, a, child);
             const REAL *weights = a->weights + (size_t)factor * p->most_units * width;
-            NAME(sum_up)(in.values, in.stride, weights, a->edges + factor * node, values, whole, in.units, width);
+            NAME(sum_up)(in.values, weights, a->edges + factor * node, values, whole, in.units, width);
         }
         NAME(rescale)(values, logs, whole, width);
     }
@@ -188,20 +175,17 @@ INLINE void NAME(downward)(const struct program *p, const struct TYPED(arrays) *
             }
             const int64_t child = p->child[factor];
             NAME(divide)(flow, a->edges + factor * node, a->ratio, used);
-            const struct NAME(input) in = NAME(input_of)(p, a, child, first);
+            const struct NAME(input) in = NAME(input_of)(p, a, child);
             const size_t weights = (size_t)factor * p->most_units * width;
-            NAME(add_counts)(in.values, in.stride, a->ratio, a->counts + weights, whole, in.units, width);
+            NAME(add_counts)(in.values, a->ratio, a->counts + weights, whole, in.units, width);
             if (child >= 0) {
                 NAME(pass_down)(
                     a->ratio, a->transposed + weights, in.values, a->flows + child * node, whole, p->units, width);
                 continue;
             }
-            REAL *of_leaf = a->leaf_flows + NAME(leaf_row)(p, -1 - child, first) * p->leaf_units;
             memset(a->into, 0, used * sizeof(REAL));
-            NAME(pass_down)(a->ratio, a->transposed + weights, NULL, a->into, whole, p->units, width);
-            for (int r = 0; r < rows; r++)
-                for (int k = 0; k < in.units; k++)
-                    of_leaf[r * in.stride + k] += a->into[(size_t)r * width + k] * in.values[r * in.stride + k];
+            NAME(pass_down)(a->ratio, a->transposed + weights, in.values, a->into, whole, p->units, width);
+            NAME(count_leaf)(p, a, -1 - child, first, rows, a->into);
         }
     }
 }
@@ -220,6 +204,8 @@ TARGET static void NAME(passes)(const struct program *p, const struct TYPED(arra
     }
 }
 
+#include "pack.h"
+
 #undef VECTOR
 #undef LANES
 #undef WHOLE_TILES
@@ -234,3 +220,4 @@ TARGET static void NAME(passes)(const struct program *p, const struct TYPED(arra
 #undef WORD
 #undef MANTISSA
 #undef BIAS
+#undef EXP

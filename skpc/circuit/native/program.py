@@ -1,7 +1,8 @@
 """What the compiled passes need to know of a circuit, and one run of them.
 
-Axes: P partitions, Q edges, K units, K' units padded to whole vectors, R rows of a block, B rows, T
-rows of tables, s leaf regions that have a sum above them, Z rows of the matrix of their values.
+Axes: P partitions, Q edges, K units, K' units padded to whole vectors, R rows of a block, B rows, N
+rows of packed parameters of leaves, G groups of columns, Z rows of the matrix of log densities of
+leaf regions that come from outside.
 
 Rows go through the circuit in segments, several at once on several threads. Each has memory and
 sums of its own, and the sums are added in the order of the rows: how many segments there are
@@ -10,13 +11,14 @@ depends on the circuit and on the number of rows, so results do not depend on th
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from .library import ArraysStruct, ProgramStruct, library
+from .builder import Builder, check, depth_first
+from .leaves import LeafPlan, entry_structs, group_structs, starts
+from .structs import ArraysStruct, PackingStruct, ProgramStruct, function
 from .threads import share
 
 # Units are padded to whole vectors of 64 bytes, and rows go through tiles of eight.
@@ -54,100 +56,33 @@ class Memory(Protocol):
 # Tensors by their names in `ArraysStruct`, None where the passes write none.
 Arrays = dict[str, Any]
 
-
-@dataclass
-class Builder:
-    """Collects the nodes of a circuit, leaves first; layers add themselves (`Layer.compiled`).
-
-    Attributes
-    ----------
-    n_direct : int
-        Leaf regions that products read without a sum; the first ones.
-    units, leaf_units : int
-        Of a sum and of a leaf region.
-    first : dict
-        Of each level the number of its first partition.
-    factors : list of list of int
-        Of each partition its edges, and -1 - i for the direct leaf region i.
-    child : dict
-        Of each edge its partition, or -1 - i for the leaf region i of those that have sums.
-    layers : list of slice
-        Edges of each layer of sums, in the order of the weights.
-    top : list of int
-        Partitions of the root.
-    """
-
-    n_direct: int
-    units: int
-    leaf_units: int
-    first: dict[int, int] = field(default_factory=dict)
-    factors: list[list[int]] = field(default_factory=list)
-    child: dict[int, int] = field(default_factory=dict)
-    layers: list[slice] = field(default_factory=list)
-    top: list[int] = field(default_factory=list)
-
-    def add_sums(self, level: int, children: Sequence[int], edges: slice) -> None:
-        """Edges into regions of a level, each of which is the partition at its position."""
-        for edge, child in zip(range(edges.start, edges.stop), children, strict=True):
-            self.child[edge] = self.first[level] + child if level else -1 - child
-        self.layers.append(edges)
-
-    def add_products(self, level: int, factors: Sequence[Sequence[int]]) -> None:
-        """The partitions of a level."""
-        self.first[level] = len(self.factors)
-        self.factors.extend(list(of_partition) for of_partition in factors)
-
-    def add_root(self, level: int, n_nodes: int) -> None:
-        """The partitions of the root, which are those of the last level."""
-        self.top = [self.first[level] + i for i in range(n_nodes)]
+# Sums of a segment, each with what has its shape.
+COUNTED = {
+    "counts": "weights",
+    "root_counts": "root_weights",
+    "table_counts": "tables",
+    "leaf_sums": "leaf_tables",
+}
 
 
-class Tables(NamedTuple):
-    """Where the densities of the values of direct leaf regions stand.
+class Values(NamedTuple):
+    """Cells of some rows, as the passes read them.
 
     Attributes
     ----------
-    first, stride : list of int
-        Of each region the row of its first value, and the rows from one value to the next.
-    code_of : list of int
-        Of each region the row of its codes.
+    codes : Tensor (G, B) of int32
+        -1 where a cell is missing; else which of the values of its column it has, the last of them
+        where it has none of those with an indicator.
+    numbers : Tensor (G, B)
+        The numbers of cells that are numbers; float64.
+    outside : Tensor (Z, K) or None
+        Log densities of leaf regions without entries, float64. Regions of one scope stand together,
+        all of them of the first row, then all of the second.
     """
 
-    first: list[int]
-    stride: list[int]
-    code_of: list[int]
-
-
-class Places(NamedTuple):
-    """Where the values of the other leaf regions stand in a matrix (Z, K).
-
-    Regions of one scope stand together, all of them of the first row, then all of the second.
-
-    Attributes
-    ----------
-    scope, copy, stride : list of int
-        Of each region how many regions there are before its scope, which one of the scope it is,
-        and how many the scope has.
-    """
-
-    scope: list[int]
-    copy: list[int]
-    stride: list[int]
-
-
-class Leaves(NamedTuple):
-    """Values of leaf regions that have a sum above them.
-
-    Attributes
-    ----------
-    values : Tensor (Z, K)
-        Their maximum over units taken out; after all rows there are a tile's more, see `Places`.
-    logs : Tensor (Z,)
-        The logarithm of the maximum, float64.
-    """
-
-    values: Tensor
-    logs: Tensor
+    codes: Tensor
+    numbers: Tensor
+    outside: Tensor | None = None
 
 
 class Found(NamedTuple):
@@ -157,19 +92,19 @@ class Found(NamedTuple):
     ----------
     root, objective : Tensor (B,)
         Log densities without log h, and what training raises; float64.
-    counts : list of Tensor (Q, O, I)
-        Expected counts of the weights, leaves first, the root last.
-    tables : Tensor (T, K)
-        Flows into the values of direct leaf regions.
-    leaves : Tensor (Z, K)
+    sums : list of Tensor (Q, O, I)
+        Expected counts of the weights, leaves first, the root last; float64.
+    leaves : Tensor (N, K)
+        Expected statistics of the leaves that were read here, zeros elsewhere; float64.
+    outside : Tensor (Z, K) or None
         Flows into the other leaf regions.
     """
 
     root: Tensor
     objective: Tensor
-    counts: list[Tensor]
-    tables: Tensor
+    sums: list[Tensor]
     leaves: Tensor
+    outside: Tensor | None
 
 
 class Program:
@@ -179,30 +114,40 @@ class Program:
     ----------
     built : Builder
         All layers of the circuit have added themselves.
-    tables : Tables
-    places : Places
+    leaves : LeafPlan
     """
 
-    def __init__(self, built: Builder, tables: Tables, places: Places) -> None:
-        self.built = built
+    def __init__(self, built: Builder, leaves: LeafPlan) -> None:
+        self.built, self.leaves = built, leaves
         self.n_edges = len(built.child)
         self.most_units = max(built.units, built.leaf_units)
         self.width = -(-self.most_units // LANES) * LANES
         children = [built.child[edge] for edge in range(self.n_edges)]
-        _check(built, children)
-        order = _depth_first(built)
+        leaves.check()
+        check(built, children, leaves)
+        order = depth_first(built)
         self.n_partitions = len(order)
         at = {partition: i for i, partition in enumerate(order)}
-        starts = [0]
-        for partition in order:
-            starts.append(starts[-1] + len(built.factors[partition]))
-        flat = [factor for partition in order for factor in built.factors[partition]]
+        in_order = [built.factors[partition] for partition in order]
         moved = [child if child < 0 else at[child] for child in children]
-        self.first_factor, self.factors = _integers(starts), _integers(flat)
+        self.first_factor = _integers(starts(in_order))
+        self.factors = _integers([factor for factors in in_order for factor in factors])
         self.child = _integers(moved)
         self.top = _integers([at[partition] for partition in built.top])
-        self.tables = [_integers(numbers) for numbers in tables]
-        self.places = [_integers(numbers) for numbers in places]
+        self.tables = [
+            _integers([e.group.row + e.copy for e in leaves.direct]),
+            _integers([e.group.copies for e in leaves.direct]),
+            _integers([e.cell for e in leaves.direct]),
+        ]
+        self.places = [_integers(numbers) for numbers in leaves.places]
+        self.first_entry, self.entries = _integers(starts(leaves.entries)), entry_structs(leaves)
+        self.groups = group_structs(leaves.groups)
+        self.first_edge = _integers([0, *(edges.stop for edges in built.layers)])
+        inputs = [built.leaf_units if at_leaves else built.units for at_leaves in built.at_leaves]
+        self.inputs = _integers(inputs)
+        edges = [edges.stop - edges.start for edges in built.layers]
+        self.shapes = [(n, built.units, i) for n, i in zip(edges, inputs, strict=True)]
+        self.shapes.append((1, 1, len(built.top) * built.units))
 
     def pays(self, n_rows: int) -> bool:
         """Whether torch would take longer over so many rows."""
@@ -214,7 +159,7 @@ class Program:
 
     def block(self, n_rows: int, dtype: torch.dtype) -> int:
         """Rows of a block where a segment has so many, a multiple of the tile."""
-        nodes = 2 * self.n_partitions + self.n_edges
+        nodes = 2 * self.n_partitions + self.n_edges + len(self.leaves.entries)
         size = max(MOST_BYTES // (nodes * self.width * dtype.itemsize), LEAST_ROWS_OF_BLOCK)
         most = max(TILE, min(size // TILE * TILE, MOST_ROWS))
         n_blocks = -(-n_rows // most)
@@ -234,10 +179,10 @@ class Program:
 
     def run(
         self,
-        weights: Sequence[Tensor],
-        tables: Tensor,
-        codes: Tensor,
-        leaves: Leaves,
+        leaves: Tensor,
+        sums: Sequence[Tensor],
+        values: Values,
+        dtype: torch.dtype,
         space: Memory,
         row_weights: Tensor | None = None,
         exponent: float = 1.0,
@@ -246,158 +191,179 @@ class Program:
 
         Parameters
         ----------
-        weights : sequence of Tensor (Q, O, I)
-            Of every layer of sums, leaves first, and of the root, in the type of the passes.
-        tables : Tensor (T, K)
-            Densities of the values of direct leaf regions.
-        codes : Tensor (columns, B) of int32
-            -1 where a cell is missing; else a row of the table, below the number of its values.
-        leaves : Leaves
-            Values in the type of the passes.
+        leaves : Tensor (N, K)
+            Packed parameters.
+        sums : sequence of Tensor (Q, O, I)
+            Weights of every layer of sums, leaves first, and of the root.
+        values : Values
+        dtype : torch.dtype
+            Of the passes.
         space : Memory
             Of this circuit and thread.
         row_weights : Tensor (B,), optional
-            float64.
         exponent : float
             Tempering exponent of the root, see `layers.root`.
         """
-        dtype, n_rows = weights[-1].dtype, codes.shape[1]
-        flows = row_weights is not None
-        forward, backward = self._packed(weights, space)
+        n_rows, flows = values.codes.shape[1], row_weights is not None
+        segments = self.segments(n_rows, flows=flows)
+        block = self.block(segments[0][1], dtype)
+        program, packing = self._struct(n_rows, block, exponent), self._packing(leaves, sums, flows)
         shared = {
-            "weights": forward,
-            "transposed": backward,
-            "root_weights": _padded(weights[-1].view(len(self.built.top), -1), self.width),
-            "tables": _padded(tables.to(dtype), self.width),
-            "codes": codes.contiguous(),
-            "leaves": leaves.values,
-            "leaf_logs": leaves.logs,
+            **self._packed(packing, program, dtype, space),
+            **self._read(values, row_weights, dtype),
+        }
+        own = [
+            {**self._memory(i, block, dtype, space, flows), **self._sums(i, shared, space, flows)}
+            for i in range(len(segments))
+        ]
+        run = _typed("passes", dtype)
+        arrays = [_arrays({**shared, **mine}) for mine in own]
+        share(lambda i: run(program, arrays[i], *segments[i]), len(segments))
+        if not flows:
+            return Found(shared["root"], shared["root"], [], leaves[:0], None)
+        _typed("unpack", dtype)(program, packing.struct, _arrays(_added(own)))
+        outside = shared["leaf_flows"]
+        return Found(shared["root"], shared["objective"], packing.counts, packing.sums, outside)
+
+    def _packing(self, leaves: Tensor, sums: Sequence[Tensor], flows: bool) -> "_Packing":
+        """The parameters, and memory for their expected statistics."""
+        weights = [checked(w, shape) for w, shape in zip(sums, self.shapes, strict=True)]
+        leaves = checked(leaves, self.leaves.shape)
+        counts = [torch.empty_like(w) for w in weights] if flows else []
+        return _Packing(self, leaves, weights, counts, torch.zeros_like(leaves) if flows else None)
+
+    def _packed(
+        self, packing: "_Packing", program: ProgramStruct, dtype: torch.dtype, space: Memory
+    ) -> Arrays:
+        """Parameters as the passes read them."""
+        n, t = self.leaves.shape[0], self.leaves.n_table_rows
+        edges = (self.n_edges, self.most_units, self.width)
+        like = torch.empty(0, dtype=dtype)
+        packed: Arrays = {
+            "weights": space.empty("weights", edges, like),
+            "transposed": space.empty("transposed weights", edges, like),
+            "root_weights": space.empty("root", (len(self.built.top), self.width), like),
+            "tables": space.empty("tables", (t, self.width), like),
+            "leaf_tables": space.empty("leaves", (n - t, self.width), like, torch.float64),
+        }
+        _typed("pack", dtype)(program, packing.struct, _arrays(packed))
+        return packed
+
+    def _read(self, values: Values, row_weights: Tensor | None, dtype: torch.dtype) -> Arrays:
+        """Cells and weights of the rows, and what is written of them."""
+        n_rows = values.codes.shape[1]
+        cells = (self.leaves.n_cells, n_rows)
+        outside = values.outside
+        if any(not entries for entries in self.leaves.entries):
+            assert outside is not None
+            outside = checked(outside, (len(self.leaves.entries) * n_rows, self.leaves.shape[1]))
+        if row_weights is not None:
+            row_weights = checked(row_weights, (n_rows,))
+        into = None if row_weights is None else outside
+        return {
+            "codes": checked(values.codes, cells, torch.int32),
+            "numbers": checked(values.numbers, cells),
+            "leaf_logs": outside,
             "row_weights": row_weights,
             "root": torch.empty(n_rows, dtype=torch.float64),
             "objective": torch.empty(n_rows, dtype=torch.float64),
-            "leaf_flows": torch.zeros_like(leaves.values) if flows else None,
+            "leaf_flows": None if into is None else torch.zeros_like(into, dtype=dtype),
         }
-        segments = self.segments(n_rows, flows=flows)
-        block = self.block(segments[0][1], dtype)
-        own = [
-            {**self._memory(i, block, forward, space, flows), **_sums(i, shared, space, flows)}
-            for i in range(len(segments))
-        ]
-        struct = ctypes.byref(self._struct(n_rows, block, exponent))
-        arrays = [ctypes.byref(ArraysStruct(**_pointers({**shared, **mine}))) for mine in own]
-        run = getattr(library(), f"skpc_passes_{'float' if dtype == torch.float32 else 'double'}")
-        share(lambda i: run(struct, arrays[i], *segments[i]), len(segments))
-        return self._found({**shared, **_added(own)}, weights, flows)
 
-    def _memory(self, i: int, block: int, like: Tensor, space: Memory, flows: bool) -> Arrays:
+    def _memory(self, i: int, block: int, dtype: torch.dtype, space: Memory, flows: bool) -> Arrays:
         """Memory of segment i for the nodes of a block."""
-        n, edges, node, doubles = self.n_partitions, self.n_edges, block * self.width, torch.float64
-        sizes = {"partitions": n * node, "edges": edges * node, "ratio": node, "into": node}
+        n, n_leaves, node = self.n_partitions, len(self.leaves.entries), block * self.width
+        sizes = {"partitions": n, "edges": self.n_edges, "leaf_values": n_leaves}
+        sizes |= {"ratio": 1, "into": 1}
         if flows:
-            sizes["flows"] = n * node
-        memory: Arrays = {name: space.empty(f"{name} {i}", (k,), like) for name, k in sizes.items()}
+            sizes["flows"] = n
+        like, doubles = torch.empty(0, dtype=dtype), torch.float64
+        memory: Arrays = {
+            name: space.empty(f"{name} {i}", (nodes * node,), like) for name, nodes in sizes.items()
+        }
         memory["logs"] = space.empty(f"logs {i}", (n * block,), like, doubles)
+        memory["leaf_maxima"] = space.empty(f"maxima {i}", (n_leaves * block,), like, doubles)
+        memory["row"] = space.empty(f"row {i}", (self.width,), like, doubles)
         for name in ("shares", "sums"):
-            memory[name] = torch.empty(len(self.top), dtype=doubles)
+            memory[name] = space.empty(f"{name} {i}", (len(self.top),), like, doubles)
         return {"flows": None, **memory}
 
-    def _packed(self, weights: Sequence[Tensor], space: Memory) -> tuple[Tensor, Tensor]:
-        """Weights of all edges by [input][output] and by [output][input], (Q, units, K')."""
-        shape = (self.n_edges, self.most_units, self.width)
-        forward = space.empty("weights", shape, weights[-1])
-        backward = space.empty("transposed weights", shape, weights[-1])
-        if not self.built.units == self.built.leaf_units == self.width:
-            forward.zero_()
-            backward.zero_()
-        for edges, of_layer in zip(self.built.layers, weights[:-1], strict=True):
-            forward[edges, : of_layer.shape[2], : of_layer.shape[1]] = of_layer.transpose(1, 2)
-            backward[edges, : of_layer.shape[1], : of_layer.shape[2]] = of_layer
-        return forward, backward
+    def _sums(self, i: int, shared: Arrays, space: Memory, flows: bool) -> Arrays:
+        """Where segment i adds its counts."""
+        if not flows:
+            return dict.fromkeys(COUNTED)
+        return {
+            name: space.empty(f"{name} {i}", shared[of].shape, shared[of]).zero_()
+            for name, of in COUNTED.items()
+        }
 
     def _struct(self, n_rows: int, block: int, exponent: float) -> ProgramStruct:
+        leaves = self.leaves
         return ProgramStruct(
-            n_rows, self.n_partitions, len(self.top),
+            n_rows, self.n_partitions, len(self.top), len(leaves.entries), leaves.n_table_rows,
             *(x.data_ptr() for x in (self.first_factor, self.factors, self.child, self.top)),
-            *(x.data_ptr() for x in (*self.tables, *self.places)),
-            exponent, self.built.units, self.built.leaf_units, self.most_units, self.width, block,
+            *(x.data_ptr() for x in (*self.tables, *self.places, self.first_entry)),
+            ctypes.addressof(self.entries), exponent, self.built.units, self.built.leaf_units,
+            self.most_units, self.width, block,
         )  # fmt: skip
 
-    def _found(self, arrays: Arrays, weights: Sequence[Tensor], flows: bool) -> Found:
-        root, objective = arrays["root"], arrays["objective"]
-        if not flows:
-            none = root.new_empty(0)
-            return Found(root, root, [], none, none)
-        counts, of_root = arrays["counts"], arrays["root_counts"][:, : self.built.units]
-        of_layers = [
-            counts[edges, : w.shape[2], : w.shape[1]].transpose(1, 2) * w
-            for edges, w in zip(self.built.layers, weights[:-1], strict=True)
-        ]
-        tables = arrays["table_counts"][:, : self.built.leaf_units].contiguous()
-        of_layers.append(of_root.reshape(1, 1, -1))
-        return Found(root, objective, of_layers, tables, arrays["leaf_flows"])
+
+class _Packing:
+    """Parameters and their expected statistics, with what keeps them in memory."""
+
+    def __init__(
+        self,
+        program: Program,
+        leaves: Tensor,
+        weights: list[Tensor],
+        counts: list[Tensor],
+        sums: Tensor | None,
+    ) -> None:
+        self.leaves, self.weights, self.counts = leaves, weights, counts
+        self.sums = leaves[:0] if sums is None else sums
+        self._of_weights, self._of_counts = _addresses(weights), _addresses(counts)
+        self.struct = PackingStruct(
+            len(program.shapes) - 1, len(program.groups),
+            program.first_edge.data_ptr(), program.inputs.data_ptr(),
+            ctypes.addressof(self._of_weights), ctypes.addressof(self._of_counts),
+            leaves.data_ptr(), self.sums.data_ptr(), ctypes.addressof(program.groups),
+        )  # fmt: skip
 
 
-def _sums(i: int, shared: Arrays, space: Memory, flows: bool) -> Arrays:
-    """Where segment i adds its counts."""
-    counted = {"counts": "weights", "root_counts": "root_weights", "table_counts": "tables"}
-    if not flows:
-        return dict.fromkeys(counted)
-    return {
-        name: space.empty(f"{name} {i}", shared[of].shape, shared[of]).zero_()
-        for name, of in counted.items()
-    }
+def _addresses(tensors: Sequence[Tensor]) -> Any:
+    return (ctypes.c_void_p * len(tensors))(*(x.data_ptr() for x in tensors))
+
+
+def _typed(name: str, dtype: torch.dtype) -> Any:
+    """The function of the library for a type."""
+    return function(f"skpc_{name}_{'float' if dtype == torch.float32 else 'double'}")
+
+
+def _arrays(arrays: Arrays) -> ArraysStruct:
+    return ArraysStruct(**{n: None if x is None else x.data_ptr() for n, x in arrays.items()})
+
+
+def checked(x: Tensor, shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Tensor:
+    """The tensor without gaps and in a type.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape: what C reads would not be there.
+    """
+    if x.shape != shape:
+        raise ValueError(f"The compiled passes need {tuple(shape)} numbers, not {tuple(x.shape)}.")
+    return x.to(dtype).contiguous()
 
 
 def _added(segments: Sequence[Arrays]) -> Arrays:
     """The counts of all segments, added in order into those of the first one."""
     first, *others = segments
     for other in others:
-        for name in ("counts", "root_counts", "table_counts"):
-            if first[name] is not None:
-                first[name] += other[name]
-    return first
-
-
-def _pointers(arrays: Arrays) -> dict[str, int | None]:
-    return {name: None if x is None else x.data_ptr() for name, x in arrays.items()}
+        for name in COUNTED:
+            first[name] += other[name]
+    return {name: first[name] for name in COUNTED}
 
 
 def _integers(numbers: Sequence[int]) -> Tensor:
     return torch.tensor(list(numbers), dtype=torch.int64)
-
-
-def _padded(x: Tensor, width: int) -> Tensor:
-    """Numbers (n, K) with zeros up to the width, (n, K'); contiguous."""
-    padded = x.new_zeros((len(x), width))
-    padded[:, : x.shape[1]] = x
-    return padded
-
-
-def _depth_first(built: Builder) -> list[int]:
-    """Partitions, children right before their parents, so that caches still hold them."""
-    order: dict[int, None] = {}
-    left = [(partition, False) for partition in reversed(built.top)]
-    while left:
-        partition, is_done = left.pop()
-        if is_done:
-            order[partition] = None
-        elif partition not in order:
-            left.append((partition, True))
-            edges = [factor for factor in built.factors[partition] if factor >= 0]
-            left += [(built.child[edge], False) for edge in edges if built.child[edge] >= 0]
-    return list(order)
-
-
-def _check(built: Builder, children: Sequence[int]) -> None:
-    """Refuse an index that points outside, and a child that is not before its parent."""
-    n = len(built.factors)
-    factors = [factor for of_partition in built.factors for factor in of_partition]
-    inside = all(-built.n_direct <= factor < len(children) for factor in factors)
-    inside &= all(child < n for child in children) and all(0 <= top < n for top in built.top)
-    ordered = inside and all(
-        factor < 0 or children[factor] < i
-        for i, of_partition in enumerate(built.factors)
-        for factor in of_partition
-    )
-    if not ordered:
-        raise ValueError("The layers of a circuit name a node that is not below them.")

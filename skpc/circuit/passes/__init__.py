@@ -3,6 +3,7 @@
 from .block_statistics import BlockStatistics
 from .cells import Cells, joined
 from .circuit import Circuit, Parameters, product_mixture
+from .compiled_update import MeanStatistics, compiled_update
 from .layers import Layer
 from .layers.base import WEIGHT_FLOOR, floored
 from .leaf_folds import LeafFold
@@ -20,9 +21,11 @@ __all__ = [
     "Circuit",
     "Layer",
     "LeafFold",
+    "MeanStatistics",
     "Parameters",
     "Space",
     "Trace",
+    "compiled_update",
     "floored",
     "joined",
     "may_fail",

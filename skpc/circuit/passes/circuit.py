@@ -14,14 +14,15 @@ from torch import Tensor
 from .. import native
 from ..leaves import Leaf
 from ..structures import RegionGraph
-from . import unit_rows
 from .block_statistics import BlockStatistics
 from .build import build_layers, direct_leaves
 from .cells import Cells
+from .compiled_leaves import leaf_plan
 from .inputs import InputLayer
 from .leaf_blocks import plan_blocks
 from .memory import LARGEST, Space
 from .trace import Choice, Flow, Trace
+from .unit_rows import add_expected, unit_rows
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,18 @@ class Expected(NamedTuple):
     leaves : Tensor (N, K)
         Flow-weighted sums of statistics and counts, float64.
     sums : list of Tensor (F, O, I)
-        Expected counts of every weight.
+        Expected counts of every weight, float64.
     root, objective : Tensor (B,)
         Log densities without log h, and the function of which the flows are the gradient.
+    log_base : Tensor (B,)
+        Sum of log h over observed cells.
     """
 
     leaves: Tensor
     sums: list[Tensor]
     root: Tensor
     objective: Tensor
+    log_base: Tensor
 
 
 class Circuit:
@@ -106,17 +110,20 @@ class Circuit:
         self.n_sums = n_sums
         edges = sum(len(level.edges) for level in self.levels) if layer == "cp" else 0
         self.n_edges = edges - self.n_direct
-        self.program = self._program()
+        self.program: native.Program | None = None
+        self.reader: native.Reader | None = None
+        self.updates: native.Updates | None = None
+        if device.type == "cpu" and native.available():
+            self._compile(leaf_plan(self.inputs, plans, families, groups))
         self.weighted = [layer for layer in self.layers if layer.shape is not None]
 
-    def _program(self) -> native.Program | None:
-        """The compiled form of the layers; None where they have none."""
-        if self.device.type != "cpu" or not native.available():
-            return None
+    def _compile(self, leaves: native.LeafPlan) -> None:
+        """The compiled form of the layers and of the leaves, where they have one."""
         built = native.Builder(self.n_direct, self.n_sums, self.inputs.n_units)
-        whole = all(layer.compiled(built) for layer in self.layers)
-        places = native.Places(*unit_rows.places(self.inputs))
-        return native.Program(built, self.inputs.tables(), places) if whole else None
+        if all(layer.compiled(built) for layer in self.layers):
+            self.program = native.Program(built, leaves)
+            self.updates = native.Updates(leaves)
+            self.reader = native.Reader(leaves.columns) if leaves.columns else None
 
     @property
     def passes(self) -> str:
@@ -163,6 +170,12 @@ class Circuit:
     def leaf_dtype(self, dtype: torch.dtype) -> torch.dtype:
         """Type of the leaves' product: float64 where a family cancels digits."""
         return torch.float64 if self.inputs.precise else dtype
+
+    def typed(self, parameters: Parameters, dtype: torch.dtype) -> Parameters:
+        """Parameters for many calls of passes in a type; compiled ones read them as they are."""
+        if self.reader is not None:
+            return parameters
+        return parameters.to(dtype, self.leaf_dtype(dtype))
 
     def _weights(self, parameters: Parameters) -> list[tuple]:
         """Each layer with its weights, leaves first."""
@@ -216,64 +229,67 @@ class Circuit:
     def log_density(
         self, parameters: Parameters, cells: Cells, dtype: torch.dtype, space: Space | None = None
     ) -> Tensor:
-        """Log density of B rows, (B,); `gather` integrates out their missing cells."""
+        """Log density of B rows, (B,); missing cells are integrated out."""
+        if self._is_compiled(len(cells)):
+            found = self.run_compiled(parameters, cells, dtype, space)
+            return (found.root + found.log_base).to(dtype)
         statistics = self.gather(cells, dtype)
-        if self._is_compiled(statistics):
-            root = self.run_compiled(parameters, statistics, space).root.to(dtype)
-            return root + statistics.log_base.to(dtype)
+        parameters = parameters.to(dtype, self.leaf_dtype(dtype))
         trace = self.forward(parameters, statistics, dtype, space)
         return trace.root + statistics.log_base.to(dtype)
 
     def expected(
         self,
         parameters: Parameters,
-        statistics: BlockStatistics,
+        cells: Cells,
         weights: Tensor,
+        dtype: torch.dtype,
         exponent: float = 1.0,
         space: Space | None = None,
     ) -> Expected:
-        """The E-step on B rows of weights (B,), float64; see `flows`."""
-        if self._is_compiled(statistics):
-            return self._expected_compiled(parameters, statistics, weights, exponent, space)
-        dtype = statistics.dtype
+        """The E-step on B rows of weights (B,), float64, by passes in a type; see `flows`."""
+        if self._is_compiled(len(cells)):
+            return self.run_compiled(parameters, cells, dtype, space, weights, exponent)
+        statistics = self.gather(cells, dtype)
+        parameters = parameters.to(dtype, self.leaf_dtype(dtype))
         trace = self.forward(parameters, statistics, dtype, space)
         flows, counts, objective = self.flows(parameters, trace, weights.to(dtype), exponent)
         leaves = self.inputs.expected_statistics(parameters.leaves, flows, statistics)
-        return Expected(leaves, counts, trace.root, objective)
-
-    def _expected_compiled(
-        self,
-        parameters: Parameters,
-        statistics: BlockStatistics,
-        weights: Tensor,
-        exponent: float,
-        space: Space | None,
-    ) -> Expected:
-        found = self.run_compiled(parameters, statistics, space, weights, exponent)
-        leaves = unit_rows.expected_of_rows(
-            self.inputs, parameters.leaves, statistics, found.leaves, found.tables
+        return Expected(
+            leaves,
+            [of_layer.double() for of_layer in counts],
+            trace.root,
+            objective,
+            statistics.log_base,
         )
-        return Expected(leaves, found.counts, found.root, found.objective)
 
-    def _is_compiled(self, statistics: BlockStatistics) -> bool:
-        return self.program is not None and self.program.pays(statistics.n_rows)
+    def _is_compiled(self, n_rows: int) -> bool:
+        return self.program is not None and self.program.pays(n_rows)
 
     def run_compiled(
         self,
         parameters: Parameters,
-        statistics: BlockStatistics,
+        cells: Cells,
+        dtype: torch.dtype,
         space: Space | None = None,
         weights: Tensor | None = None,
         exponent: float = 1.0,
-    ) -> native.Found:
+    ) -> Expected:
         """The compiled passes on B rows; with weights (B,), float64, downward as well."""
         assert self.program is not None
-        leaves = unit_rows.unit_rows(self.inputs, parameters.leaves, statistics)
-        densities = self.inputs.value_densities(parameters.leaves)
-        codes = self.inputs.codes(statistics)
+        leaves, statistics = parameters.leaves, None
+        if self.reader is not None:
+            values, log_base = self.reader.read(cells.values, cells.atoms)
+        else:
+            statistics = self.gather(cells, dtype)
+            codes, log_base = self.inputs.codes(statistics), statistics.log_base
+            outside = unit_rows(self.inputs, leaves, statistics)
+            values = native.Values(codes, torch.zeros(codes.shape, dtype=torch.float64), outside)
         space = space or Space()
-        sums = parameters.sums
-        return self.program.run(sums, densities, codes, leaves, space, weights, exponent)
+        found = self.program.run(leaves, parameters.sums, values, dtype, space, weights, exponent)
+        if statistics is not None and found.outside is not None:
+            add_expected(self.inputs, leaves, statistics, found.outside, found.leaves)
+        return Expected(found.leaves, found.sums, found.root, found.objective, log_base)
 
     def flows(
         self, parameters: Parameters, trace: Trace, root: Tensor, exponent: float = 1.0

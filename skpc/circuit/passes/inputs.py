@@ -23,7 +23,6 @@ import torch
 from torch import Tensor
 
 from ..leaves import Leaf
-from ..native import Tables
 from .block_statistics import BlockStatistics
 from .cells import Cells
 from .layout import members_of, phi_index, phi_starts
@@ -76,10 +75,14 @@ class InputLayer:
         self.folds = [self._fold(mine, whole, families, groups, starts) for mine in members]
         families_of = [family_of(plan, block, families) for plan, block in whole]
         pairs = zip(families_of, self.blocks, strict=True)
-        self.of_one_family = [(family, block) for family, block in pairs if family is not None]
+        # In a block of one family the units of a scope's regions stand side by side, as those of
+        # one region would, and nothing has to be gathered for an M-step.
+        self.parts: list[tuple[Leaf, LeafBlock | LeafFold]] = [
+            (family, block) for family, block in pairs if family is not None
+        ]
         mixed = [one for one, family in zip(whole, families_of, strict=True) if family is None]
         of_mixed = [self._fold(mine, mixed, families, groups, starts) for mine in members]
-        self.of_mixed = [fold for fold in of_mixed if len(fold.group_of)]
+        self.parts += [(fold.family, fold) for fold in of_mixed if len(fold.group_of)]
         self.precise = any(fold.family.precise for fold in self.folds)
         self.has_atoms = any(fold.family.n_atoms for fold in self.folds)
 
@@ -272,35 +275,18 @@ class InputLayer:
         return densities
 
     def codes(self, statistics: BlockStatistics) -> Tensor:
-        """Which of its values every cell of a direct scope has, -1 where missing, (scopes, B)."""
-        found = [torch.empty((0, statistics.n_rows), dtype=torch.int32, device=self.device)]
+        """Which of its values every cell of a direct group has, -1 where missing, (groups, B)."""
+        shape = (self.n_groups, statistics.n_rows)
+        codes = torch.full(shape, -1, dtype=torch.int32, device=self.device)
         for block in self.blocks:
             if block.direct:
                 values = statistics.of(block, slice(0, block.shape[0]))
                 numbers = torch.arange(1, block.shape[1] + 1, dtype=values.dtype).to(values.device)
-                found.append((numbers @ values).int() - 1)
-        return torch.cat(found)
-
-    def tables(self) -> Tables:
-        """Where `value_densities` has those of each direct region."""
-        first: list[int] = []
-        stride: list[int] = []
-        code_of: list[int] = []
-        scope = 0
-        for block in self.blocks:
-            if block.direct:
-                n, s, m = block.shape
-                for i in range(n * m):
-                    first.append(block.rows.start + i // m * s * m + i % m)
-                    code_of.append(scope + i // m)
-                stride += [m] * (n * m)
-                scope += n
-        return Tables(first, stride, code_of)
-
-    def value_densities(self, packed: Tensor) -> Tensor:
-        """Densities of all values of the direct regions, (T, K)."""
-        direct = [self._probabilities(block, packed) for block in self.blocks if block.direct]
-        return torch.cat([packed[:0], *(p.view(-1, packed.shape[1]) for p in direct)])
+                found = (numbers @ values).int() - 1
+                groups = (block.missing - self._rest(0) - 1) // 2
+                # A cell that no value fits is one without an indicator.
+                codes[groups] = found.minimum(block.counts.int()[:, None])
+        return codes
 
     def _factors(
         self, block: LeafBlock, packed: Tensor, statistics: BlockStatistics
@@ -368,16 +354,12 @@ class InputLayer:
         Tensor (N, K)
         """
         packed = template.clone()
-        # In a block of one family the units of a scope's regions stand side by side, as those of
-        # one region would, and nothing has to be gathered.
-        for family, block in self.of_one_family:
-            _update(family, block, sums, template, packed)
-        for fold in self.of_mixed:
-            _update(fold.family, fold, sums, template, packed)
+        for family, part in self.parts:
+            update_part(family, part, sums, template, packed)
         return packed
 
 
-def _update(
+def update_part(
     family: Leaf, part: LeafBlock | LeafFold, sums: Tensor, template: Tensor, packed: Tensor
 ) -> None:
     """Write the parameters of a part of the packed numbers, see `from_expectation`."""

@@ -1,7 +1,7 @@
-"""Leaf regions as the compiled passes read and write them: all units of a row side by side.
+"""Leaf regions that the compiled passes do not read themselves: all units of a row side by side.
 
 Axes: B rows, F leaf regions without direct ones, n scopes, m leaf regions of a scope, S statistics
-of a scope, K units, N rows of packed parameters, Z rows of the matrix of values.
+of a scope, K units, N rows of packed parameters, Z rows of the matrix of log densities.
 
 Scope stands after scope; in a scope the regions of the first row, then those of the second. So a
 batched product writes the log densities of a block, and another one reads the flows into it,
@@ -13,30 +13,20 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..native import TILE, Leaves
 from .block_statistics import BlockStatistics
+from .compiled_leaves import places
 from .inputs import InputLayer
 from .leaf_blocks import LeafBlock
-from .trace import LOWEST
 
 
-def unit_rows(inputs: InputLayer, packed: Tensor, statistics: BlockStatistics) -> Leaves:
-    """Densities of the regions that are not direct, their maxima over units taken out."""
+def unit_rows(inputs: InputLayer, packed: Tensor, statistics: BlockStatistics) -> Tensor:
+    """Log densities of the regions that are not direct, (Z, K); float64."""
     n_rows, k = statistics.n_rows, inputs.n_units
-    widest = max((b.shape[2] for b in inputs.blocks if not b.direct), default=0)
-    # The compiled passes read whole tiles of rows: up to a tile more than there are.
-    n, more = inputs.n_summed * n_rows, widest * TILE
-    values = statistics.phi.new_empty((n + more, k), dtype=statistics.dtype)
-    logs = statistics.phi.new_empty(n + more, dtype=torch.float64)
-    values[n:], logs[n:] = 0.0, 0.0
+    logs = statistics.phi.new_empty((inputs.n_summed * n_rows, k), dtype=torch.float64)
     for block, scopes, regions in _parts(inputs, n_rows):
-        h = _log_densities(inputs, block, scopes, regions, packed, statistics)
         here = slice(regions.start * n_rows, regions.stop * n_rows)
-        most = h.amax(dim=1).clamp_min_(LOWEST)
-        torch.sub(h.clamp_min_(LOWEST), most.unsqueeze(1), out=h)
-        values[here], logs[here] = h, most
-        values[here].exp_()
-    return Leaves(values, logs)
+        logs[here] = _log_densities(inputs, block, scopes, regions, packed, statistics)
+    return logs
 
 
 def _parts(inputs: InputLayer, n_rows: int) -> Iterator[tuple[LeafBlock, slice, slice]]:
@@ -74,14 +64,14 @@ def _log_densities(
     return h.view(-1, inputs.n_units)
 
 
-def expected_of_rows(
+def add_expected(
     inputs: InputLayer,
     packed: Tensor,
     statistics: BlockStatistics,
     flows: Tensor,
-    values: Tensor,
-) -> Tensor:
-    """Flow-weighted sums of statistics and counts, (N, K), float64.
+    sums: Tensor,
+) -> None:
+    """Write flow-weighted sums of statistics and counts of these regions into those of all.
 
     Parameters
     ----------
@@ -89,17 +79,11 @@ def expected_of_rows(
         Parameters, of which the statistics of partly seen groups depend.
     statistics : BlockStatistics
     flows : Tensor (Z, K)
-        Into the regions that are not direct, as in `unit_rows`.
-    values : Tensor (T, K)
-        Into the values of direct regions, which are the first rows of the packed parameters.
+        Into the regions.
+    sums : Tensor (N, K)
+        float64.
     """
-    sums = statistics.phi.new_empty(inputs.shape, dtype=torch.float64)
     n_rows = statistics.n_rows
-    for block in inputs.blocks:
-        if block.direct:
-            into = block.of(sums)
-            into.copy_(block.of(values))
-            block.sum_values(into)
     for block, scopes, regions in _parts(inputs, n_rows):
         phi = statistics.of(block, scopes)
         here = flows[regions.start * n_rows : regions.stop * n_rows]
@@ -109,25 +93,9 @@ def expected_of_rows(
         # A group of columns is in no direct region.
         flow = flows[_rows_of(inputs, partly.regions, n_rows)[:, partly.rows]]
         partly.add(sums, *partly.completed(packed, flow.transpose(1, 2)))
-    return sums
 
 
 def _rows_of(inputs: InputLayer, regions: Tensor, n_rows: int) -> Tensor:
-    """Where all rows of some regions stand in the matrix of values, (regions, B)."""
+    """Where all rows of some regions stand in the matrix, (regions, B)."""
     scope, copy, stride = (torch.tensor(x)[regions - inputs.n_direct] for x in places(inputs))
     return (scope * n_rows + copy)[:, None] + stride[:, None] * torch.arange(n_rows)
-
-
-def places(inputs: InputLayer) -> tuple[list[int], list[int], list[int]]:
-    """Of each region: the regions before its scope, its place in the scope, the scope's regions."""
-    scope: list[int] = []
-    copy: list[int] = []
-    stride: list[int] = []
-    for block in inputs.blocks:
-        if not block.direct:
-            n, _, m = block.shape
-            before = len(scope)
-            scope += [before + i // m * m for i in range(n * m)]
-            copy += [i % m for i in range(n * m)]
-            stride += [m] * (n * m)
-    return scope, copy, stride

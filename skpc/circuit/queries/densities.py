@@ -27,7 +27,7 @@ def log_density(
     -------
     Tensor (n,)
     """
-    typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
+    typed = circuit.typed(parameters, dtype)
     space = Space()
     scores = [
         circuit.log_density(typed, block, dtype, space) for block in cells.split(circuit.block_rows)

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..passes import Circuit, Parameters, floored, may_fail
+from ..passes import (
+    Circuit,
+    MeanStatistics,
+    Parameters,
+    compiled_update,
+    floored,
+    may_fail,
+)
 from .arrays import Arrays, from_numbers, parameters_from_numbers, parameters_to_numbers, to_numbers
 from .prior import Prior
 from .statistics import Statistics
@@ -62,6 +69,9 @@ class EM:
         models", JRSS B 2009, equation 12: the statistics are averaged, not the parameters,
         so a unit that a block hardly uses is hardly moved by it.
         """
+        if circuit.updates is not None:
+            fresh = MeanStatistics(statistics.leaves, statistics.sums)
+            return _compiled(circuit, state, fresh, prior, rate, evidence)
         if state.leaves is None or rate == 1.0:
             leaves, sums = statistics.leaves, statistics.sums
         else:
@@ -80,6 +90,9 @@ class EM:
         last update, the result is in closed form what the same rows lead to under that prior.
         """
         assert state.leaves is not None
+        if circuit.updates is not None:
+            running = MeanStatistics(state.leaves, state.sums)
+            return _compiled(circuit, state, running, prior, 1.0, evidence)
         leaves, counts = prior.add(circuit, state.leaves, state.sums, evidence)
         old = state.parameters
         sums = tuple(
@@ -100,6 +113,25 @@ class EM:
         parameters = parameters_from_numbers(arrays["parameters"], device)
         running = from_numbers(arrays["running"], device)
         return EMState(parameters, running[0] if running else None, tuple(running[1:]))
+
+
+def _compiled(
+    circuit: Circuit,
+    state: EMState,
+    fresh: MeanStatistics,
+    prior: Prior,
+    rate: float,
+    evidence: float,
+) -> EMState:
+    """`EM.update` by the compiled M-step; of running statistics, with rate 1, `under_prior`."""
+    share = prior.smoothing / evidence
+    before = None
+    if state.leaves is not None and rate < 1.0:
+        before = MeanStatistics(state.leaves, state.sums)
+    running, parameters = compiled_update(
+        circuit, state.parameters, before, fresh, rate, prior.leaves, share
+    )
+    return EMState(parameters, running.leaves, tuple(running.sums))
 
 
 def normalised(counts: Tensor, old: Tensor, mask: Tensor | None) -> Tensor:

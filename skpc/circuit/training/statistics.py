@@ -9,7 +9,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from ..passes import Cells, Circuit, Parameters, Space
+from ..passes import Cells, Circuit, Parameters, Space, may_fail
 from .rows import Rows, blocks
 
 
@@ -57,6 +57,7 @@ def collect(
     weights: Tensor,
     exponent: float = 1.0,
     space: Space | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Statistics:
     """The E-step on one block of rows: parameters are read, and only memory is kept.
 
@@ -64,7 +65,7 @@ def collect(
     ----------
     circuit : Circuit
     parameters : Parameters
-        In the types in which the passes run.
+        From `Circuit.typed`, or in the types in which the passes run.
     cells : Cells (B, D)
     weights : Tensor (B,)
         float64.
@@ -72,6 +73,8 @@ def collect(
         Tempering exponent of the root's partitions, see `layers.root`.
     space : Space, optional
         Memory of the blocks before.
+    dtype : torch.dtype, optional
+        Of the passes; by default that of the weights of sums.
 
     Returns
     -------
@@ -83,15 +86,17 @@ def collect(
     derived by hand (see `layers.base`). A missing cell is integrated out: it adds to no
     statistic and to no count.
     """
-    dtype = parameters.sums[0].dtype
-    gathered = circuit.gather(cells, dtype)
+    dtype = dtype or parameters.sums[0].dtype
     # Weights are divided by the largest one, as they may be out of the range of float32.
     heaviest = weights.max().clamp_min(torch.finfo(torch.float64).tiny)
-    found = circuit.expected(parameters, gathered, weights / heaviest, exponent, space)
-    log_base = gathered.log_base.double()
+    found = circuit.expected(parameters, cells, weights / heaviest, dtype, exponent, space)
+    log_base = found.log_base.double()
+    if may_fail(heaviest == 1):
+        for counts in (found.leaves, *found.sums):
+            counts.mul_(heaviest)
     return Statistics(
-        leaves=found.leaves.mul_(heaviest),
-        sums=tuple(count.double().mul_(heaviest) for count in found.sums),
+        leaves=found.leaves,
+        sums=tuple(found.sums),
         log_likelihood=(weights * (found.root + log_base)).sum(),
         objective=(weights * (found.objective + log_base)).sum(),
         weight=weights.sum(),
@@ -120,9 +125,9 @@ def collect_all(
 ) -> Statistics:
     """Statistics of the rows at positions (all with index None), in blocks of bounded memory."""
     space = space or Space()
-    typed = parameters.to(dtype, circuit.leaf_dtype(dtype))
+    typed = circuit.typed(parameters, dtype)
     of_blocks = (
-        collect(circuit, typed, cells, weights, exponent, space)
+        collect(circuit, typed, cells, weights, exponent, space, dtype)
         for cells, weights in blocks(circuit, rows, index)
     )
     return reduce(merge, of_blocks)

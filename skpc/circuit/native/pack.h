@@ -1,0 +1,103 @@
+/* Parameters as the passes read them, and counts as the M-step reads them, in one type of floats;
+ * included by typed.h.
+ *
+ * Axes: N rows of parameters of leaves, of which the first T are those of direct leaf regions, K
+ * units, K' padded ones. A `group` is what one family has in all regions of one scope, its copies:
+ * rows (statistics and a count, copies, K), see skpc/circuit/native/leaves.py.
+ */
+
+/* Weights (O, I) of every edge, by [input][output] and by [output][input], zeros around them. */
+INLINE void NAME(pack_weights)(const struct program *p, const struct packing *from, const struct TYPED(arrays) *to)
+{
+    const int width = p->width, most = p->most_units, n_out = p->units;
+    const size_t size = (size_t)most * width;
+    for (int64_t l = 0; l < from->n_layers; l++) {
+        const int n_in = (int)from->inputs[l];
+        const double *weights = from->weights[l];
+        for (int64_t q = from->first_edge[l]; q < from->first_edge[l + 1]; q++, weights += n_out * n_in) {
+            REAL *forward = to->weights + q * size, *backward = to->transposed + q * size;
+            memset(forward, 0, size * sizeof(REAL));
+            memset(backward, 0, size * sizeof(REAL));
+            for (int o = 0; o < n_out; o++)
+                for (int i = 0; i < n_in; i++) {
+                    const REAL weight = (REAL)weights[o * n_in + i];
+                    forward[i * width + o] = weight;
+                    backward[o * width + i] = weight;
+                }
+        }
+    }
+    const double *root = from->weights[from->n_layers];
+    for (int64_t t = 0; t < p->n_top; t++)
+        for (int k = 0; k < width; k++) to->root_weights[t * width + k] = k < n_out ? (REAL)root[t * n_out + k] : 0;
+}
+
+/* Of every value its log density, theta of its indicator - A, that of numbers without what depends
+ * on them; in direct regions the density. A is the log partition. */
+INLINE void NAME(pack_leaves)(const struct program *p, const struct packing *from, const struct TYPED(arrays) *to)
+{
+    const int width = p->width, units = p->leaf_units;
+    for (int64_t g = 0; g < from->n_groups; g++) {
+        const struct group *group = from->groups + g;
+        const int64_t quadratic = group->kind == NUMBERS, last = 2 * quadratic + group->values;
+        for (int64_t copy = 0; copy < group->copies; copy++) {
+            const double *base = from->leaves + (group->row + last * group->copies + copy) * units;
+            for (int64_t j = 0; j <= last; j++) {
+                const int64_t row = group->row + j * group->copies + copy;
+                const double *theta = from->leaves + row * units;
+                const double share = j < 2 * quadratic || j == last ? 0 : 1;
+                if (group->direct) {
+                    REAL *table = to->tables + row * width;
+                    for (int k = 0; k < units; k++) table[k] = (REAL)exp_double(theta[k] + share * base[k]);
+                    for (int k = units; k < width; k++) table[k] = 0;
+                } else {
+                    double *table = to->leaf_tables + (row - p->n_table_rows) * width;
+                    for (int k = 0; k < units; k++) table[k] = theta[k] + share * base[k];
+                    for (int k = units; k < width; k++) table[k] = j < 2 * quadratic ? 0 : LOWEST;
+                }
+            }
+        }
+    }
+}
+
+TARGET static void NAME(pack)(const struct program *p, const struct packing *from, const struct TYPED(arrays) *to)
+{
+    NAME(pack_weights)(p, from, to);
+    NAME(pack_leaves)(p, from, to);
+}
+
+/* Counts of all weights (O, I), and of all groups sums of statistics and a count. */
+TARGET static void NAME(unpack)(const struct program *p, const struct packing *from, const struct TYPED(arrays) *found)
+{
+    const int width = p->width, n_out = p->units, units = p->leaf_units;
+    const size_t size = (size_t)p->most_units * width;
+    for (int64_t l = 0; l < from->n_layers; l++) {
+        const int n_in = (int)from->inputs[l];
+        const double *weights = from->weights[l];
+        double *into = from->counts[l];
+        for (int64_t q = from->first_edge[l]; q < from->first_edge[l + 1]; q++, weights += n_out * n_in, into += n_out * n_in)
+            for (int o = 0; o < n_out; o++)
+                for (int i = 0; i < n_in; i++)
+                    into[o * n_in + i] = weights[o * n_in + i] * (double)found->counts[q * size + i * width + o];
+    }
+    double *root = from->counts[from->n_layers];
+    for (int64_t t = 0; t < p->n_top; t++)
+        for (int k = 0; k < n_out; k++) root[t * n_out + k] = found->root_counts[t * width + k];
+    for (int64_t g = 0; g < from->n_groups; g++) {
+        const struct group *group = from->groups + g;
+        const int64_t quadratic = group->kind == NUMBERS, last = 2 * quadratic + group->values;
+        for (int64_t copy = 0; copy < group->copies; copy++) {
+            double *count = from->sums + (group->row + last * group->copies + copy) * units;
+            for (int k = 0; k < units; k++) count[k] = 0;
+            for (int64_t j = 0; j <= last; j++) {
+                const int64_t row = group->row + j * group->copies + copy;
+                double *sums = from->sums + row * units;
+                for (int k = 0; k < units; k++) {
+                    const double sum = group->direct ? (double)found->table_counts[row * width + k]
+                                                     : found->leaf_sums[(row - p->n_table_rows) * width + k];
+                    if (j < last) sums[k] = sum;
+                    if (j >= 2 * quadratic) count[k] += sum;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+"""The M-step of leaves and sums in compiled C.
+
+Axes: N rows of packed leaves, K units; sums (F, O, I) a layer.
+"""
+
+import ctypes
+
+import torch
+from torch import Tensor
+
+from .leaves import LeafPlan, group_structs
+from .program import checked
+from .structs import SumsStruct, UpdateStruct, function
+
+# Numbers of a row of some copies of a group: as many as the first cache holds for all rows.
+AT_ONCE = 96
+
+
+class Updates:
+    """M-steps of the leaves of a circuit that have one here.
+
+    Parameters
+    ----------
+    plan : LeafPlan
+
+    Attributes
+    ----------
+    whole : bool
+        Whether those are all rows of the packed leaves.
+    """
+
+    def __init__(self, plan: LeafPlan) -> None:
+        self.shape = plan.shape
+        self.groups = group_structs(plan.updates)
+        self.whole = sum(group.stop - group.row for group in plan.updates) == plan.shape[0]
+        units = plan.shape[1]
+        self.at_once = max(1, AT_ONCE // units)
+        most = max((g.values for g in plan.updates), default=0)
+        # Statistics and a count of each value, and two rows of sums.
+        self.n_scratch = (most + 5) * self.at_once * units
+
+    def leaves(
+        self,
+        before: Tensor | None,
+        fresh: Tensor,
+        rate: float,
+        prior: Tensor,
+        share: float,
+        old: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Running statistics that moved towards fresh ones, and the parameters that they make.
+
+        Parameters
+        ----------
+        before : Tensor (N, K) or None
+            Running statistics; None: the fresh ones are theirs.
+        fresh : Tensor (N, K)
+        rate : float
+            Step size.
+        prior : Tensor (N, 1)
+        share : float
+            Pseudo-rows of the prior over rows of evidence.
+        old : Tensor (N, K)
+            Parameters, which units without counts and other rows keep.
+
+        Returns
+        -------
+        running, leaves : Tensor (N, K)
+        """
+        fresh, old = checked(fresh, self.shape), checked(old, self.shape)
+        prior = checked(prior, (self.shape[0], 1))
+        before = before if before is None else checked(before, self.shape)
+        running = fresh if before is None else torch.empty_like(fresh)
+        leaves = torch.empty_like(old) if self.whole else old.clone()
+        scratch = torch.empty(self.n_scratch, dtype=torch.float64)
+        step = UpdateStruct(
+            self.shape[0], len(self.groups), self.shape[1], self.at_once, rate, share,
+            ctypes.addressof(self.groups), *_moved(before, fresh), running.data_ptr(),
+            prior.data_ptr(), old.data_ptr(), leaves.data_ptr(), scratch.data_ptr(),
+        )  # fmt: skip
+        function("skpc_update_leaves")(step)
+        return running, leaves
+
+
+def update_sums(
+    before: Tensor | None, fresh: Tensor, rate: float, share: float, old: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Running counts of a layer and its weights, see `Updates.leaves`; all are (F, O, I)."""
+    shape = tuple(old.shape)
+    fresh, old = checked(fresh, shape), checked(old, shape)
+    before = before if before is None else checked(before, shape)
+    running = fresh if before is None else torch.empty_like(fresh)
+    weights = torch.empty_like(old)
+    step = SumsStruct(
+        shape[0] * shape[1], shape[2], rate, share, *_moved(before, fresh),
+        running.data_ptr(), old.data_ptr(), weights.data_ptr(),
+    )  # fmt: skip
+    function("skpc_update_sums")(step)
+    return running, weights
+
+
+def _moved(before: Tensor | None, fresh: Tensor) -> tuple[int | None, int | None]:
+    """What moves to what; nothing where the fresh statistics are the running ones."""
+    return (None, None) if before is None else (before.data_ptr(), fresh.data_ptr())
