@@ -8,6 +8,9 @@ struct NAME(arrays) {
     REAL *root_weights;  /* (top, K') */
     REAL *tables;        /* (T, K'), densities of values in direct leaf regions */
     double *leaf_tables; /* (N - T, K'), numbers of the other leaf regions, see pack.h */
+    REAL *leaf_densities; /* (N - T, K'), of their values, the maximum over units taken out, */
+    double *leaf_highest; /* (N - T), and its logarithm */
+    double *copies; /* (COPIES, K), memory */
     /* Read. */
     const int32_t *codes;      /* (cells, B), -1 where missing */
     const double *numbers;     /* (cells, B) */
@@ -25,7 +28,7 @@ struct NAME(arrays) {
     REAL *partitions;    /* (P, R, K') */
     double *logs;        /* (P, R) */
     REAL *edges;         /* (Q, R, K') */
-    REAL *flows;         /* (P, R, K'), or null */
+    REAL *flows;         /* (slots, R, K'), or null */
     REAL *ratio;         /* (R, K') */
     REAL *into;          /* (R, K') */
     REAL *leaf_values;   /* (leaves, R, K') */

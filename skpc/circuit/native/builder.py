@@ -72,6 +72,29 @@ def depth_first(built: Builder) -> list[int]:
     return list(order)
 
 
+def slots(n: int, top: Sequence[int], children: Sequence[Sequence[int]]) -> list[int]:
+    """Where flows into partitions stand: in the memory of one that has passed its own on.
+
+    Parameters
+    ----------
+    n : int
+        Partitions, in the order of `depth_first`; flows go from the last one to the first.
+    top : sequence of int
+        Partitions of the root.
+    children : sequence of sequence of int
+        Of each partition those that it passes flows to.
+    """
+    of_partition = {partition: i for i, partition in enumerate(top)}
+    n_slots, free = len(top), list[int]()
+    for partition in reversed(range(n)):
+        for child in children[partition]:
+            if child not in of_partition:
+                n_slots += not free
+                of_partition[child] = free.pop() if free else n_slots - 1
+        free.append(of_partition[partition])
+    return [of_partition[partition] for partition in range(n)]
+
+
 def check(built: Builder, children: Sequence[int], leaves: LeafPlan) -> None:
     """Refuse an index that points outside, and a child that is not before its parent."""
     n = len(built.factors)

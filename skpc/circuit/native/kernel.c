@@ -38,6 +38,9 @@ const uint32_t skpc_sources = SKPC_SOURCES;
 #define WEIGHT_FLOOR 1e-12
 #define LEAST_TOTAL 1e-300
 
+/* Copies of a group that are packed at once, see pack.h. */
+#define COPIES 8
+
 /* A column of a leaf region in `leaf_tables` and its cells; see leaves.h. */
 struct entry {
     int64_t cell;      /* row of codes and numbers */
@@ -46,12 +49,13 @@ struct entry {
 };
 
 struct program {
-    int64_t n_rows, n_partitions, n_top, n_leaves;
+    int64_t n_rows, n_partitions, n_top, n_leaves, n_slots;
     int64_t n_table_rows; /* T, rows of parameters of direct leaf regions, the first ones */
     const int64_t *first_factor; /* (P + 1), factors of each partition */
     const int64_t *factors;      /* an edge, or -1 - i for the direct leaf region i */
     const int64_t *child;        /* (Q), a partition, or -1 - i for the other leaf region i */
     const int64_t *top;          /* partitions of the root */
+    const int64_t *slot;         /* (P), where the flows into a partition stand, see program.py */
     const int64_t *table;        /* of each direct leaf region the first row of its table */
     const int64_t *stride;       /* rows of the tables from one value to the next */
     const int64_t *code_of;      /* of each direct leaf region the row of `codes` */
@@ -64,8 +68,9 @@ struct program {
     int32_t units, leaf_units, most_units, width, block;
 };
 
-/* What a family does: a code, zero or one, and a number or an atom, see `Form` of the leaves. */
-enum kind { CODES, BINARY, NUMBERS };
+/* What a family does: a code, zero or one, and a number or an atom, see `Form` of the leaves; and
+ * rows that nothing is done to. */
+enum kind { CODES, BINARY, NUMBERS, KEPT };
 
 /* What one family has in all regions of one scope: (statistics and a count, copies, K). */
 struct group {
@@ -99,13 +104,18 @@ struct update {
     double *scratch;
 };
 
-struct sums {
+struct layer {
     int64_t n_sums, n_inputs;
-    double rate, share;
     const double *before, *fresh; /* (sums, inputs), or null */
     double *running;
     const double *old;
     double *weights;
+};
+
+struct sums {
+    int64_t n_layers;
+    double rate, share;
+    const struct layer *layers;
 };
 
 struct column {

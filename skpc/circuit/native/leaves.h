@@ -7,6 +7,10 @@
  * has its log densities from outside, and its flows go there.
  */
 
+/* As many numbers as there are in a vector of doubles. */
+typedef REAL NAME(narrow) __attribute__((vector_size(DOUBLES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+#define AS_DOUBLES(x) __builtin_convertvector(*(const NAME(narrow) *)(x), DOUBLE_VECTOR)
+
 /* Of such a region the first row in the matrix of log densities. */
 INLINE int64_t NAME(leaf_row)(const struct program *p, int64_t leaf, int64_t first)
 {
@@ -46,7 +50,8 @@ INLINE void NAME(leaf_row_logs)(
     for (int k = p->leaf_units; k < p->width; k++) h[k] = LOWEST;
 }
 
-INLINE double NAME(largest)(const double *h, int width)
+/* Values of all units from log densities h, their maximum over units taken out and returned. */
+INLINE double NAME(values_of)(const double *h, REAL *values, int width)
 {
     double lanes[16];
     memcpy(lanes, h, sizeof lanes);
@@ -55,25 +60,74 @@ INLINE double NAME(largest)(const double *h, int width)
     UNROLL for (int half = 8; half; half /= 2)
         UNROLL for (int k = 0; k < half; k++)
             lanes[k] = lanes[k] > lanes[k + half] ? lanes[k] : lanes[k + half];
-    return lanes[0];
+    const double most = lanes[0] > LOWEST ? lanes[0] : LOWEST;
+    for (int k = 0; k < width; k++) values[k] = EXP((REAL)((h[k] > LOWEST ? h[k] : LOWEST) - most));
+    return most;
 }
 
-/* Values of all leaf regions, their maximum over units taken out. */
+/* Of the only entry of a region the row of the table that has the values in a row of cells; -1 where
+ * they depend on a number, or on several columns. */
+INLINE int64_t NAME(row_of_value)(const struct program *p, const int32_t *codes, int64_t leaf, int64_t row)
+{
+    const struct entry *e = p->entries + p->first_entry[leaf];
+    if (p->first_entry[leaf + 1] - p->first_entry[leaf] != 1) return -1;
+    const int32_t code = codes[e->cell * p->n_rows + row];
+    return code < 0 || (e->quadratic && !code) ? -1 : e->row + (2 * e->quadratic + code) * e->step;
+}
+
+/* Values of all leaf regions. */
 INLINE void NAME(fill_leaves)(const struct program *p, const struct TYPED(arrays) *a, int64_t first, int rows)
 {
     const int width = p->width, whole = WHOLE_TILES(rows);
     for (int64_t leaf = 0; leaf < p->n_leaves; leaf++) {
         REAL *values = a->leaf_values + (size_t)leaf * p->block * width;
+        double *maxima = a->leaf_maxima + leaf * p->block;
         for (int r = 0; r < rows; r++) {
-            NAME(leaf_row_logs)(p, a, leaf, first + r, a->row);
-            double most = NAME(largest)(a->row, width);
-            most = most > LOWEST ? most : LOWEST;
-            a->leaf_maxima[leaf * p->block + r] = most;
             REAL *of_row = values + (size_t)r * width;
-            for (int k = 0; k < width; k++) of_row[k] = (REAL)(a->row[k] > LOWEST ? a->row[k] - most : LOWEST - most);
+            const int64_t known = NAME(row_of_value)(p, a->codes, leaf, first + r);
+            if (known < 0) {
+                NAME(leaf_row_logs)(p, a, leaf, first + r, a->row);
+                maxima[r] = NAME(values_of)(a->row, of_row, width);
+            } else {
+                const REAL *densities = a->leaf_densities + known * width;
+                for (int k = 0; k < width; k += LANES) *(VECTOR *)(of_row + k) = *(const VECTOR *)(densities + k);
+                maxima[r] = a->leaf_highest[known];
+            }
         }
-        for (int i = 0; i < rows * width; i++) values[i] = EXP(values[i]);
         for (int i = rows * width; i < whole * width; i++) values[i] = 1;
+    }
+}
+
+/* Flows (rows, K') into values of an entry, and into its numbers, to its sums. */
+INLINE void NAME(count_codes)(
+    const struct entry *e, const int32_t *codes, const REAL *flows, double *table, int rows, int width)
+{
+    const size_t step = (size_t)e->step * width;
+    for (int r = 0; r < rows; r++) {
+        if (codes[r] < 0 || (e->quadratic && !codes[r])) continue;
+        const REAL *flow = flows + (size_t)r * width;
+        double *sums = table + (2 * e->quadratic + codes[r]) * step;
+        for (int k = 0; k < width; k += DOUBLES) *(DOUBLE_VECTOR *)(sums + k) += AS_DOUBLES(flow + k);
+    }
+}
+
+INLINE void NAME(count_numbers)(
+    const struct entry *e, const int32_t *codes, const double *numbers, const REAL *flows, double *sums, int rows,
+    int width)
+{
+    const size_t step = (size_t)e->step * width;
+    for (int k = 0; k < width; k += DOUBLES) {
+        DOUBLE_VECTOR counts = {0}, of_z = {0}, of_squares = {0};
+        for (int r = 0; r < rows; r++) {
+            if (codes[r]) continue;
+            const DOUBLE_VECTOR flow = AS_DOUBLES(flows + (size_t)r * width + k);
+            counts += flow;
+            of_z += numbers[r] * flow;
+            of_squares += numbers[r] * numbers[r] * flow;
+        }
+        *(DOUBLE_VECTOR *)(sums + k) += of_z;
+        *(DOUBLE_VECTOR *)(sums + step + k) += of_squares;
+        *(DOUBLE_VECTOR *)(sums + 2 * step + k) += counts;
     }
 }
 
@@ -86,21 +140,10 @@ INLINE void NAME(count_leaf)(
     for (int64_t i = begin; i < end; i++) {
         const struct entry *e = p->entries + i;
         const int32_t *codes = a->codes + e->cell * p->n_rows + first;
-        const double *numbers = a->numbers + e->cell * p->n_rows + first;
-        const size_t step = (size_t)e->step * width;
         double *sums = a->leaf_sums + e->row * width;
-        for (int r = 0; r < rows; r++) {
-            if (codes[r] < 0) continue;
-            const REAL *flow = flows + (size_t)r * width;
-            double *of_value = sums + (2 * e->quadratic + codes[r]) * step;
-            for (int k = 0; k < width; k++) of_value[k] += flow[k];
-            if (!e->quadratic || codes[r]) continue;
-            const double z = numbers[r];
-            for (int k = 0; k < width; k++) {
-                sums[k] += z * flow[k];
-                sums[step + k] += z * z * flow[k];
-            }
-        }
+        NAME(count_codes)(e, codes, flows, sums, rows, width);
+        if (e->quadratic)
+            NAME(count_numbers)(e, codes, a->numbers + e->cell * p->n_rows + first, flows, sums, rows, width);
     }
     if (begin < end) return;
     const size_t stride = (size_t)p->leaf_stride[leaf] * p->leaf_units;
@@ -108,3 +151,5 @@ INLINE void NAME(count_leaf)(
     for (int r = 0; r < rows; r++)
         for (int k = 0; k < p->leaf_units; k++) outside[r * stride + k] += flows[(size_t)r * width + k];
 }
+
+#undef AS_DOUBLES

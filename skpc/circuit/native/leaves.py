@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from .structs import ColumnStruct, EntryStruct, GroupStruct
 
 # The order of `enum kind` of kernel.c.
-KINDS = ("codes", "binary", "numbers")
+KINDS = ("codes", "binary", "numbers", "kept")
 
 
 class Places(NamedTuple):
@@ -38,8 +38,8 @@ class Group(NamedTuple):
     row, copies : int
         The first row, and how many regions the scope has. For each of its statistics, the last of
         them the count, there are as many rows.
-    kind : {"codes", "binary", "numbers"}
-        What the statistics are, see `leaves.Form`.
+    kind : {"codes", "binary", "numbers", "kept"}
+        What the statistics are, see `leaves.Form`; "kept" are rows that nothing is done to.
     values : int
         Indicators of values among the statistics.
     direct : bool
@@ -166,8 +166,16 @@ def entry_structs(plan: LeafPlan) -> Any:
     )
 
 
-def group_structs(groups: Sequence[Group]) -> Any:
-    """Groups as kernel.c reads them."""
+def group_structs(groups: Sequence[Group], n_rows: int) -> Any:
+    """Groups as kernel.c reads them, and the rows of all N between them."""
+    ends = [0, *sorted(group.stop for group in groups)]
+    starts = [*sorted(group.row for group in groups), n_rows]
+    gaps = [
+        Group(end, start - end, "kept", 0, False)
+        for end, start in zip(ends, starts, strict=True)
+        if end < start
+    ]
+    groups = [*groups, *gaps]
     return (GroupStruct * len(groups))(
         *(
             GroupStruct(

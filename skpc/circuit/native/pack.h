@@ -31,31 +31,55 @@ INLINE void NAME(pack_weights)(const struct program *p, const struct packing *fr
         for (int k = 0; k < width; k++) to->root_weights[t * width + k] = k < n_out ? (REAL)root[t * n_out + k] : 0;
 }
 
-/* Of every value its log density, theta of its indicator - A, that of numbers without what depends
- * on them; in direct regions the density. A is the log partition. */
+/* Of some copies of a group the row of statistic j, n = copies K numbers: the log density of its
+ * value, which is theta of the indicator - A, A the log partition; theta alone for z and z^2. */
+INLINE void NAME(log_densities)(
+    const struct packing *from, const struct group *group, int64_t j, int64_t first, int n, int units, double *h)
+{
+    const int64_t quadratic = group->kind == NUMBERS, last = 2 * quadratic + group->values;
+    const double *theta = from->leaves + (group->row + j * group->copies + first) * units;
+    const double *base = from->leaves + (group->row + last * group->copies + first) * units;
+    const double share = j < 2 * quadratic || j == last ? 0 : 1;
+    for (int i = 0; i < n; i++) h[i] = theta[i] + share * base[i];
+}
+
+/* Log densities of a value in one leaf region, and its density or, where there is a sum above, that
+ * with the maximum over units taken out. */
+INLINE void NAME(pack_value)(
+    const struct program *p, const struct group *group, int64_t j, int64_t row, const double *h,
+    const struct TYPED(arrays) *to)
+{
+    const int width = p->width, units = p->leaf_units, is_value = j >= 2 * (group->kind == NUMBERS);
+    if (group->direct) {
+        REAL *table = to->tables + row * width;
+        for (int k = 0; k < units; k++) table[k] = (REAL)h[k];
+        for (int k = units; k < width; k++) table[k] = 0;
+        return;
+    }
+    const int64_t at = row - p->n_table_rows;
+    double *table = to->leaf_tables + at * width;
+    for (int k = 0; k < units; k++) table[k] = h[k];
+    for (int k = units; k < width; k++) table[k] = is_value ? LOWEST : 0;
+    if (is_value) to->leaf_highest[at] = NAME(values_of)(table, to->leaf_densities + at * width, width);
+}
+
 INLINE void NAME(pack_leaves)(const struct program *p, const struct packing *from, const struct TYPED(arrays) *to)
 {
-    const int width = p->width, units = p->leaf_units;
+    const int units = p->leaf_units;
     for (int64_t g = 0; g < from->n_groups; g++) {
         const struct group *group = from->groups + g;
-        const int64_t quadratic = group->kind == NUMBERS, last = 2 * quadratic + group->values;
-        for (int64_t copy = 0; copy < group->copies; copy++) {
-            const double *base = from->leaves + (group->row + last * group->copies + copy) * units;
-            for (int64_t j = 0; j <= last; j++) {
-                const int64_t row = group->row + j * group->copies + copy;
-                const double *theta = from->leaves + row * units;
-                const double share = j < 2 * quadratic || j == last ? 0 : 1;
-                if (group->direct) {
-                    REAL *table = to->tables + row * width;
-                    for (int k = 0; k < units; k++) table[k] = (REAL)exp_double(theta[k] + share * base[k]);
-                    for (int k = units; k < width; k++) table[k] = 0;
-                } else {
-                    double *table = to->leaf_tables + (row - p->n_table_rows) * width;
-                    for (int k = 0; k < units; k++) table[k] = theta[k] + share * base[k];
-                    for (int k = units; k < width; k++) table[k] = j < 2 * quadratic ? 0 : LOWEST;
-                }
+        const int64_t last = 2 * (group->kind == NUMBERS) + group->values;
+        if (group->kind == KEPT) continue;
+        for (int64_t j = 0; j <= last; j++)
+            for (int64_t first = 0; first < group->copies; first += COPIES) {
+                const int copies = group->copies - first < COPIES ? (int)(group->copies - first) : COPIES;
+                double *h = to->copies;
+                NAME(log_densities)(from, group, j, first, copies * units, units, h);
+                if (group->direct)
+                    for (int i = 0; i < copies * units; i++) h[i] = exp_double(h[i]);
+                for (int c = 0; c < copies; c++)
+                    NAME(pack_value)(p, group, j, group->row + j * group->copies + first + c, h + c * units, to);
             }
-        }
     }
 }
 
@@ -85,6 +109,10 @@ TARGET static void NAME(unpack)(const struct program *p, const struct packing *f
     for (int64_t g = 0; g < from->n_groups; g++) {
         const struct group *group = from->groups + g;
         const int64_t quadratic = group->kind == NUMBERS, last = 2 * quadratic + group->values;
+        if (group->kind == KEPT) {
+            memset(from->sums + group->row * units, 0, (size_t)group->copies * units * sizeof(double));
+            continue;
+        }
         for (int64_t copy = 0; copy < group->copies; copy++) {
             double *count = from->sums + (group->row + last * group->copies + copy) * units;
             for (int k = 0; k < units; k++) count[k] = 0;

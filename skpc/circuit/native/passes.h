@@ -133,7 +133,7 @@ INLINE void NAME(root)(const struct program *p, const struct TYPED(arrays) *a, i
         for (int64_t t = 0; t < p->n_top; t++) {
             const REAL *values = a->partitions + p->top[t] * node + (size_t)r * width;
             const REAL *weights = a->root_weights + t * width;
-            REAL *flow = a->flows + p->top[t] * node + (size_t)r * width;
+            REAL *flow = a->flows + p->slot[p->top[t]] * node + (size_t)r * width;
             const double share = a->row_weights[first + r] * a->shares[t] / tempered / a->sums[t];
             for (int k = 0; k < p->units; k++) {
                 const REAL into = (REAL)(share * (double)weights[k]) * values[k];
@@ -166,7 +166,7 @@ INLINE void NAME(downward)(const struct program *p, const struct TYPED(arrays) *
     const int width = p->width, whole = WHOLE_TILES(rows);
     const size_t node = (size_t)p->block * width, used = (size_t)whole * width;
     for (int64_t q = p->n_partitions - 1; q >= 0; q--) {
-        const REAL *flow = a->flows + q * node;
+        REAL *flow = a->flows + p->slot[q] * node;
         for (int64_t f = p->first_factor[q]; f < p->first_factor[q + 1]; f++) {
             const int64_t factor = p->factors[f];
             if (factor < 0) {
@@ -180,13 +180,15 @@ INLINE void NAME(downward)(const struct program *p, const struct TYPED(arrays) *
             NAME(add_counts)(in.values, a->ratio, a->counts + weights, whole, in.units, width);
             if (child >= 0) {
                 NAME(pass_down)(
-                    a->ratio, a->transposed + weights, in.values, a->flows + child * node, whole, p->units, width);
+                    a->ratio, a->transposed + weights, in.values, a->flows + p->slot[child] * node, whole, p->units, width);
                 continue;
             }
             memset(a->into, 0, used * sizeof(REAL));
             NAME(pass_down)(a->ratio, a->transposed + weights, in.values, a->into, whole, p->units, width);
             NAME(count_leaf)(p, a, -1 - child, first, rows, a->into);
         }
+        /* The flows of another partition will be added here. */
+        memset(flow, 0, used * sizeof(REAL));
     }
 }
 
@@ -198,7 +200,7 @@ TARGET static void NAME(passes)(const struct program *p, const struct TYPED(arra
         const int64_t left = end - first;
         const int rows = left < p->block ? (int)left : p->block;
         NAME(upward)(p, a, first, rows);
-        if (a->flows) memset(a->flows, 0, (size_t)p->n_partitions * node * sizeof(REAL));
+        if (a->flows && first == begin) memset(a->flows, 0, (size_t)p->n_slots * node * sizeof(REAL));
         NAME(root)(p, a, first, rows);
         if (a->flows) NAME(downward)(p, a, first, rows);
     }

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from .builder import Builder, check, depth_first
+from .builder import Builder, check, depth_first, slots
 from .leaves import LeafPlan, entry_structs, group_structs, starts
 from .structs import ArraysStruct, PackingStruct, ProgramStruct, function
 from .threads import share
@@ -27,6 +27,9 @@ LANES, TILE = 16, 8
 # Bytes of the values of all nodes for a block of rows, which the caches should hold, and the most
 # rows of a block; with fewer than the least, weights are read from memory more often than values.
 MOST_BYTES, MOST_ROWS, LEAST_ROWS_OF_BLOCK = 1_500_000, 64, 24
+
+# `COPIES` of kernel.c.
+COPIES = 8
 
 # With fewer rows, weights are packed for longer than rows are computed.
 LEAST_ROWS = 16
@@ -53,16 +56,11 @@ class Memory(Protocol):
         """An uninitialised tensor; it takes the memory of the last one of its name."""
 
 
-# Tensors by their names in `ArraysStruct`, None where the passes write none.
-Arrays = dict[str, Any]
+# Memory is kept for the type that it is asked for.
+_LIKE = torch.empty(0)
 
-# Sums of a segment, each with what has its shape.
-COUNTED = {
-    "counts": "weights",
-    "root_counts": "root_weights",
-    "table_counts": "tables",
-    "leaf_sums": "leaf_tables",
-}
+# Addresses by their names in `ArraysStruct`.
+Arrays = dict[str, int | None]
 
 
 class Values(NamedTuple):
@@ -133,7 +131,11 @@ class Program:
         self.first_factor = _integers(starts(in_order))
         self.factors = _integers([factor for factors in in_order for factor in factors])
         self.child = _integers(moved)
-        self.top = _integers([at[partition] for partition in built.top])
+        top = [at[partition] for partition in built.top]
+        self.top = _integers(top)
+        below = [[moved[f] for f in factors if f >= 0 and moved[f] >= 0] for factors in in_order]
+        self.slot = _integers(slots(self.n_partitions, top, below))
+        self.n_slots = int(self.slot.max()) + 1
         self.tables = [
             _integers([e.group.row + e.copy for e in leaves.direct]),
             _integers([e.group.copies for e in leaves.direct]),
@@ -141,7 +143,7 @@ class Program:
         ]
         self.places = [_integers(numbers) for numbers in leaves.places]
         self.first_entry, self.entries = _integers(starts(leaves.entries)), entry_structs(leaves)
-        self.groups = group_structs(leaves.groups)
+        self.groups = group_structs(leaves.groups, leaves.shape[0])
         self.first_edge = _integers([0, *(edges.stop for edges in built.layers)])
         inputs = [built.leaf_units if at_leaves else built.units for at_leaves in built.at_leaves]
         self.inputs = _integers(inputs)
@@ -159,7 +161,7 @@ class Program:
 
     def block(self, n_rows: int, dtype: torch.dtype) -> int:
         """Rows of a block where a segment has so many, a multiple of the tile."""
-        nodes = 2 * self.n_partitions + self.n_edges + len(self.leaves.entries)
+        nodes = self.n_partitions + self.n_slots + self.n_edges + len(self.leaves.entries)
         size = max(MOST_BYTES // (nodes * self.width * dtype.itemsize), LEAST_ROWS_OF_BLOCK)
         most = max(TILE, min(size // TILE * TILE, MOST_ROWS))
         n_blocks = -(-n_rows // most)
@@ -207,127 +209,160 @@ class Program:
         n_rows, flows = values.codes.shape[1], row_weights is not None
         segments = self.segments(n_rows, flows=flows)
         block = self.block(segments[0][1], dtype)
-        program, packing = self._struct(n_rows, block, exponent), self._packing(leaves, sums, flows)
-        shared = {
-            **self._packed(packing, program, dtype, space),
-            **self._read(values, row_weights, dtype),
-        }
-        own = [
-            {**self._memory(i, block, dtype, space, flows), **self._sums(i, shared, space, flows)}
-            for i in range(len(segments))
-        ]
+        program = self._struct(n_rows, block, exponent)
+        packing = _Packing(self, leaves, sums, flows)
+        rows = _Rows(self, values, row_weights, dtype)
+        shared = {**self._shared(dtype, space), **rows.arrays}
+        _typed("pack", dtype)(program, packing.struct, ArraysStruct(**shared))
+        own = [self._own(i, block, dtype, space, flows) for i in range(len(segments))]
+        arrays = [ArraysStruct(**shared, **mine.arrays) for mine in own]
         run = _typed("passes", dtype)
-        arrays = [_arrays({**shared, **mine}) for mine in own]
         share(lambda i: run(program, arrays[i], *segments[i]), len(segments))
         if not flows:
-            return Found(shared["root"], shared["root"], [], leaves[:0], None)
-        _typed("unpack", dtype)(program, packing.struct, _arrays(_added(own)))
-        outside = shared["leaf_flows"]
-        return Found(shared["root"], shared["objective"], packing.counts, packing.sums, outside)
+            return Found(rows.root, rows.root, [], packing.sums, None)
+        for other in own[1:]:
+            for mine, more in zip(own[0].sums, other.sums, strict=True):
+                mine += more
+        _typed("unpack", dtype)(program, packing.struct, arrays[0])
+        return Found(rows.root, rows.objective, packing.counts, packing.sums, rows.leaf_flows)
 
-    def _packing(self, leaves: Tensor, sums: Sequence[Tensor], flows: bool) -> "_Packing":
-        """The parameters, and memory for their expected statistics."""
-        weights = [checked(w, shape) for w, shape in zip(sums, self.shapes, strict=True)]
-        leaves = checked(leaves, self.leaves.shape)
-        counts = [torch.empty_like(w) for w in weights] if flows else []
-        return _Packing(self, leaves, weights, counts, torch.zeros_like(leaves) if flows else None)
+    def _shared(self, dtype: torch.dtype, space: Memory) -> Arrays:
+        """Memory of the parameters as the passes read them."""
+        n_leaves = self.leaves.shape[0] - self.leaves.n_table_rows
+        floats = {**self._counted, "transposed": self._counted["counts"]}
+        floats["leaf_densities"] = n_leaves * self.width
+        floats["weights"] = floats.pop("counts")
+        floats["root_weights"] = floats.pop("root_counts")
+        floats["tables"] = floats.pop("table_counts")
+        doubles = {"leaf_tables": n_leaves * self.width, "leaf_highest": n_leaves}
+        doubles["copies"] = COPIES * self.leaves.shape[1]
+        return _memory("parameters", floats, doubles, dtype, space)[0]
 
-    def _packed(
-        self, packing: "_Packing", program: ProgramStruct, dtype: torch.dtype, space: Memory
-    ) -> Arrays:
-        """Parameters as the passes read them."""
-        n, t = self.leaves.shape[0], self.leaves.n_table_rows
-        edges = (self.n_edges, self.most_units, self.width)
-        like = torch.empty(0, dtype=dtype)
-        packed: Arrays = {
-            "weights": space.empty("weights", edges, like),
-            "transposed": space.empty("transposed weights", edges, like),
-            "root_weights": space.empty("root", (len(self.built.top), self.width), like),
-            "tables": space.empty("tables", (t, self.width), like),
-            "leaf_tables": space.empty("leaves", (n - t, self.width), like, torch.float64),
-        }
-        _typed("pack", dtype)(program, packing.struct, _arrays(packed))
-        return packed
-
-    def _read(self, values: Values, row_weights: Tensor | None, dtype: torch.dtype) -> Arrays:
-        """Cells and weights of the rows, and what is written of them."""
-        n_rows = values.codes.shape[1]
-        cells = (self.leaves.n_cells, n_rows)
-        outside = values.outside
-        if any(not entries for entries in self.leaves.entries):
-            assert outside is not None
-            outside = checked(outside, (len(self.leaves.entries) * n_rows, self.leaves.shape[1]))
-        if row_weights is not None:
-            row_weights = checked(row_weights, (n_rows,))
-        into = None if row_weights is None else outside
+    @property
+    def _counted(self) -> dict[str, int]:
+        """Numbers of the counts of a segment."""
         return {
-            "codes": checked(values.codes, cells, torch.int32),
-            "numbers": checked(values.numbers, cells),
-            "leaf_logs": outside,
-            "row_weights": row_weights,
-            "root": torch.empty(n_rows, dtype=torch.float64),
-            "objective": torch.empty(n_rows, dtype=torch.float64),
-            "leaf_flows": None if into is None else torch.zeros_like(into, dtype=dtype),
+            "counts": self.n_edges * self.most_units * self.width,
+            "root_counts": len(self.top) * self.width,
+            "table_counts": self.leaves.n_table_rows * self.width,
         }
 
-    def _memory(self, i: int, block: int, dtype: torch.dtype, space: Memory, flows: bool) -> Arrays:
-        """Memory of segment i for the nodes of a block."""
-        n, n_leaves, node = self.n_partitions, len(self.leaves.entries), block * self.width
-        sizes = {"partitions": n, "edges": self.n_edges, "leaf_values": n_leaves}
-        sizes |= {"ratio": 1, "into": 1}
+    def _own(self, i: int, block: int, dtype: torch.dtype, space: Memory, flows: bool) -> "_Own":
+        """Memory of segment i: of the nodes of a block, and of its sums, which are zero."""
+        node, n_leaves = block * self.width, len(self.leaves.entries)
+        counted = self._counted if flows else {}
+        leaf_sums = (self.leaves.shape[0] - self.leaves.n_table_rows) * self.width if flows else 0
+        floats = {
+            **counted,
+            "partitions": self.n_partitions * node,
+            "edges": self.n_edges * node,
+            "leaf_values": n_leaves * node,
+            "ratio": node,
+            "into": node,
+        }
         if flows:
-            sizes["flows"] = n
-        like, doubles = torch.empty(0, dtype=dtype), torch.float64
-        memory: Arrays = {
-            name: space.empty(f"{name} {i}", (nodes * node,), like) for name, nodes in sizes.items()
+            floats["flows"] = self.n_slots * node
+        doubles = {
+            "leaf_sums": leaf_sums,
+            "logs": self.n_partitions * block,
+            "leaf_maxima": n_leaves * block,
+            "row": self.width,
+            "shares": len(self.top),
+            "sums": len(self.top),
         }
-        memory["logs"] = space.empty(f"logs {i}", (n * block,), like, doubles)
-        memory["leaf_maxima"] = space.empty(f"maxima {i}", (n_leaves * block,), like, doubles)
-        memory["row"] = space.empty(f"row {i}", (self.width,), like, doubles)
-        for name in ("shares", "sums"):
-            memory[name] = space.empty(f"{name} {i}", (len(self.top),), like, doubles)
-        return {"flows": None, **memory}
-
-    def _sums(self, i: int, shared: Arrays, space: Memory, flows: bool) -> Arrays:
-        """Where segment i adds its counts."""
-        if not flows:
-            return dict.fromkeys(COUNTED)
-        return {
-            name: space.empty(f"{name} {i}", shared[of].shape, shared[of]).zero_()
-            for name, of in COUNTED.items()
-        }
+        arrays, of_floats, of_doubles = _memory(f"segment {i}", floats, doubles, dtype, space)
+        sums = [of_floats[: sum(map(_whole, counted.values()))], of_doubles[: _whole(leaf_sums)]]
+        for counts in sums:
+            counts.zero_()
+        return _Own(arrays, sums)
 
     def _struct(self, n_rows: int, block: int, exponent: float) -> ProgramStruct:
         leaves = self.leaves
         return ProgramStruct(
-            n_rows, self.n_partitions, len(self.top), len(leaves.entries), leaves.n_table_rows,
+            n_rows, self.n_partitions, len(self.top), len(leaves.entries),
+            self.n_slots, leaves.n_table_rows,
             *(x.data_ptr() for x in (self.first_factor, self.factors, self.child, self.top)),
-            *(x.data_ptr() for x in (*self.tables, *self.places, self.first_entry)),
+            *(x.data_ptr() for x in (self.slot, *self.tables, *self.places, self.first_entry)),
             ctypes.addressof(self.entries), exponent, self.built.units, self.built.leaf_units,
             self.most_units, self.width, block,
         )  # fmt: skip
 
 
+class _Own(NamedTuple):
+    """Memory of a segment, and the tensors of its sums."""
+
+    arrays: Arrays
+    sums: list[Tensor]
+
+
 class _Packing:
-    """Parameters and their expected statistics, with what keeps them in memory."""
+    """Parameters and memory for their expected statistics, with what keeps them there."""
 
     def __init__(
-        self,
-        program: Program,
-        leaves: Tensor,
-        weights: list[Tensor],
-        counts: list[Tensor],
-        sums: Tensor | None,
+        self, program: Program, leaves: Tensor, sums: Sequence[Tensor], flows: bool
     ) -> None:
-        self.leaves, self.weights, self.counts = leaves, weights, counts
-        self.sums = leaves[:0] if sums is None else sums
-        self._of_weights, self._of_counts = _addresses(weights), _addresses(counts)
+        self.leaves = checked(leaves, program.leaves.shape)
+        self.weights = [checked(w, shape) for w, shape in zip(sums, program.shapes, strict=True)]
+        self.counts = [torch.empty_like(w) for w in self.weights] if flows else []
+        self.sums = torch.empty_like(self.leaves) if flows else self.leaves[:0]
+        self._of_weights, self._of_counts = _addresses(self.weights), _addresses(self.counts)
         self.struct = PackingStruct(
             len(program.shapes) - 1, len(program.groups),
             program.first_edge.data_ptr(), program.inputs.data_ptr(),
             ctypes.addressof(self._of_weights), ctypes.addressof(self._of_counts),
-            leaves.data_ptr(), self.sums.data_ptr(), ctypes.addressof(program.groups),
+            self.leaves.data_ptr(), self.sums.data_ptr(), ctypes.addressof(program.groups),
         )  # fmt: skip
+
+
+class _Rows:
+    """Cells and weights of rows, and what is found of each, with what keeps them there."""
+
+    def __init__(
+        self, program: Program, values: Values, row_weights: Tensor | None, dtype: torch.dtype
+    ) -> None:
+        leaves, n_rows = program.leaves, values.codes.shape[1]
+        self.codes = checked(values.codes, (leaves.n_cells, n_rows), torch.int32)
+        self.numbers = checked(values.numbers, (leaves.n_cells, n_rows))
+        self.outside = values.outside
+        if not all(leaves.entries):
+            assert values.outside is not None
+            shape = (len(leaves.entries) * n_rows, leaves.shape[1])
+            self.outside = checked(values.outside, shape)
+        self.row_weights = None if row_weights is None else checked(row_weights, (n_rows,))
+        into = None if row_weights is None else self.outside
+        self.leaf_flows = None if into is None else torch.zeros_like(into, dtype=dtype)
+        self.root = torch.empty(n_rows, dtype=torch.float64)
+        self.objective = torch.empty(n_rows, dtype=torch.float64)
+
+    @property
+    def arrays(self) -> Arrays:
+        """Where they stand."""
+        found = {"codes": self.codes, "numbers": self.numbers, "leaf_logs": self.outside}
+        found |= {"row_weights": self.row_weights, "leaf_flows": self.leaf_flows}
+        found |= {"root": self.root, "objective": self.objective}
+        return {name: None if x is None else x.data_ptr() for name, x in found.items()}
+
+
+def _memory(
+    name: str, floats: dict[str, int], doubles: dict[str, int], dtype: torch.dtype, space: Memory
+) -> tuple[Arrays, Tensor, Tensor]:
+    """Memory for so many numbers of the type of the passes, and of float64, one after another."""
+    arrays: Arrays = {}
+    tensors: list[Tensor] = []
+    for sizes, of_type in ((floats, dtype), (doubles, torch.float64)):
+        total = sum(map(_whole, sizes.values()))
+        kept = space.empty(f"{name}, {len(tensors)}", (total,), _LIKE, of_type)
+        tensors.append(kept)
+        start, size = kept.data_ptr(), kept.element_size()
+        for one, n in sizes.items():
+            arrays[one] = start
+            start += _whole(n) * size
+    return arrays, tensors[0], tensors[1]
+
+
+def _whole(n: int) -> int:
+    """Numbers up to the next vector, so that what comes next starts with one."""
+    return -(-n // LANES) * LANES
 
 
 def _addresses(tensors: Sequence[Tensor]) -> Any:
@@ -337,10 +372,6 @@ def _addresses(tensors: Sequence[Tensor]) -> Any:
 def _typed(name: str, dtype: torch.dtype) -> Any:
     """The function of the library for a type."""
     return function(f"skpc_{name}_{'float' if dtype == torch.float32 else 'double'}")
-
-
-def _arrays(arrays: Arrays) -> ArraysStruct:
-    return ArraysStruct(**{n: None if x is None else x.data_ptr() for n, x in arrays.items()})
 
 
 def checked(x: Tensor, shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Tensor:
@@ -353,16 +384,7 @@ def checked(x: Tensor, shape: tuple[int, ...], dtype: torch.dtype = torch.float6
     """
     if x.shape != shape:
         raise ValueError(f"The compiled passes need {tuple(shape)} numbers, not {tuple(x.shape)}.")
-    return x.to(dtype).contiguous()
-
-
-def _added(segments: Sequence[Arrays]) -> Arrays:
-    """The counts of all segments, added in order into those of the first one."""
-    first, *others = segments
-    for other in others:
-        for name in COUNTED:
-            first[name] += other[name]
-    return {name: first[name] for name in COUNTED}
+    return x if x.dtype == dtype and x.is_contiguous() else x.to(dtype).contiguous()
 
 
 def _integers(numbers: Sequence[int]) -> Tensor:

@@ -47,8 +47,8 @@ class ProgramStruct(ctypes.Structure):
     """`struct program`: the nodes of a circuit."""
 
     _fields_ = [
-        *_integers("n_rows", "n_partitions", "n_top", "n_leaves", "n_table_rows"),
-        *_pointers("first_factor", "factors", "child", "top", "table", "stride", "code_of"),
+        *_integers("n_rows", "n_partitions", "n_top", "n_leaves", "n_slots", "n_table_rows"),
+        *_pointers("first_factor", "factors", "child", "top", "slot", "table", "stride", "code_of"),
         *_pointers("leaf_scope", "leaf_copy", "leaf_stride", "first_entry", "entries"),
         *_floats("exponent"),
         *((n, ctypes.c_int32) for n in ("units", "leaf_units", "most_units", "width", "block")),
@@ -60,6 +60,7 @@ class ArraysStruct(ctypes.Structure):
 
     _fields_ = [
         *_pointers("weights", "transposed", "root_weights", "tables", "leaf_tables"),
+        *_pointers("leaf_densities", "leaf_highest", "copies"),
         *_pointers("codes", "numbers", "leaf_logs", "row_weights"),
         *_pointers("root", "objective", "counts", "root_counts", "table_counts", "leaf_sums"),
         *_pointers("leaf_flows", "partitions", "logs", "edges", "flows", "ratio", "into"),
@@ -87,14 +88,19 @@ class UpdateStruct(ctypes.Structure):
     ]
 
 
-class SumsStruct(ctypes.Structure):
-    """`struct sums`: an M-step of a layer of sums."""
+class LayerStruct(ctypes.Structure):
+    """`struct layer`: an M-step of a layer of sums."""
 
     _fields_ = [
         *_integers("n_sums", "n_inputs"),
-        *_floats("rate", "share"),
         *_pointers("before", "fresh", "running", "old", "weights"),
     ]
+
+
+class SumsStruct(ctypes.Structure):
+    """`struct sums`: an M-step of all sums."""
+
+    _fields_ = [*_integers("n_layers"), *_floats("rate", "share"), *_pointers("layers")]
 
 
 class CellsStruct(ctypes.Structure):

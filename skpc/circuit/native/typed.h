@@ -1,7 +1,7 @@
 /* The passes for one kind of processor in both types of floats; included by kernel.c. What is
  * defined here for a type ends with passes.h. */
 
-#define DOUBLES ((int)(BYTES / sizeof(double)))
+#define DOUBLES (BYTES / 8)
 typedef double JOIN(doubles_, LEVEL) __attribute__((vector_size(BYTES), aligned(sizeof(double)), may_alias));
 #define DOUBLE_VECTOR JOIN(doubles_, LEVEL)
 

@@ -18,22 +18,29 @@ INLINE void NAME(move)(const double *old, const double *fresh, double rate, doub
         for (int64_t i = 0; i < n; i++) running[i] = fresh[i] - (fresh[i] - old[i]) * (1 - rate);
 }
 
-/* Of some copies of a group: mean statistics (values + 3, n) and the counts that they were divided
- * by, which are at the end; 1 where nothing was counted. */
-INLINE void NAME(mean_statistics)(
+/* Of some copies of a group, n numbers a row: mean statistics, and as the last row the counts that
+ * they were divided by, 1 where nothing was counted. Whether that is so anywhere. */
+INLINE int NAME(mean_statistics)(
     const struct update *u, const struct group *group, int64_t first, int copies, int rows, double *mu)
 {
     const int units = u->units, n = copies * units;
+    int unused = 0;
     for (int j = 0; j <= rows; j++)
         for (int c = 0; c < copies; c++) {
             const int64_t row = group->row + j * group->copies + first + c;
-            const double pseudo = u->share * u->prior[row];
-            for (int k = 0; k < units; k++) mu[j * n + c * units + k] = u->running[row * units + k] + pseudo;
+            const double pseudo = u->share * u->prior[row], *running = u->running + row * units;
+            for (int k = 0; k < units; k++) mu[j * n + c * units + k] = running[k] + pseudo;
         }
-    double *count = mu + rows * n;
-    for (int i = 0; i < n; i++) count[i] = count[i] > 0 ? count[i] : 1;
-    for (int j = 0; j < rows; j++)
-        for (int i = 0; i < n; i++) mu[j * n + i] /= count[i];
+    double *restrict count = mu + rows * n;
+    for (int i = 0; i < n; i++) {
+        unused |= !(count[i] > 0);
+        count[i] = count[i] > 0 ? count[i] : 1;
+    }
+    for (int j = 0; j < rows; j++) {
+        double *restrict row = mu + j * n;
+        for (int i = 0; i < n; i++) row[i] /= count[i];
+    }
+    return unused;
 }
 
 /* Shares (values, n) to their logarithms: none below its floor, and together `total`, or 1. */
@@ -107,56 +114,70 @@ INLINE void NAME(update_copies)(const struct update *u, const struct group *grou
     const int units = u->units, n = copies * units;
     const int values = (int)group->values, rows = values + 2 * (group->kind == NUMBERS);
     double *mu = u->scratch, *more = u->scratch + (rows + 1) * n;
-    NAME(mean_statistics)(u, group, first, copies, rows, mu);
+    const int unused = NAME(mean_statistics)(u, group, first, copies, rows, mu);
     if (group->kind == CODES) NAME(update_codes)(values, n, mu, more);
     if (group->kind == BINARY) NAME(update_binary)(n, mu);
     if (group->kind == NUMBERS) NAME(update_numbers)(group, n, mu, more);
-    for (int c = 0; c < copies; c++) {
-        const int64_t last = group->row + rows * group->copies + first + c;
-        for (int j = 0; j <= rows; j++) {
-            const int64_t row = group->row + j * group->copies + first + c;
-            for (int k = 0; k < units; k++) {
-                const int alive = u->running[last * units + k] + u->share * u->prior[last] > 0;
-                u->leaves[row * units + k] = alive ? mu[j * n + c * units + k] : u->old_leaves[row * units + k];
-            }
-        }
+    const int64_t last = (group->row + rows * group->copies + first) * units;
+    for (int j = 0; j <= rows; j++) {
+        const int64_t at = (group->row + j * group->copies + first) * units;
+        memcpy(u->leaves + at, mu + j * n, n * sizeof(double));
+        for (int i = 0; unused && i < n; i++)
+            if (!(u->running[last + i] + u->share * u->prior[(last + i) / units] > 0))
+                u->leaves[at + i] = u->old_leaves[at + i];
     }
 }
 
 TARGET static void NAME(update_leaves)(const struct update *u)
 {
     NAME(move)(u->before, u->fresh, u->rate, u->running, u->n_rows * u->units);
-    for (int64_t g = 0; g < u->n_groups; g++)
-        for (int64_t first = 0; first < u->groups[g].copies; first += u->at_once) {
-            const int64_t left = u->groups[g].copies - first;
-            NAME(update_copies)(u, u->groups + g, first, (int)(left < u->at_once ? left : u->at_once));
+    for (int64_t g = 0; g < u->n_groups; g++) {
+        const struct group *group = u->groups + g;
+        const int64_t at = group->row * u->units;
+        if (group->kind == KEPT) {
+            memcpy(u->leaves + at, u->old_leaves + at, (size_t)group->copies * u->units * sizeof(double));
+            continue;
         }
+        for (int64_t first = 0; first < group->copies; first += u->at_once) {
+            const int64_t left = group->copies - first;
+            NAME(update_copies)(u, group, first, (int)(left < u->at_once ? left : u->at_once));
+        }
+    }
+}
+
+/* The sum of n numbers, four at a time. */
+INLINE double NAME(total_of)(const double *x, int n)
+{
+    double lanes[4] = {0};
+    int i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int l = 0; l < 4; l++) lanes[l] += x[i + l];
+    for (; i < n; i++) lanes[0] += x[i];
+    return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
 }
 
 /* The weights of one sum: shares of its counts, none below its floor. */
-INLINE void NAME(update_sum)(const double *counts, const double *old, double pseudo, double *weights, int n)
+INLINE void NAME(update_sum)(
+    const double *restrict counts, const double *restrict old, double pseudo, double *restrict weights, int n)
 {
-    double total = 0, least = 1;
-    for (int i = 0; i < n; i++) total += counts[i] + pseudo;
-    if (total > LEAST_TOTAL)
-        for (int i = 0; i < n; i++) weights[i] = (counts[i] + pseudo) / total;
-    else
-        for (int i = 0; i < n; i++) weights[i] = old[i];
-    for (int i = 0; i < n; i++) least = least < weights[i] ? least : weights[i];
-    if (least >= WEIGHT_FLOOR) return;
-    total = 0;
-    for (int i = 0; i < n; i++) {
-        weights[i] = weights[i] > WEIGHT_FLOOR ? weights[i] : WEIGHT_FLOOR;
-        total += weights[i];
-    }
-    for (int i = 0; i < n; i++) weights[i] /= total;
+    const double total = NAME(total_of)(counts, n) + n * pseudo, inverse = 1 / (total > LEAST_TOTAL ? total : 1);
+    int below = 0;
+    for (int i = 0; i < n; i++) weights[i] = total > LEAST_TOTAL ? (counts[i] + pseudo) * inverse : old[i];
+    for (int i = 0; i < n; i++) below |= weights[i] < WEIGHT_FLOOR;
+    if (!below) return;
+    for (int i = 0; i < n; i++) weights[i] = weights[i] > WEIGHT_FLOOR ? weights[i] : WEIGHT_FLOOR;
+    const double of_floored = NAME(total_of)(weights, n);
+    for (int i = 0; i < n; i++) weights[i] /= of_floored;
 }
 
-/* Weights (sums, n) of one layer. */
+/* Weights (sums, n) of all layers. */
 TARGET static void NAME(update_sums)(const struct sums *s)
 {
-    NAME(move)(s->before, s->fresh, s->rate, s->running, s->n_sums * s->n_inputs);
-    const int n = (int)s->n_inputs;
-    for (int64_t i = 0; i < s->n_sums; i++)
-        NAME(update_sum)(s->running + i * n, s->old + i * n, s->share / n, s->weights + i * n, n);
+    for (int64_t l = 0; l < s->n_layers; l++) {
+        const struct layer *layer = s->layers + l;
+        const int n = (int)layer->n_inputs;
+        NAME(move)(layer->before, layer->fresh, s->rate, layer->running, layer->n_sums * n);
+        for (int64_t i = 0; i < layer->n_sums; i++)
+            NAME(update_sum)(layer->running + i * n, layer->old + i * n, s->share / n, layer->weights + i * n, n);
+    }
 }

@@ -4,13 +4,14 @@ Axes: N rows of packed leaves, K units; sums (F, O, I) a layer.
 """
 
 import ctypes
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from .leaves import LeafPlan, group_structs
 from .program import checked
-from .structs import SumsStruct, UpdateStruct, function
+from .structs import LayerStruct, SumsStruct, UpdateStruct, function
 
 # Numbers of a row of some copies of a group: as many as the first cache holds for all rows.
 AT_ONCE = 96
@@ -22,17 +23,11 @@ class Updates:
     Parameters
     ----------
     plan : LeafPlan
-
-    Attributes
-    ----------
-    whole : bool
-        Whether those are all rows of the packed leaves.
     """
 
     def __init__(self, plan: LeafPlan) -> None:
         self.shape = plan.shape
-        self.groups = group_structs(plan.updates)
-        self.whole = sum(group.stop - group.row for group in plan.updates) == plan.shape[0]
+        self.groups = group_structs(plan.updates, plan.shape[0])
         units = plan.shape[1]
         self.at_once = max(1, AT_ONCE // units)
         most = max((g.values for g in plan.updates), default=0)
@@ -71,7 +66,7 @@ class Updates:
         prior = checked(prior, (self.shape[0], 1))
         before = before if before is None else checked(before, self.shape)
         running = fresh if before is None else torch.empty_like(fresh)
-        leaves = torch.empty_like(old) if self.whole else old.clone()
+        leaves = torch.empty_like(old)
         scratch = torch.empty(self.n_scratch, dtype=torch.float64)
         step = UpdateStruct(
             self.shape[0], len(self.groups), self.shape[1], self.at_once, rate, share,
@@ -83,20 +78,38 @@ class Updates:
 
 
 def update_sums(
-    before: Tensor | None, fresh: Tensor, rate: float, share: float, old: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Running counts of a layer and its weights, see `Updates.leaves`; all are (F, O, I)."""
-    shape = tuple(old.shape)
-    fresh, old = checked(fresh, shape), checked(old, shape)
-    before = before if before is None else checked(before, shape)
-    running = fresh if before is None else torch.empty_like(fresh)
-    weights = torch.empty_like(old)
-    step = SumsStruct(
-        shape[0] * shape[1], shape[2], rate, share, *_moved(before, fresh),
-        running.data_ptr(), old.data_ptr(), weights.data_ptr(),
-    )  # fmt: skip
+    before: Sequence[Tensor | None],
+    fresh: Sequence[Tensor],
+    rate: float,
+    share: float,
+    old: Sequence[Tensor],
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Running counts of all layers and their weights, see `Updates.leaves`; all are (F, O, I)."""
+    layers = [_Layer(*of_layer) for of_layer in zip(before, fresh, old, strict=True)]
+    structs = (LayerStruct * len(layers))(*(layer.struct for layer in layers))
+    step = SumsStruct(len(layers), rate, share, ctypes.addressof(structs))
     function("skpc_update_sums")(step)
-    return running, weights
+    return [layer.running for layer in layers], [layer.weights for layer in layers]
+
+
+class _Layer:
+    """The tensors of an M-step of a layer, with what keeps them in memory."""
+
+    def __init__(self, before: Tensor | None, fresh: Tensor, old: Tensor) -> None:
+        shape = tuple(old.shape)
+        self.fresh, self.old = checked(fresh, shape), checked(old, shape)
+        self.before = before if before is None else checked(before, shape)
+        self.running = self.fresh if before is None else torch.empty_like(self.fresh)
+        self.weights = torch.empty_like(self.old)
+
+    @property
+    def struct(self) -> LayerStruct:
+        """What C reads."""
+        n_inputs = self.old.shape[-1]
+        return LayerStruct(
+            self.old.numel() // n_inputs, n_inputs, *_moved(self.before, self.fresh),
+            self.running.data_ptr(), self.old.data_ptr(), self.weights.data_ptr(),
+        )  # fmt: skip
 
 
 def _moved(before: Tensor | None, fresh: Tensor) -> tuple[int | None, int | None]:

@@ -68,6 +68,10 @@ class Cells:
 
     def rows(self, index: slice | Tensor) -> "Cells":
         """Rows by a slice, by positions or by a mask."""
+        if isinstance(index, Tensor) and index.dtype == torch.long:
+            # Quicker than by square brackets for the few rows of a batch.
+            atoms = None if self.atoms is None else self.atoms.index_select(0, index)
+            return Cells(self.values.index_select(0, index), atoms)
         return Cells(self.values[index], self.atoms if self.atoms is None else self.atoms[index])
 
     def split(self, size: int) -> Iterator["Cells"]:

@@ -17,7 +17,7 @@ from ..structures import RegionGraph
 from .block_statistics import BlockStatistics
 from .build import build_layers, direct_leaves
 from .cells import Cells
-from .compiled_leaves import leaf_plan
+from .compiled_leaves import has_m_step, leaf_plan
 from .inputs import InputLayer
 from .leaf_blocks import plan_blocks
 from .memory import LARGEST, Space
@@ -123,6 +123,8 @@ class Circuit:
         if all(layer.compiled(built) for layer in self.layers):
             self.program = native.Program(built, leaves)
             self.updates = native.Updates(leaves)
+            parts = self.inputs.parts
+            self.other_parts = [(family, part) for family, part in parts if not has_m_step(family)]
             self.reader = native.Reader(leaves.columns) if leaves.columns else None
 
     @property

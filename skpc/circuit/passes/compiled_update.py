@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ..native import update_sums
 from .circuit import Circuit, Parameters
-from .compiled_leaves import has_m_step
 from .inputs import update_part
 
 
@@ -51,14 +50,9 @@ def compiled_update(
     assert circuit.updates is not None
     starts = (None, [None] * len(fresh.sums)) if before is None else before
     leaves, packed = circuit.updates.leaves(starts[0], fresh.leaves, rate, prior, share, old.leaves)
-    others = [(family, part) for family, part in circuit.inputs.parts if not has_m_step(family)]
-    if others:
+    if circuit.other_parts:
         smoothed = leaves + share * prior
-        for family, part in others:
+        for family, part in circuit.other_parts:
             update_part(family, part, smoothed, old.leaves, packed)
-    moved = [
-        update_sums(start, counts, rate, share, weights)
-        for start, counts, weights in zip(starts[1], fresh.sums, old.sums, strict=True)
-    ]
-    running = MeanStatistics(leaves, tuple(counts for counts, _ in moved))
-    return running, Parameters(packed, tuple(weights for _, weights in moved))
+    counts, weights = update_sums(starts[1], fresh.sums, rate, share, old.sums)
+    return MeanStatistics(leaves, tuple(counts)), Parameters(packed, tuple(weights))
