@@ -3,6 +3,9 @@
 Axes: B rows, D columns, N rows of packed leaves, K units.
 """
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -112,6 +115,14 @@ def test_every_kind_of_leaf(kit, table, n_units):
         return [*numbers_of(collect(circuit, parameters, cells, weights, 0.6)), scores]
 
     assert_same(work(), by_torch(circuit, work))
+
+
+def test_circuits_can_be_pickled_and_copied(kit):
+    circuit, parameters, cells = case_of(kit, "mixed")
+    expected = circuit.log_density(parameters, cells, torch.float64)
+    for other in (pickle.loads(pickle.dumps(circuit)), copy.deepcopy(circuit)):
+        assert other.program is not None
+        assert torch.equal(other.log_density(parameters, cells, torch.float64), expected)
 
 
 def steps(circuit, parameters, cells, rate, smoothing, n=4):

@@ -4,8 +4,12 @@ Axes: N rows of packed parameters, of which the first T are those of direct leaf
 columns of a table, G groups of columns, which one family has each.
 """
 
-from collections.abc import Sequence
+import ctypes
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
 
 from .structs import ColumnStruct, EntryStruct, GroupStruct
 
@@ -150,24 +154,18 @@ class LeafPlan(NamedTuple):
             raise ValueError("The leaves of a circuit name a row or a cell that is not there.")
 
 
-def entry_structs(plan: LeafPlan) -> Any:
+def entry_structs(plan: LeafPlan) -> Tensor:
     """Entries of all regions, one after another; rows from the first one that is not direct."""
     entries = [e for of_region in plan.entries for e in of_region]
-    return (EntryStruct * len(entries))(
-        *(
-            EntryStruct(
-                e.cell,
-                e.group.row + e.copy - plan.n_table_rows,
-                e.group.copies,
-                e.group.kind == "numbers",
-            )
-            for e in entries
-        )
+    first = plan.n_table_rows
+    return _bytes(
+        EntryStruct(e.cell, e.group.row + e.copy - first, e.group.copies, e.group.kind == "numbers")
+        for e in entries
     )
 
 
-def group_structs(groups: Sequence[Group], n_rows: int) -> Any:
-    """Groups as kernel.c reads them, and the rows of all N between them."""
+def with_gaps(groups: Sequence[Group], n_rows: int) -> list[Group]:
+    """Groups, and the rows of all N between them."""
     ends = [0, *sorted(group.stop for group in groups)]
     starts = [*sorted(group.row for group in groups), n_rows]
     gaps = [
@@ -175,28 +173,28 @@ def group_structs(groups: Sequence[Group], n_rows: int) -> Any:
         for end, start in zip(ends, starts, strict=True)
         if end < start
     ]
-    groups = [*groups, *gaps]
-    return (GroupStruct * len(groups))(
-        *(
-            GroupStruct(
-                g.row,
-                g.copies,
-                KINDS.index(g.kind),
-                g.values,
-                g.direct,
-                g.min_variance,
-                g.min_share,
-            )
-            for g in groups
+    return [*groups, *gaps]
+
+
+def group_structs(groups: Sequence[Group]) -> Tensor:
+    """Groups as kernel.c reads them."""
+    return _bytes(
+        GroupStruct(
+            g.row, g.copies, KINDS.index(g.kind), g.values, g.direct, g.min_variance, g.min_share
         )
+        for g in groups
     )
 
 
-def column_structs(columns: Sequence[Column]) -> Any:
+def column_structs(columns: Sequence[Column]) -> Tensor:
     """Columns as kernel.c reads them."""
-    return (ColumnStruct * len(columns))(
-        *(ColumnStruct(c.column, KINDS.index(c.kind), *c[2:]) for c in columns)
-    )
+    return _bytes(ColumnStruct(c.column, KINDS.index(c.kind), *c[2:]) for c in columns)
+
+
+def _bytes(structs: Iterable[ctypes.Structure]) -> Tensor:
+    """Structures one after another, as a tensor, which can be copied and pickled."""
+    joined = b"".join(bytes(struct) for struct in structs)
+    return torch.tensor(list(joined), dtype=torch.uint8)
 
 
 def starts(lists: Sequence[Sequence[Any]]) -> list[int]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .builder import Builder, check, depth_first, slots
-from .leaves import LeafPlan, entry_structs, group_structs, starts
+from .leaves import LeafPlan, entry_structs, group_structs, starts, with_gaps
 from .structs import ArraysStruct, PackingStruct, ProgramStruct, function
 from .threads import share
 
@@ -143,7 +143,8 @@ class Program:
         ]
         self.places = [_integers(numbers) for numbers in leaves.places]
         self.first_entry, self.entries = _integers(starts(leaves.entries)), entry_structs(leaves)
-        self.groups = group_structs(leaves.groups, leaves.shape[0])
+        groups = with_gaps(leaves.groups, leaves.shape[0])
+        self.groups, self.n_groups = group_structs(groups), len(groups)
         self.first_edge = _integers([0, *(edges.stop for edges in built.layers)])
         inputs = [built.leaf_units if at_leaves else built.units for at_leaves in built.at_leaves]
         self.inputs = _integers(inputs)
@@ -170,7 +171,7 @@ class Program:
     def segments(self, n_rows: int, *, flows: bool) -> list[tuple[int, int]]:
         """First row of each segment and the one after its last; all but the last of whole tiles."""
         if flows:
-            sums = max(1, self.n_edges) * self.most_units * self.width
+            sums = (self.n_edges * self.most_units + self.leaves.shape[0]) * self.width
             most = min(MOST_SEGMENTS, MOST_SUMS // sums, n_rows // LEAST_ROWS_OF_SEGMENT)
             n = 1 << max(1, most).bit_length() - 1
         else:
@@ -283,7 +284,7 @@ class Program:
             self.n_slots, leaves.n_table_rows,
             *(x.data_ptr() for x in (self.first_factor, self.factors, self.child, self.top)),
             *(x.data_ptr() for x in (self.slot, *self.tables, *self.places, self.first_entry)),
-            ctypes.addressof(self.entries), exponent, self.built.units, self.built.leaf_units,
+            self.entries.data_ptr(), exponent, self.built.units, self.built.leaf_units,
             self.most_units, self.width, block,
         )  # fmt: skip
 
@@ -307,10 +308,10 @@ class _Packing:
         self.sums = torch.empty_like(self.leaves) if flows else self.leaves[:0]
         self._of_weights, self._of_counts = _addresses(self.weights), _addresses(self.counts)
         self.struct = PackingStruct(
-            len(program.shapes) - 1, len(program.groups),
+            len(program.shapes) - 1, program.n_groups,
             program.first_edge.data_ptr(), program.inputs.data_ptr(),
             ctypes.addressof(self._of_weights), ctypes.addressof(self._of_counts),
-            self.leaves.data_ptr(), self.sums.data_ptr(), ctypes.addressof(program.groups),
+            self.leaves.data_ptr(), self.sums.data_ptr(), program.groups.data_ptr(),
         )  # fmt: skip
 
 

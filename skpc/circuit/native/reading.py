@@ -3,7 +3,6 @@
 Axes: B rows, D columns of a table, G groups of one column each.
 """
 
-import ctypes
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,7 +30,7 @@ class Reader:
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        self.columns = column_structs(columns)
+        self.columns, self.n_columns = column_structs(columns), len(columns)
         self.width = max(column.column for column in columns) + 1
 
     def read(self, values: Tensor, atoms: Tensor | None) -> Read:
@@ -39,12 +38,12 @@ class Reader:
         shape = (len(values), max(self.width, values.shape[1]))
         values = checked(values, shape)
         atoms = atoms if atoms is None else checked(atoms, shape, torch.int16)
-        n_rows, n = shape[0], len(self.columns)
+        n_rows, n = shape[0], self.n_columns
         codes = torch.empty((n, n_rows), dtype=torch.int32)
         numbers = torch.empty((n, n_rows), dtype=torch.float64)
         log_base = torch.empty(n_rows, dtype=torch.float64)
         cells = CellsStruct(
-            n_rows, shape[1], n, ctypes.addressof(self.columns), values.data_ptr(),
+            n_rows, shape[1], n, self.columns.data_ptr(), values.data_ptr(),
             None if atoms is None else atoms.data_ptr(), codes.data_ptr(),
             numbers.data_ptr(), log_base.data_ptr(),
         )  # fmt: skip

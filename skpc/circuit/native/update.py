@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .leaves import LeafPlan, group_structs
+from .leaves import LeafPlan, group_structs, with_gaps
 from .program import checked
 from .structs import LayerStruct, SumsStruct, UpdateStruct, function
 
@@ -27,7 +27,8 @@ class Updates:
 
     def __init__(self, plan: LeafPlan) -> None:
         self.shape = plan.shape
-        self.groups = group_structs(plan.updates, plan.shape[0])
+        groups = with_gaps(plan.updates, plan.shape[0])
+        self.groups, self.n_groups = group_structs(groups), len(groups)
         units = plan.shape[1]
         self.at_once = max(1, AT_ONCE // units)
         most = max((g.values for g in plan.updates), default=0)
@@ -69,8 +70,8 @@ class Updates:
         leaves = torch.empty_like(old)
         scratch = torch.empty(self.n_scratch, dtype=torch.float64)
         step = UpdateStruct(
-            self.shape[0], len(self.groups), self.shape[1], self.at_once, rate, share,
-            ctypes.addressof(self.groups), *_moved(before, fresh), running.data_ptr(),
+            self.shape[0], self.n_groups, self.shape[1], self.at_once, rate, share,
+            self.groups.data_ptr(), *_moved(before, fresh), running.data_ptr(),
             prior.data_ptr(), old.data_ptr(), leaves.data_ptr(), scratch.data_ptr(),
         )  # fmt: skip
         function("skpc_update_leaves")(step)
