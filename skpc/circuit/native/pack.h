@@ -89,43 +89,57 @@ TARGET static void NAME(pack)(const struct program *p, const struct packing *fro
     NAME(pack_leaves)(p, from, to);
 }
 
-/* Counts of all weights (O, I), and of all groups sums of statistics and a count. */
-TARGET static void NAME(unpack)(const struct program *p, const struct packing *from, const struct TYPED(arrays) *found)
+/* Counts of all weights (O, I). */
+INLINE void NAME(unpack_weights)(const struct program *p, const struct packing *to, const struct TYPED(arrays) *found)
 {
-    const int width = p->width, n_out = p->units, units = p->leaf_units;
+    const int width = p->width, n_out = p->units;
     const size_t size = (size_t)p->most_units * width;
-    for (int64_t l = 0; l < from->n_layers; l++) {
-        const int n_in = (int)from->inputs[l];
-        const double *weights = from->weights[l];
-        double *into = from->counts[l];
-        for (int64_t q = from->first_edge[l]; q < from->first_edge[l + 1]; q++, weights += n_out * n_in, into += n_out * n_in)
-            for (int o = 0; o < n_out; o++)
-                for (int i = 0; i < n_in; i++)
-                    into[o * n_in + i] = weights[o * n_in + i] * (double)found->counts[q * size + i * width + o];
+    for (int64_t l = 0; l < to->n_layers; l++) {
+        const int n_in = (int)to->inputs[l];
+        const double *weights = to->weights[l];
+        double *into = to->counts[l];
+        for (int64_t q = to->first_edge[l]; q < to->first_edge[l + 1]; q++) {
+            const REAL *counts = found->counts + q * size;
+            for (int o = 0; o < n_out; o++, weights += n_in, into += n_in)
+                for (int i = 0; i < n_in; i++) into[i] = weights[i] * (double)counts[i * width + o];
+        }
     }
-    double *root = from->counts[from->n_layers];
+    double *root = to->counts[to->n_layers];
     for (int64_t t = 0; t < p->n_top; t++)
         for (int k = 0; k < n_out; k++) root[t * n_out + k] = found->root_counts[t * width + k];
-    for (int64_t g = 0; g < from->n_groups; g++) {
-        const struct group *group = from->groups + g;
-        const int64_t quadratic = group->kind == NUMBERS, last = 2 * quadratic + group->values;
-        if (group->kind == KEPT) {
-            memset(from->sums + group->row * units, 0, (size_t)group->copies * units * sizeof(double));
-            continue;
+}
+
+/* Of a group in one region the sums of its statistics, and as the last row those of all values. */
+INLINE void NAME(unpack_copy)(
+    const struct program *p, const struct packing *to, const struct group *group, int64_t copy,
+    const struct TYPED(arrays) *found)
+{
+    const int width = p->width, units = p->leaf_units;
+    const int64_t first = 2 * (group->kind == NUMBERS), last = first + group->values;
+    double *count = to->sums + (group->row + last * group->copies + copy) * units;
+    for (int k = 0; k < units; k++) count[k] = 0;
+    for (int64_t j = 0; j <= last; j++) {
+        const int64_t row = group->row + j * group->copies + copy;
+        double *sums = to->sums + row * units;
+        for (int k = 0; k < units; k++) {
+            const double sum = group->direct ? (double)found->table_counts[row * width + k]
+                                             : found->leaf_sums[(row - p->n_table_rows) * width + k];
+            if (j < last) sums[k] = sum;
+            if (j >= first) count[k] += sum;
         }
-        for (int64_t copy = 0; copy < group->copies; copy++) {
-            double *count = from->sums + (group->row + last * group->copies + copy) * units;
-            for (int k = 0; k < units; k++) count[k] = 0;
-            for (int64_t j = 0; j <= last; j++) {
-                const int64_t row = group->row + j * group->copies + copy;
-                double *sums = from->sums + row * units;
-                for (int k = 0; k < units; k++) {
-                    const double sum = group->direct ? (double)found->table_counts[row * width + k]
-                                                     : found->leaf_sums[(row - p->n_table_rows) * width + k];
-                    if (j < last) sums[k] = sum;
-                    if (j >= 2 * quadratic) count[k] += sum;
-                }
-            }
-        }
+    }
+}
+
+/* Expected statistics of all weights and leaves; zeros for leaves that are not read here. */
+TARGET static void NAME(unpack)(const struct program *p, const struct packing *to, const struct TYPED(arrays) *found)
+{
+    NAME(unpack_weights)(p, to, found);
+    for (int64_t g = 0; g < to->n_groups; g++) {
+        const struct group *group = to->groups + g;
+        const size_t n = (size_t)group->copies * p->leaf_units;
+        if (group->kind == KEPT)
+            memset(to->sums + group->row * p->leaf_units, 0, n * sizeof(double));
+        else
+            for (int64_t copy = 0; copy < group->copies; copy++) NAME(unpack_copy)(p, to, group, copy, found);
     }
 }
