@@ -16,6 +16,7 @@ from skpc.circuit.leaves import (
     FARTHEST,
     Bernoulli,
     Categorical,
+    Form,
     Gaussian,
     Numeric,
     Poisson,
@@ -34,6 +35,14 @@ class Halved(Gaussian):
 
     def statistics(self, x):
         return super().statistics(x / 2)
+
+
+class Miscounted(Categorical):
+    """A subclass whose form has more values than there are statistics."""
+
+    @property
+    def form(self):
+        return Form("codes", self.n_categories + 1)
 
 
 class Narrow(Gaussian):
@@ -90,6 +99,7 @@ FAMILIES = {
     "some in torch": [Poisson(), Numeric(2, 1e-3), Categorical(3), Gaussian(1e-3)],
     "rare codes": [RareCategories([0, 2], [5, 1, 4, 2, 1]), Numeric(2, 1e-3), Bernoulli()],
     "read by torch": [Halved(1e-3), Numeric(2, 1e-3), Bernoulli()],
+    "of another size": [Miscounted(3), Numeric(2, 1e-3), Bernoulli()],
     "updated by torch": [Narrow(1e-3), Numeric(2, 1e-3), Bernoulli()],
 }
 TABLES = pytest.mark.parametrize("table", list(FAMILIES))

@@ -6,7 +6,7 @@ from .beta import Beta
 from .binomial import Binomial
 from .categorical import Categorical
 from .exponential import Exponential
-from .form import OF_M_STEP, OF_PASSES, Form, keeps
+from .form import OF_M_STEP, OF_PASSES, Form, form_of
 from .gamma import Gamma
 from .gaussian import FARTHEST, Gaussian
 from .group import GroupLeaf, as_group
@@ -53,7 +53,7 @@ __all__ = [
     "Poisson",
     "RareCategories",
     "as_group",
-    "keeps",
+    "form_of",
     "normal_below",
     "with_atoms",
 ]

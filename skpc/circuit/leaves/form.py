@@ -4,12 +4,16 @@ The compiled passes read such leaves themselves, and have their M-step; of all o
 log densities.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .base import Leaf
 
 # What a form stands for in the passes and in the M-step.
-OF_PASSES = ("n_statistics", "statistics", "log_base")
-OF_M_STEP = ("n_statistics", "log_partition", "natural", "project", "reference")
+OF_PASSES = ("statistics", "log_base")
+OF_M_STEP = ("log_partition", "natural", "project", "reference")
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,21 @@ class Form:
     min_share: float = 0.0
     log_base: float = 0.0
 
+    @property
+    def n_statistics(self) -> int:
+        """The number of statistics."""
+        return self.n_values + (2 if self.kind == "numbers" else 0)
 
-def keeps(family: object, formulas: tuple[str, ...]) -> bool:
-    """Whether a family has the formulas of the class that says its form.
 
-    A subclass may have changed one and know nothing of forms.
+def form_of(family: "Leaf", formulas: Sequence[str]) -> Form | None:
+    """The form of a family, as far as it stands for some formulas; None where it does not.
+
+    A subclass may have changed one of them and know nothing of forms.
     """
+    form = family.form
+    if form is None or family.n_columns > 1 or form.n_statistics != family.n_statistics:
+        return None
     classes = [vars(cls) for cls in type(family).__mro__]
     said = next(i for i, own in enumerate(classes) if "form" in own)
-    return not any(name in own for own in classes[:said] for name in formulas)
+    changed = any(name in own for own in classes[:said] for name in formulas)
+    return None if changed else form

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .base import Leaf
 from .bernoulli import PROBABILITY_FLOOR
-from .form import Form
+from .form import OF_M_STEP, OF_PASSES, Form, form_of
 from .gaussian import FARTHEST, Gaussian
 
 
@@ -61,10 +61,13 @@ class Numeric(Leaf):
         return 2 + self.n_atoms
 
     @property
-    def form(self) -> Form:
+    def form(self) -> Form | None:
         """A number or an atom."""
-        n, gaussian = self.n_atoms + 1, self.gaussian.form
-        return Form("numbers", n, gaussian.min_variance, self.min_share, gaussian.log_base)
+        gaussian = form_of(self.gaussian, (*OF_PASSES, *OF_M_STEP))
+        if gaussian is None:
+            return None
+        floors = gaussian.min_variance, self.min_share
+        return Form("numbers", self.n_atoms + 1, *floors, gaussian.log_base)
 
     def statistics(self, x: Tensor, atoms: Tensor | None = None) -> Tensor:
         """T of numbers (0 at atoms) and atoms, both (n, 1, B), to (n, t, B); None: no atoms."""

@@ -2,7 +2,7 @@
  * pack.h, C = group->copies * K numbers of a row of a group.
  *
  * What a family of each kind does to mean statistics is that of skpc/circuit/leaves: the kinds are
- * in pack.h and in `Form` there.
+ * in kernel.c and in `Form` there.
  */
 
 /* running = old + rate (fresh - old), or the fresh ones where there are no old ones; without fresh

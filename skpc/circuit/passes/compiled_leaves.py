@@ -7,7 +7,7 @@ gathered as for torch, direct regions are read by their codes, and all others by
 
 from collections.abc import Sequence
 
-from ..leaves import OF_M_STEP, OF_PASSES, Form, Leaf, keeps
+from ..leaves import OF_M_STEP, OF_PASSES, Form, Leaf, form_of
 from ..native import Column, Entry, Group, LeafPlan, Places
 from .inputs import InputLayer
 from .leaf_blocks import BlockPlan
@@ -44,11 +44,11 @@ def leaf_plan(
             row = block.rows.start + i * size * m
             of_scope = []
             for g in scope:
-                family = families[g]
-                of_scope.append((g, _group(family, row, m, plan.direct)))
-                if has_m_step(family):
-                    updates.append(_of_form(family.form, row, m, plan.direct))
-                row += (family.n_statistics + 1) * m
+                place = families[g].n_statistics, row, m, plan.direct
+                of_scope.append((g, _group(form_of(families[g], OF_PASSES), *place)))
+                if has_m_step(families[g]):
+                    updates.append(_group(form_of(families[g], OF_M_STEP), *place))
+                row += (families[g].n_statistics + 1) * m
             packed += [group for _, group in of_scope if plan.direct or whole]
             of_regions = [[Entry(g, group, copy) for g, group in of_scope] for copy in range(m)]
             if plan.direct:
@@ -70,27 +70,22 @@ def leaf_plan(
 
 def has_m_step(family: Leaf) -> bool:
     """Whether the M-step of a family is compiled."""
-    return family.form is not None and keeps(family, OF_M_STEP)
+    return form_of(family, OF_M_STEP) is not None
 
 
-def _group(family: Leaf, row: int, copies: int, direct: bool) -> Group:
-    """The rows of a family in the regions of a scope, as the passes read them."""
-    if family.form is None or not keeps(family, OF_PASSES):
+def _group(form: Form | None, n_statistics: int, row: int, copies: int, direct: bool) -> Group:
+    """The rows of a family in the regions of a scope."""
+    if form is None:
         # Statistics of direct regions are indicators, whatever they are made of.
-        return Group(row, copies, "codes", family.n_statistics, direct)
-    return _of_form(family.form, row, copies, direct)
-
-
-def _of_form(form: Form | None, row: int, copies: int, direct: bool) -> Group:
-    assert form is not None
+        return Group(row, copies, "codes", n_statistics, direct)
     floors = form.min_variance, form.min_share
     return Group(row, copies, form.kind, form.n_values, direct, *floors)
 
 
 def _column(family: Leaf, columns: tuple[int, ...]) -> Column | None:
     """How the cells of a family are read; None where only its own formulas say that."""
-    form = family.form
-    if form is None or family.base_inside or not keeps(family, OF_PASSES):
+    form = form_of(family, OF_PASSES)
+    if form is None or family.base_inside:
         return None
     first = 1 if form.kind == "binary" else 0
     return Column(columns[0], form.kind, first, form.n_values, form.log_base)
