@@ -12,7 +12,7 @@ Axes: n held-out rows, D columns, P components, R rows of Phi.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, ClassVar, Literal
 
@@ -23,26 +23,22 @@ from ..leaves import Leaf
 from ..passes import Circuit, Parameters, product_mixture, seeded
 from ..queries import log_density
 from ..training import (
-    Options,
-    Prior,
-    Progress,
     Rows,
     blocks,
     column_sums,
-    make_prior,
     parameters_from_numbers,
     parameters_to_numbers,
-    train,
 )
 from .component import Component
-from .latent_solver import LatentState, LatentSteps, finish, start
+from .latent_solver import LatentState, finish, start
+from .latent_training import BATCH, train
 from .mixture import choose_weights
 from .protocol import LEAST_WEIGHT, ComponentTask, FittedComponent, Recorder
 
 # Points, which are the units, of each network.
 POINTS = 1024
-# First step size, and rows of a batch.
-RATE, BATCH = 5e-3, 128
+# First step size.
+RATE = 5e-3
 # Passes over the rows, and the least and largest numbers of steps, which overrule them.
 PASSES, LEAST_STEPS, MOST_STEPS = 25, 800, 4000
 # Most rows to learn from: random ones of a larger table.
@@ -170,17 +166,16 @@ class _Fit:
         A `product_mixture`.
     sums : Tensor (R,)
         Column sums of the rows.
-    prior : Prior
-        Without pseudo-rows.
-    options : Options
+    n_passes : int
+    dtype : torch.dtype
     rows, held : Rows
     recorder : Recorder
     """
 
     circuit: Circuit
     sums: Tensor
-    prior: Prior
-    options: Options
+    n_passes: int
+    dtype: torch.dtype
     rows: Rows
     held: Rows
     recorder: Recorder
@@ -188,33 +183,36 @@ class _Fit:
     def first(self, generator: torch.Generator) -> tuple[LatentState, float]:
         """The state after the passes over the rows, and the log-likelihood of the last one."""
         state = start(self.circuit, self.sums, generator, RATE)
-        state, progress = self._train(state, self.rows, self.options, generator)
-        return state, progress.log_likelihood[-1]
+        state = self._train(state, self.rows, self.n_passes, RATE, generator)
+        return state, self.recorder.last
 
     def score(self, state: LatentState) -> Tensor:
         """Log densities of the held-out rows, (n,)."""
         parameters = finish(self.circuit, state)
-        return log_density(self.circuit, parameters, self.held.cells, self.options.dtype).double()
+        return log_density(self.circuit, parameters, self.held.cells, self.dtype).double()
 
     def last(self, state: LatentState, generator: torch.Generator) -> Parameters:
         """Parameters after further passes, over all rows."""
-        passes = ceil(LAST_PASSES * self.options.max_iter)
-        options = replace(self.options, max_iter=passes, learning_rate=LAST_RATE * RATE)
-        everything = self.rows.joined(self.held)
-        state, _ = self._train(state, everything, options, generator)
+        n_passes, rows = ceil(LAST_PASSES * self.n_passes), self.rows.joined(self.held)
+        state = self._train(state, rows, n_passes, LAST_RATE * RATE, generator)
         return finish(self.circuit, state)
 
     def _train(
-        self, state: LatentState, rows: Rows, options: Options, generator: torch.Generator
-    ) -> tuple[LatentState, Progress]:
+        self,
+        state: LatentState,
+        rows: Rows,
+        n_passes: int,
+        rate: float,
+        generator: torch.Generator,
+    ) -> LatentState:
         """Passes over rows, which the recorder gets."""
 
-        def record(iteration: int, progress: Progress, state: LatentState) -> bool:
+        def record(number: int, log_likelihood: float, state: LatentState) -> bool:
             """Hand over what the last pass reached, and never stop the training."""
-            self.recorder.add(progress.log_likelihood[-1])
+            self.recorder.add(log_likelihood)
             return False
 
-        return train(self.circuit, state, rows, self.prior, options, generator, None, record)
+        return train(self.circuit, state, rows, n_passes, rate, self.dtype, generator, record)
 
 
 def _start_fit(kind: LatentMixture, task: ComponentTask, rows: Rows, recorder: Recorder) -> _Fit:
@@ -223,9 +221,7 @@ def _start_fit(kind: LatentMixture, task: ComponentTask, rows: Rows, recorder: R
     steps = -(-len(rows) // BATCH)
     passes = min(max(PASSES, LEAST_STEPS // steps), max(1, MOST_STEPS // steps))
     passes = passes if kind.max_iter == "auto" else min(passes, kind.max_iter)
-    options = Options(LatentSteps(), RATE, BATCH, passes, 0.0, passes, task.dtype)
-    prior = make_prior(circuit, sums, 0.0)
-    return _Fit(circuit, sums, prior, options, rows, task.held, recorder)
+    return _Fit(circuit, sums, passes, task.dtype, rows, task.held, recorder)
 
 
 def _joined(fitted: Sequence[Parameters], weights: Tensor) -> Parameters:
