@@ -123,8 +123,8 @@ class LatentMixture(_Settings):
         Points of each network, which are its units.
     max_iter : int or "auto", default="auto"
         Passes of each network over the rows. "auto": 25, but 800 to 4,000 steps of 128 rows; a
-        number makes it that many at most. A tenth of them is added in which the held-out rows are
-        learned too.
+        number makes it that many at most. Training stops before where held-out rows no longer
+        gain. A tenth of the passes is added in which the held-out rows are learned too.
 
     See Also
     --------

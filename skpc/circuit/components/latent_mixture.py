@@ -32,6 +32,7 @@ from ..training import (
 from .component import Component
 from .latent_solver import LatentState, finish, start
 from .latent_training import BATCH, train
+from .latent_watch import Watch, Watched
 from .mixture import choose_weights
 from .protocol import LEAST_WEIGHT, ComponentTask, FittedComponent, Recorder
 
@@ -145,14 +146,14 @@ def fit_networks(
     scores: list[Tensor] = []
     for number in range(1, kind.n_networks + 1):
         generator = seeded(task.random)
-        state, log_likelihood = fit.first(generator)
-        scores.append(fit.score(state))
+        first = fit.first(generator, scores, LEAST_WEIGHT if number == 1 else 0.0)
+        scores.append(first.scores)
         weights = choose_weights(torch.stack([*task.scores, *scores]), task.held.counts)
-        report(number, log_likelihood, float(weights[-1]))
+        report(number, recorder.last, float(weights[-1]))
         # If the first one gains too little on this table, further ones are not tried.
         if number == 1 and not float(weights[-1]) >= LEAST_WEIGHT:
             return None
-        fitted.append(fit.last(state, generator))
+        fitted.append(fit.last(first, generator))
     return _joined(fitted, weights[len(task.scores) :]), scores, weights
 
 
@@ -167,34 +168,39 @@ class _Fit:
     sums : Tensor (R,)
         Column sums of the rows.
     n_passes : int
-    dtype : torch.dtype
-    rows, held : Rows
+    task : ComponentTask
+    rows : Rows
+        Those of the task that are learned.
     recorder : Recorder
     """
 
     circuit: Circuit
     sums: Tensor
     n_passes: int
-    dtype: torch.dtype
+    task: ComponentTask
     rows: Rows
-    held: Rows
     recorder: Recorder
 
-    def first(self, generator: torch.Generator) -> tuple[LatentState, float]:
-        """The state after the passes over the rows, and the log-likelihood of the last one."""
+    def first(
+        self, generator: torch.Generator, others: Sequence[Tensor], least_weight: float
+    ) -> Watched:
+        """What is kept of the passes over the rows: the state of the largest gain."""
         state = start(self.circuit, self.sums, generator, RATE)
-        state = self._train(state, self.rows, self.n_passes, RATE, generator)
-        return state, self.recorder.last
+        watch = Watch(self.task, others, self.score, self.n_passes, least_weight)
+        self._train(state, self.rows, self.n_passes, RATE, generator, watch.stops)
+        assert watch.best is not None
+        return watch.best
 
     def score(self, state: LatentState) -> Tensor:
         """Log densities of the held-out rows, (n,)."""
         parameters = finish(self.circuit, state)
-        return log_density(self.circuit, parameters, self.held.cells, self.dtype).double()
+        cells = self.task.held.cells
+        return log_density(self.circuit, parameters, cells, self.task.dtype).double()
 
-    def last(self, state: LatentState, generator: torch.Generator) -> Parameters:
-        """Parameters after further passes, over all rows."""
-        n_passes, rows = ceil(LAST_PASSES * self.n_passes), self.rows.joined(self.held)
-        state = self._train(state, rows, n_passes, LAST_RATE * RATE, generator)
+    def last(self, first: Watched, generator: torch.Generator) -> Parameters:
+        """Parameters after further passes over all rows, a share of those before."""
+        n_passes, rows = ceil(LAST_PASSES * first.passes), self.rows.joined(self.task.held)
+        state = self._train(first.state, rows, n_passes, LAST_RATE * RATE, generator)
         return finish(self.circuit, state)
 
     def _train(
@@ -204,15 +210,17 @@ class _Fit:
         n_passes: int,
         rate: float,
         generator: torch.Generator,
+        stops: Callable[[int, LatentState], bool] = lambda passes, state: False,
     ) -> LatentState:
         """Passes over rows, which the recorder gets."""
 
         def record(number: int, log_likelihood: float, state: LatentState) -> bool:
-            """Hand over what the last pass reached, and never stop the training."""
+            """Hand over what the last pass reached; whether it was the last one."""
             self.recorder.add(log_likelihood)
-            return False
+            return stops(number + 1, state)
 
-        return train(self.circuit, state, rows, n_passes, rate, self.dtype, generator, record)
+        dtype = self.task.dtype
+        return train(self.circuit, state, rows, n_passes, rate, dtype, generator, record)
 
 
 def _start_fit(kind: LatentMixture, task: ComponentTask, rows: Rows, recorder: Recorder) -> _Fit:
@@ -221,7 +229,7 @@ def _start_fit(kind: LatentMixture, task: ComponentTask, rows: Rows, recorder: R
     steps = -(-len(rows) // BATCH)
     passes = min(max(PASSES, LEAST_STEPS // steps), max(1, MOST_STEPS // steps))
     passes = passes if kind.max_iter == "auto" else min(passes, kind.max_iter)
-    return _Fit(circuit, sums, passes, task.dtype, rows, task.held, recorder)
+    return _Fit(circuit, sums, passes, task, rows, recorder)
 
 
 def _joined(fitted: Sequence[Parameters], weights: Tensor) -> Parameters:

@@ -120,7 +120,7 @@ def step(
     log_likelihood : Tensor ()
         Weighted sum of the rows' log densities before the step, float64.
     """
-    moving = _moving(state) or rate <= (1 - MOVING) * state.rate
+    moving = state.points.step > 0 or rate <= (1 - MOVING) * state.rate
     inputs, outputs = _decoded(state, moving)
     by_outputs, by_logits, log_likelihood = gradients(
         units, rows, weights, outputs.detach(), state.points.free[1], state.centre
@@ -170,20 +170,16 @@ def _flat(tensors: Sequence[Tensor]) -> Tensor:
     return torch.cat([tensor.flatten() for tensor in tensors])
 
 
-def _moving(state: LatentState) -> bool:
-    """Whether the points have begun to move."""
-    return state.points.step > 0
-
-
 def _decoded(state: LatentState, moving: bool) -> tuple[tuple[Tensor, ...], Tensor]:
     """Layers and points of a step, and the outputs (M, N) with the graph that leads to them.
 
     The points are there if they move.
     """
-    points, mask = _points(state), _mask(state)
+    points, mask = _points(state, moving), _mask(state)
     with torch.enable_grad():
-        layers = tuple(layer.detach().requires_grad_() for layer in state.layers)
-        points = points.detach().requires_grad_(moving)
+        # Copies, as a state that began in inference mode has no gradients.
+        layers = tuple(layer.detach().clone().requires_grad_() for layer in state.layers)
+        points = points.detach().clone().requires_grad_(moving)
         outputs = outputs_at(layers, points, mask)
     return (*layers, points) if moving else layers, outputs
 
@@ -193,13 +189,13 @@ def _generator(state: LatentState) -> torch.Generator:
     return torch.Generator().manual_seed(state.seed + 2 * state.network.step)
 
 
-def _points(state: LatentState) -> Tensor:
+def _points(state: LatentState, moving: bool) -> Tensor:
     """Points of the next block, (N, L).
 
     Until they move they are shifted at random, modulo 1 in the unit cube.
     """
     points = state.points.free[0]
-    if _moving(state):
+    if moving:
         return points
     shift = torch.rand((1, points.shape[1]), generator=_generator(state), dtype=points.dtype)
     shift = shift.to(points.device)
