@@ -7,7 +7,7 @@ import torch
 
 from skpc.circuit.passes import Cells, Parameters
 from skpc.circuit.training import Adam, collect
-from skpc.circuit.training.adam import BETA_1, BETA_2, EPSILON, _direction
+from skpc.circuit.training.adam import BETA_1, BETA_2, EPSILON, moved
 
 start, update = Adam().begin, Adam().update
 
@@ -117,23 +117,23 @@ def test_parameters_stay_allowed_after_huge_steps(kit, any_table):
 def test_the_step_is_that_of_radam():
     # Small enough for the bound on the first steps.
     gradient_of = 0.2 * torch.randn((20, 3, 4), generator=torch.Generator().manual_seed(0)).double()
-    moved = torch.nn.Parameter(torch.zeros((3, 4), dtype=torch.float64))
-    peer = torch.optim.RAdam([moved], lr=0.1, betas=(BETA_1, BETA_2), eps=EPSILON)
+    theirs = torch.nn.Parameter(torch.zeros((3, 4), dtype=torch.float64))
+    peer = torch.optim.RAdam([theirs], lr=0.1, betas=(BETA_1, BETA_2), eps=EPSILON)
     first, second = torch.zeros(3, 4).double(), torch.zeros(3, 4).double()
     position = torch.zeros(3, 4).double()
     for step, gradient in enumerate(gradient_of, start=1):
-        moved.grad = -gradient
+        theirs.grad = -gradient
         peer.step()
         first = BETA_1 * first + (1 - BETA_1) * gradient
         second = BETA_2 * second + (1 - BETA_2) * gradient**2
-        position = position + 0.1 * _direction(first, second, step)
+        position = moved(position, first, second, step, 0.1)
         # The peer adds epsilon before it corrects the second moment's bias, we after.
-        assert_near(position, moved.detach(), 1e-6)
+        assert_near(position, theirs.detach(), 1e-6)
 
 
 def test_first_steps_are_bounded():
     gradient = torch.tensor([1e9, -1e9, 0.5]).double()
     for step in range(1, 5):
         mean = (1 - BETA_1**step) * gradient
-        actual = _direction(mean, mean, step)
+        actual = moved(torch.zeros(3).double(), mean, mean, step, 1.0)
         assert_near(actual, torch.tensor([1.0, -1.0, 0.5]).double())

@@ -6,10 +6,12 @@ Axes: B rows, N points, M free numbers of a unit.
 import pytest
 import torch
 
-from skpc.circuit.components.latent_network import gradient_by_outputs, outputs_at, parameters_at
-from skpc.circuit.components.latent_solver import LatentSteps, finish, start
+from skpc.circuit.components.latent_network import free_numbers, outputs_at, parameters_at
+from skpc.circuit.components.latent_solver import finish, gradients, start
+from skpc.circuit.components.latent_training import train
+from skpc.circuit.components.latent_units import LatentUnits
 from skpc.circuit.passes import Cells, product_mixture
-from skpc.circuit.training import Options, Rows, collect, column_sums, make_prior, train
+from skpc.circuit.training import Rows, column_sums
 
 CPU = torch.device("cpu")
 N = 6
@@ -33,45 +35,56 @@ def begin(circuit, sums, seed=0):
     return start(circuit, sums, torch.Generator().manual_seed(seed), 1e-2)
 
 
-def test_gradients_by_the_free_numbers_are_those_of_automatic_differentiation(kit, problem):
+def test_gradients_are_those_of_automatic_differentiation(kit, problem):
     circuit, x, weights, sums = problem
     state = begin(circuit, sums)
-    layers, (points, logits) = state.network.free, state.points.free
-    outputs = outputs_at(layers, points, None).double().requires_grad_()
-    parameters = parameters_at(circuit, outputs, logits)
-    (weights @ kit.log_density(circuit, parameters, x)).backward()
-    actual = collect(circuit, parameters_at(circuit, outputs.detach(), logits), Cells(x), weights)
-    gradient = gradient_by_outputs(circuit, outputs.detach(), actual.leaves)
-    assert_near(gradient.double(), outputs.grad, 1e-4)
+    outputs = outputs_at(state.layers, state.points.free[0], None).double().requires_grad_()
+    logits = torch.linspace(-1, 1, N, dtype=torch.float64, requires_grad=True)
+    parameters = parameters_at(circuit, free_numbers(outputs, state.centre), logits)
+    value = weights @ kit.log_density(circuit, parameters, x)
+    value.backward()
+    with torch.no_grad():
+        units = LatentUnits(circuit, torch.isnan(x).any(dim=0), torch.float64)
+        rows = units.read(Cells(x))
+        by_outputs, by_logits, actual = gradients(
+            units, rows, weights, outputs, logits, state.centre
+        )
+    assert_near(actual, value.detach())
+    assert_near(by_outputs, outputs.grad, 1e-4)
+    assert_near(by_logits, logits.grad, 1e-7)
 
 
 def test_units_start_around_the_columns(kit, problem):
     circuit, _, _, sums = problem
     state = begin(circuit, sums)
-    outputs = outputs_at(state.network.free, state.points.free[0], None)
-    assert_near(outputs.mean(dim=0), state.centre, 1e-4)
+    outputs = outputs_at(state.layers, state.points.free[0], None)
+    assert_near(outputs.mean(dim=1), torch.zeros(len(state.centre)), 1e-4)
     parameters = finish(circuit, state)
     assert torch.isfinite(parameters.leaves).all()
     assert_near(parameters.sums[0].sum(), torch.ones((), dtype=torch.float64))
     assert_near(parameters.sums[0], torch.full((1, 1, N), 1 / N, dtype=torch.float64))
 
 
-def run(problem, passes=60, seed=0, batch_size=40):
+def run(problem, passes=60, seed=0):
+    """The state after some passes, and the log-likelihood of each."""
     circuit, x, weights, sums = problem
-    prior = make_prior(circuit, sums, 0.0)
-    options = Options(LatentSteps(), 1e-2, batch_size, passes, 0.0, passes, torch.float64)
-    order = torch.Generator().manual_seed(seed)
-    rows = Rows(Cells(x), weights)
-    return train(circuit, begin(circuit, sums, seed), rows, prior, options, order)
+    order, seen = torch.Generator().manual_seed(seed), []
+
+    def record(number, log_likelihood, state):
+        seen.append(log_likelihood)
+        return False
+
+    rows, begun = Rows(Cells(x), weights), begin(circuit, sums, seed)
+    return train(circuit, begun, rows, passes, 1e-2, torch.float64, order, record), seen
 
 
 def test_training_raises_the_likelihood(kit, problem):
     circuit, x, weights, sums = problem
     before = weights @ kit.log_density(circuit, finish(circuit, begin(circuit, sums)), x)
-    state, progress = run(problem)
+    state, seen = run(problem)
     after = weights @ kit.log_density(circuit, finish(circuit, state), x)
     assert after > before + 1
-    assert len(progress.log_likelihood) == 60
+    assert len(seen) == 60
 
 
 def test_points_stay_until_the_step_has_fallen(problem):

@@ -12,7 +12,7 @@ Axes: n held-out rows, D columns, P components, R rows of Phi.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, ClassVar, Literal
 
@@ -23,28 +23,25 @@ from ..leaves import Leaf
 from ..passes import Circuit, Parameters, product_mixture, seeded
 from ..queries import log_density
 from ..training import (
-    Options,
-    Prior,
-    Progress,
     Rows,
     blocks,
     column_sums,
-    make_prior,
     parameters_from_numbers,
     parameters_to_numbers,
-    train,
 )
 from .component import Component
-from .latent_solver import LatentState, LatentSteps, finish, start
+from .latent_solver import LatentState, finish, start
+from .latent_training import BATCH, train
+from .latent_watch import Watch, Watched
 from .mixture import choose_weights
 from .protocol import LEAST_WEIGHT, ComponentTask, FittedComponent, Recorder
 
 # Points, which are the units, of each network.
 POINTS = 1024
-# First step size, and rows of a batch.
-RATE, BATCH = 5e-3, 128
+# First step size.
+RATE = 8e-3
 # Passes over the rows, and the least and largest numbers of steps, which overrule them.
-PASSES, LEAST_STEPS, MOST_STEPS = 25, 800, 4000
+PASSES, LEAST_STEPS, MOST_STEPS = 25, 400, 2000
 # Most rows to learn from: random ones of a larger table.
 MOST_ROWS = 200_000
 # The last passes learn the held-out rows too: their number as a share of the passes before, and
@@ -149,14 +146,14 @@ def fit_networks(
     scores: list[Tensor] = []
     for number in range(1, kind.n_networks + 1):
         generator = seeded(task.random)
-        state, log_likelihood = fit.first(generator)
-        scores.append(fit.score(state))
+        first = fit.first(generator, scores, LEAST_WEIGHT if number == 1 else 0.0)
+        scores.append(first.scores)
         weights = choose_weights(torch.stack([*task.scores, *scores]), task.held.counts)
-        report(number, log_likelihood, float(weights[-1]))
+        report(number, recorder.last, float(weights[-1]))
         # If the first one gains too little on this table, further ones are not tried.
         if number == 1 and not float(weights[-1]) >= LEAST_WEIGHT:
             return None
-        fitted.append(fit.last(state, generator))
+        fitted.append(fit.last(first, generator))
     return _joined(fitted, weights[len(task.scores) :]), scores, weights
 
 
@@ -170,51 +167,60 @@ class _Fit:
         A `product_mixture`.
     sums : Tensor (R,)
         Column sums of the rows.
-    prior : Prior
-        Without pseudo-rows.
-    options : Options
-    rows, held : Rows
+    n_passes : int
+    task : ComponentTask
+    rows : Rows
+        Those of the task that are learned.
     recorder : Recorder
     """
 
     circuit: Circuit
     sums: Tensor
-    prior: Prior
-    options: Options
+    n_passes: int
+    task: ComponentTask
     rows: Rows
-    held: Rows
     recorder: Recorder
 
-    def first(self, generator: torch.Generator) -> tuple[LatentState, float]:
-        """The state after the passes over the rows, and the log-likelihood of the last one."""
+    def first(
+        self, generator: torch.Generator, others: Sequence[Tensor], least_weight: float
+    ) -> Watched:
+        """What is kept of the passes over the rows: the state of the largest gain."""
         state = start(self.circuit, self.sums, generator, RATE)
-        state, progress = self._train(state, self.rows, self.options, generator)
-        return state, progress.log_likelihood[-1]
+        watch = Watch(self.task, others, self.score, self.n_passes, least_weight)
+        self._train(state, self.rows, self.n_passes, RATE, generator, watch.stops)
+        assert watch.best is not None
+        return watch.best
 
     def score(self, state: LatentState) -> Tensor:
         """Log densities of the held-out rows, (n,)."""
         parameters = finish(self.circuit, state)
-        return log_density(self.circuit, parameters, self.held.cells, self.options.dtype).double()
+        cells = self.task.held.cells
+        return log_density(self.circuit, parameters, cells, self.task.dtype).double()
 
-    def last(self, state: LatentState, generator: torch.Generator) -> Parameters:
-        """Parameters after further passes, over all rows."""
-        passes = ceil(LAST_PASSES * self.options.max_iter)
-        options = replace(self.options, max_iter=passes, learning_rate=LAST_RATE * RATE)
-        everything = self.rows.joined(self.held)
-        state, _ = self._train(state, everything, options, generator)
+    def last(self, first: Watched, generator: torch.Generator) -> Parameters:
+        """Parameters after further passes over all rows, a share of those before."""
+        n_passes, rows = ceil(LAST_PASSES * first.passes), self.rows.joined(self.task.held)
+        state = self._train(first.state, rows, n_passes, LAST_RATE * RATE, generator)
         return finish(self.circuit, state)
 
     def _train(
-        self, state: LatentState, rows: Rows, options: Options, generator: torch.Generator
-    ) -> tuple[LatentState, Progress]:
+        self,
+        state: LatentState,
+        rows: Rows,
+        n_passes: int,
+        rate: float,
+        generator: torch.Generator,
+        stops: Callable[[int, LatentState], bool] = lambda passes, state: False,
+    ) -> LatentState:
         """Passes over rows, which the recorder gets."""
 
-        def record(iteration: int, progress: Progress, state: LatentState) -> bool:
-            """Hand over what the last pass reached, and never stop the training."""
-            self.recorder.add(progress.log_likelihood[-1])
-            return False
+        def record(number: int, log_likelihood: float, state: LatentState) -> bool:
+            """Hand over what the last pass reached; whether it was the last one."""
+            self.recorder.add(log_likelihood)
+            return stops(number + 1, state)
 
-        return train(self.circuit, state, rows, self.prior, options, generator, None, record)
+        dtype = self.task.dtype
+        return train(self.circuit, state, rows, n_passes, rate, dtype, generator, record)
 
 
 def _start_fit(kind: LatentMixture, task: ComponentTask, rows: Rows, recorder: Recorder) -> _Fit:
@@ -223,9 +229,7 @@ def _start_fit(kind: LatentMixture, task: ComponentTask, rows: Rows, recorder: R
     steps = -(-len(rows) // BATCH)
     passes = min(max(PASSES, LEAST_STEPS // steps), max(1, MOST_STEPS // steps))
     passes = passes if kind.max_iter == "auto" else min(passes, kind.max_iter)
-    options = Options(LatentSteps(), RATE, BATCH, passes, 0.0, passes, task.dtype)
-    prior = make_prior(circuit, sums, 0.0)
-    return _Fit(circuit, sums, prior, options, rows, task.held, recorder)
+    return _Fit(circuit, sums, passes, task, rows, recorder)
 
 
 def _joined(fitted: Sequence[Parameters], weights: Tensor) -> Parameters:

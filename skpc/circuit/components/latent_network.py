@@ -1,7 +1,10 @@
 """The network of latent mixtures: it decodes points of a latent space to leaves.
 
+Its outputs are deviations of the leaves' free numbers from those of the columns' own distributions.
+All units of a free number stand side by side, as the families read them.
+
 Axes: N points (the units), L latent dimensions, H hidden units, M free numbers of a unit's
-leaves, F = 1 leaf regions, S statistics of the region, R rows of Phi, n incidences, t statistics.
+leaves, R rows of Phi, n incidences, t statistics of a family.
 """
 
 from collections.abc import Sequence
@@ -9,11 +12,14 @@ from math import sqrt
 
 import torch
 from torch import Tensor
+from torch.nn.functional import leaky_relu, linear
 
 from ..passes import Circuit, Parameters, floored
 from ..training import column_means
 
-LATENT, HIDDEN, DROPOUT = 32, 128, 0.3
+LATENT, HIDDEN = 32, 128
+# Hidden units that dropout drops, of 256.
+DROPPED = 77
 # Spread of the decoded free parameters over the latent space at the start.
 SPREAD = 0.5
 # Largest distance of free numbers from those of the column's own distribution: further out the
@@ -23,13 +29,13 @@ REACH = 12.0
 END = 1e-5
 
 
-def random_layers(centre: Tensor, points: Tensor, generator: torch.Generator) -> list[Tensor]:
-    """Weights (out, in) and biases (out,) of all layers, decoding points to numbers around centre.
+def random_layers(n_outputs: int, points: Tensor, generator: torch.Generator) -> list[Tensor]:
+    """Weights (out, in) and biases (out,) of all layers, decoding points to numbers around zero.
 
     Parameters
     ----------
-    centre : Tensor (M,)
-        Float32, on the CPU.
+    n_outputs : int
+        Number M of outputs.
     points : Tensor (N, L)
     generator : torch.Generator
         On the CPU.
@@ -38,30 +44,30 @@ def random_layers(centre: Tensor, points: Tensor, generator: torch.Generator) ->
     for inputs in (LATENT, HIDDEN, HIDDEN):
         weights = normals((HIDDEN, inputs), generator) * sqrt(2 / inputs)
         layers += [weights, torch.zeros(HIDDEN, dtype=torch.float32)]
-    weights = normals((len(centre), HIDDEN), generator)
+    weights = normals((n_outputs, HIDDEN), generator)
     decoded = hidden_layer(layers, points) @ weights.T
     scale = SPREAD / decoded.std(dim=0).mean()
-    return [*layers, scale * weights, centre - scale * decoded.mean(dim=0)]
+    return [*layers, scale * weights, -scale * decoded.mean(dim=0)]
 
 
 def hidden_layer(layers: Sequence[Tensor], points: Tensor) -> Tensor:
     """The last hidden layer at points (N, L), (N, H)."""
     hidden = points
     for i in range(0, 6, 2):
-        hidden = torch.nn.functional.leaky_relu(hidden @ layers[i].T + layers[i + 1])
+        hidden = leaky_relu(linear(hidden, layers[i], layers[i + 1]))
     return hidden
 
 
 def outputs_at(layers: Sequence[Tensor], points: Tensor, mask: Tensor | None) -> Tensor:
-    """Free numbers of all units, (N, M), hidden units dropped by mask (N, H)."""
+    """Deviations of all units, (M, N), hidden units dropped by mask (N, H)."""
     hidden = hidden_layer(layers, points)
     hidden = hidden if mask is None else hidden * mask
-    return hidden @ layers[6].T + layers[7]
+    return torch.addmm(layers[7][:, None], layers[6], hidden.T)
 
 
-def inside(outputs: Tensor, centre: Tensor) -> Tensor:
-    """Free numbers (N, M) within REACH of the centre (M,)."""
-    return torch.minimum(torch.maximum(outputs, centre - REACH), centre + REACH)
+def free_numbers(outputs: Tensor, centre: Tensor) -> Tensor:
+    """Free numbers (M, N): deviations within REACH around the centre (M,)."""
+    return outputs.clamp(-REACH, REACH).add_(centre[:, None])
 
 
 def normals(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
@@ -72,16 +78,6 @@ def normals(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 def to_normal(u: Tensor) -> Tensor:
     """Points of the unit cube as points of the latent space."""
     return torch.special.ndtri(u.clamp(END, 1 - END))
-
-
-def _free_of_folds(circuit: Circuit, outputs: Tensor) -> list[Tensor]:
-    """Each fold's free parameters (n, t, N), float64, from outputs (N, M)."""
-    folds = circuit.inputs.folds
-    sizes = [len(fold.group_of) * fold.family.n_statistics for fold in folds]
-    return [
-        free.reshape(len(fold.group_of), -1, free.shape[1])
-        for fold, free in zip(folds, outputs.T.double().split(sizes), strict=True)
-    ]
 
 
 def column_centre(circuit: Circuit, sums: Tensor) -> Tensor:
@@ -96,21 +92,13 @@ def column_centre(circuit: Circuit, sums: Tensor) -> Tensor:
     return torch.cat(of_folds)
 
 
-def parameters_at(circuit: Circuit, outputs: Tensor, logits: Tensor) -> Parameters:
-    """Packed parameters from free numbers (N, M) and logits of the weights (N,)."""
-    shape = circuit.inputs.shape
-    leaves = torch.zeros(shape, dtype=torch.float64, device=outputs.device)
-    for fold, free in zip(circuit.inputs.folds, _free_of_folds(circuit, outputs), strict=True):
-        theta = fold.family.from_free(free)
+def parameters_at(circuit: Circuit, free: Tensor, logits: Tensor) -> Parameters:
+    """Packed parameters from free numbers (M, N) and logits of the weights (N,)."""
+    folds = circuit.inputs.folds
+    leaves = torch.zeros(circuit.inputs.shape, dtype=torch.float64, device=free.device)
+    sizes = [len(fold.group_of) * fold.family.n_statistics for fold in folds]
+    for fold, rows in zip(folds, free.double().split(sizes), strict=True):
+        theta = fold.family.from_free(rows.view(len(fold.group_of), -1, free.shape[1]))
         fold.pack(leaves, theta, -fold.family.log_partition(theta).unsqueeze(1))
     weights = torch.softmax(logits.double(), dim=0).view(1, 1, -1)
     return Parameters(leaves, (floored(weights, None),))
-
-
-def gradient_by_outputs(circuit: Circuit, outputs: Tensor, leaves: Tensor) -> Tensor:
-    """Gradient by the free numbers (N, M) from a mean row's statistics (T, N), float32."""
-    of_folds = []
-    for fold, free in zip(circuit.inputs.folds, _free_of_folds(circuit, outputs), strict=True):
-        gradient = fold.family.free_gradient(free, *fold.unpack(leaves))
-        of_folds.append(gradient.flatten(0, 1).float())
-    return torch.cat(of_folds).T

@@ -6,29 +6,31 @@ optimisation).
 The gradient of the leaves' free parameters comes from the same statistics as EM's
 (`Leaf.free_gradient`); automatic differentiation goes through the network only.
 
-Axes: N points (the units), L latent dimensions, H hidden units, M free numbers of a unit's
-leaves, R rows of Phi.
+Axes: B rows, N points (the units), L latent dimensions, H hidden units, M free numbers of a unit's
+leaves, W weights and biases, R rows of Phi.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from ..passes import Circuit, Parameters
-from ..training import Momentum, Prior, Statistics
+from ..passes import Circuit, Parameters, may_fail
+from ..training import Momentum
 from .latent_network import (
-    DROPOUT,
+    DROPPED,
     HIDDEN,
     LATENT,
+    REACH,
     column_centre,
-    gradient_by_outputs,
-    inside,
+    free_numbers,
     outputs_at,
     parameters_at,
     random_layers,
     to_normal,
 )
+from .latent_units import LatentUnits, RowStatistics
 
 # Share of its fall that the step size must have made before the points move, and the ratio of their
 # step size to the network's.
@@ -37,13 +39,12 @@ MOVING, FASTER = 0.4, 10.0
 
 @dataclass(frozen=True)
 class LatentState:
-    """A network, its points, and the parameters that they decode to for the next block.
+    """A network and its points.
 
     Attributes
     ----------
-    parameters : Parameters
     network : Momentum
-        Of the weights (out, in) and biases (out,) of every layer, float32.
+        Of one tensor (W,): the weights (out, in) and biases (out,) of every layer, float32.
     points : Momentum
         Of the points (N, L) and the logits of their weights (N,).
     rate : float
@@ -52,20 +53,25 @@ class LatentState:
         Seed of the shifts and of the dropout, together with the number of the step.
     centre : Tensor (M,)
         Free numbers of the columns' own distributions.
-    inputs : tuple of Tensor
-        Weights and biases, then the points that the parameters were decoded at.
-    outputs : Tensor (N, M)
-        Free numbers of the parameters, with the graph that leads to them from the inputs.
     """
 
-    parameters: Parameters
     network: Momentum
     points: Momentum
     rate: float
     seed: int
     centre: Tensor
-    inputs: tuple[Tensor, ...] = ()
-    outputs: Tensor | None = None
+
+    @property
+    def layers(self) -> list[Tensor]:
+        """Weights and biases of every layer, views."""
+        shapes = [(HIDDEN, LATENT), (HIDDEN, HIDDEN), (HIDDEN, HIDDEN), (len(self.centre), HIDDEN)]
+        sizes = [size for out, inputs in shapes for size in (out * inputs, out)]
+        flat = self.network.free[0].split(sizes)
+        return [
+            part
+            for i, shape in enumerate(shapes)
+            for part in (flat[2 * i].view(shape), flat[2 * i + 1])
+        ]
 
 
 def start(circuit: Circuit, sums: Tensor, generator: torch.Generator, rate: float) -> LatentState:
@@ -87,74 +93,95 @@ def start(circuit: Circuit, sums: Tensor, generator: torch.Generator, rate: floa
     # Old versions of torch draw in the default type, whatever `dtype` says.
     points = to_normal(engine.draw(circuit.inputs.n_units, dtype=torch.float32).float())
     centre = column_centre(circuit, sums).float().cpu()
-    layers = random_layers(centre, points, generator)
-    network = Momentum.begin(tuple(layer.to(circuit.device) for layer in layers))
+    network = _flat(random_layers(len(centre), points, generator)).to(circuit.device)
     points = points.to(circuit.device)
     latent = Momentum.begin((points, torch.zeros_like(points[:, 0])))
-    undecoded = Parameters(torch.empty(0), ())
-    state = LatentState(undecoded, network, latent, rate, seed, centre.to(circuit.device))
-    return _decoded(circuit, state)
+    return LatentState(Momentum.begin((network,)), latent, rate, seed, centre.to(circuit.device))
 
 
-class LatentSteps:
-    """Rectified Adam of the network, and of the points once they move, as `Steps` of training."""
+def step(
+    units: LatentUnits, state: LatentState, rows: RowStatistics, weights: Tensor, rate: float
+) -> tuple[LatentState, Tensor]:
+    """One step up the mean log-likelihood of a row.
 
-    closed_form = False
+    Parameters
+    ----------
+    units : LatentUnits
+    state : LatentState
+    rows : RowStatistics
+    weights : Tensor (B,)
+        Of the rows, float64; they add to about 1.
+    rate : float
+        Step size.
 
-    def update(
-        self,
-        circuit: Circuit,
-        state: LatentState,
-        statistics: Statistics,
-        prior: Prior,
-        rate: float,
-        evidence: float,
-    ) -> LatentState:
-        """One step up the mean penalised log-likelihood of a row."""
-        leaves, (counts,) = prior.add(circuit, statistics.leaves, statistics.sums, evidence)
-        assert state.outputs is not None
-        outputs = state.outputs.detach()
-        bounded = inside(outputs, state.centre)
-        upstream = gradient_by_outputs(circuit, bounded, leaves)
-        upstream = torch.where((outputs - bounded) * upstream > 0, 0.0, upstream)
-        with torch.inference_mode(False):
-            *by_layers, by_points = torch.autograd.grad(state.outputs, state.inputs, upstream)
-        network = state.network.advance(tuple(by_layers), rate)
-        latent = state.points
-        if _moving(state) or rate <= (1 - MOVING) * state.rate:
-            weights = state.parameters.sums[0]
-            by_logits = (counts - weights * counts.sum()).flatten().float()
-            latent = latent.advance((by_points, by_logits), FASTER * rate)
-        return _decoded(circuit, replace(state, network=network, points=latent))
+    Returns
+    -------
+    state : LatentState
+    log_likelihood : Tensor ()
+        Weighted sum of the rows' log densities before the step, float64.
+    """
+    moving = state.points.step > 0 or rate <= (1 - MOVING) * state.rate
+    inputs, outputs = _decoded(state, moving)
+    by_outputs, by_logits, log_likelihood = gradients(
+        units, rows, weights, outputs.detach(), state.points.free[1], state.centre
+    )
+    gradient = torch.autograd.grad(outputs, inputs, by_outputs)
+    network = state.network.advance((_flat(gradient[:8]),), rate)
+    latent = state.points
+    if moving:
+        latent = latent.advance((gradient[8], by_logits), FASTER * rate)
+    return replace(state, network=network, points=latent), log_likelihood
 
-    def under_prior(
-        self, circuit: Circuit, state: LatentState, prior: Prior, evidence: float
-    ) -> LatentState:
-        """The same state: there is no closed form of the state under another prior."""
-        return state
+
+def gradients(
+    units: LatentUnits,
+    rows: RowStatistics,
+    weights: Tensor,
+    outputs: Tensor,
+    logits: Tensor,
+    centre: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of the weighted log-likelihood of rows, and the log-likelihood itself, ().
+
+    They are those by the outputs (M, N) of the network, zero where an output is out of reach and
+    would go on, and by the logits (N,).
+    """
+    free, log_weights = free_numbers(outputs, centre), torch.log_softmax(logits, dim=0)
+    shares, log_density = units.posterior(rows, units.natural(free, log_weights))
+    flows = shares.mul_(weights.to(shares.dtype)[:, None])
+    upstream = units.gradient(free, units.expected(rows, flows))
+    if may_fail(torch.stack(outputs.aminmax()).abs() <= REACH):
+        away = outputs.sign() * upstream > 0
+        upstream.masked_fill_((outputs.abs() > REACH) & away, 0.0)
+    counts = flows.sum(dim=0)
+    by_logits = (counts - log_weights.exp() * counts.sum()).to(logits.dtype)
+    return upstream, by_logits, weights @ log_density
 
 
 def finish(circuit: Circuit, state: LatentState) -> Parameters:
     """Parameters at the points, without shift or dropout."""
     points, logits = state.points.free
-    outputs = outputs_at(state.network.free, points, None)
-    return parameters_at(circuit, inside(outputs, state.centre), logits)
+    outputs = outputs_at(state.layers, points, None)
+    return parameters_at(circuit, free_numbers(outputs, state.centre), logits)
 
 
-def _moving(state: LatentState) -> bool:
-    """Whether the points have begun to move."""
-    return state.points.step > 0
+def _flat(tensors: Sequence[Tensor]) -> Tensor:
+    """All numbers of tensors one after the other, (W,): one step of Adam moves them all."""
+    return torch.cat([tensor.flatten() for tensor in tensors])
 
 
-def _decoded(circuit: Circuit, state: LatentState) -> LatentState:
-    """The state with the parameters for its next block."""
-    trained = (*state.network.free, _points(state))
-    with torch.inference_mode(False), torch.enable_grad():
-        inputs = tuple(tensor.detach().clone().requires_grad_() for tensor in trained)
-        outputs = outputs_at(inputs[:-1], inputs[-1], _mask(state))
-    bounded = inside(outputs.detach(), state.centre)
-    parameters = parameters_at(circuit, bounded, state.points.free[1])
-    return replace(state, parameters=parameters, inputs=inputs, outputs=outputs)
+def _decoded(state: LatentState, moving: bool) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Layers and points of a step, and the outputs (M, N) with the graph that leads to them.
+
+    The points are there if they move.
+    """
+    points, mask = _points(state, moving), _mask(state)
+    with torch.enable_grad():
+        # Copies, as a state that began in inference mode has no gradients.
+        layers = tuple(layer.detach().clone().requires_grad_() for layer in state.layers)
+        points = points.detach().clone().requires_grad_(moving)
+        outputs = outputs_at(layers, points, mask)
+    return (*layers, points) if moving else layers, outputs
 
 
 def _generator(state: LatentState) -> torch.Generator:
@@ -162,13 +189,13 @@ def _generator(state: LatentState) -> torch.Generator:
     return torch.Generator().manual_seed(state.seed + 2 * state.network.step)
 
 
-def _points(state: LatentState) -> Tensor:
+def _points(state: LatentState, moving: bool) -> Tensor:
     """Points of the next block, (N, L).
 
     Until they move they are shifted at random, modulo 1 in the unit cube.
     """
     points = state.points.free[0]
-    if _moving(state):
+    if moving:
         return points
     shift = torch.rand((1, points.shape[1]), generator=_generator(state), dtype=points.dtype)
     shift = shift.to(points.device)
@@ -176,8 +203,11 @@ def _points(state: LatentState) -> Tensor:
 
 
 def _mask(state: LatentState) -> Tensor:
-    """Dropout mask (N, H): zeros, and 1 / (1 - DROPOUT) for hidden units that are kept."""
+    """Dropout mask (N, H): zeros, and 1 over the share of them for hidden units that are kept."""
     generator = _generator(state).manual_seed(state.seed + 2 * state.network.step + 1)
-    shape = (len(state.points.free[0]), HIDDEN)
-    kept = torch.rand(shape, generator=generator, dtype=torch.float32) >= DROPOUT
-    return kept.to(torch.float32).div_(1 - DROPOUT).to(state.points.free[0].device)
+    # A byte for each hidden unit is drawn in a fifth of the time of a float.
+    n = len(state.points.free[0]) * HIDDEN
+    words = torch.randint(-(2**63), 2**63 - 1, (n // 8,), generator=generator)
+    kept = words.view(torch.uint8).view(-1, HIDDEN) >= DROPPED
+    mask = kept.to(torch.float32).mul_(256 / (256 - DROPPED))
+    return mask.to(state.points.free[0].device)

@@ -141,6 +141,11 @@ class Recorder:
         self._log_likelihood.append(log_likelihood)
         self._seconds.append(time.perf_counter() - self._started)
 
+    @property
+    def last(self) -> float:
+        """The last log-likelihood."""
+        return self._log_likelihood[-1]
+
     def history(self) -> dict[str, np.ndarray]:
         """The record so far, as `FittedComponent.history`."""
         return {

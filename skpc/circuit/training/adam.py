@@ -57,8 +57,7 @@ class Momentum:
         first = tuple(torch.lerp(m, g, 1 - BETA_1) for m, _, g in pairs)
         second = tuple(torch.lerp(v, g * g, 1 - BETA_2) for _, v, g in pairs)
         free = tuple(
-            f + rate * _direction(m, v, step)
-            for f, m, v in zip(self.free, first, second, strict=True)
+            moved(f, m, v, step, rate) for f, m, v in zip(self.free, first, second, strict=True)
         )
         return Momentum(free, first, second, step)
 
@@ -164,21 +163,22 @@ def _gradients(
     return (by_leaves, *by_logits)
 
 
-def _direction(first: Tensor, second: Tensor, step: int) -> Tensor:
-    """The rectified step: plain momentum until the second moment can be trusted.
+def moved(free: Tensor, first: Tensor, second: Tensor, step: int, rate: float) -> Tensor:
+    """Free numbers after the rectified step: plain momentum until the second moment is trusted.
 
     Plain momentum is clipped to the size of later steps, about 1: the gradient of a leaf of large
     counts, or of a narrow one, is large, and one such step would lead far away from the data.
     """
-    mean = first / (1 - BETA_1**step)
+    unbiased = 1 - BETA_1**step
     longest = 2 / (1 - BETA_2) - 1
     length = longest - 2 * step * BETA_2**step / (1 - BETA_2**step)
     if length <= 5:
-        return mean.clamp(-1.0, 1.0)
+        return free + rate * (first / unbiased).clamp_(-1.0, 1.0)
     rectifier = sqrt(
         (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
     )
-    return rectifier * mean / ((second / (1 - BETA_2**step)).sqrt() + EPSILON)
+    spread = (second / (1 - BETA_2**step)).sqrt_().add_(EPSILON)
+    return torch.addcdiv(free, first, spread, value=rate * rectifier / unbiased)
 
 
 def _parameters(circuit: Circuit, free: tuple[Tensor, ...]) -> Parameters:
