@@ -242,7 +242,7 @@ default="from_dtype"
     likelihoods.
 
     A latent mixture is trained by Adam through its network, on at most 200,000 rows, in 25 passes
-    over batches of 256 rows (but 400 to 2,000 steps). At first the points are shifted at random in
+    over batches of 128 rows (but 800 to 4,000 steps). At first the points are shifted at random in
     every step, then they are trained as well. Held-out rows say six times what it adds to the
     mixture: training stops where that has not risen twice, or half-way if the component would
     weigh less than 0.02, and the best of these states is kept. The network is not kept: what

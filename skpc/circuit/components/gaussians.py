@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..leaves import Leaf
 from ..passes import Parameters, product_mixture, seeded
-from ..training import Rows, blocks, column_sums, from_numbers, to_numbers
+from ..training import blocks, column_sums, from_numbers, to_numbers
 from .gaussian_component import GaussianComponent
 from .gaussian_em import widened
 from .gaussian_start import GaussianState, describe, normal_columns, start
@@ -137,7 +137,7 @@ def fit_mixtures(
         if fitted and too_expensive(state.component, rows.cells):
             break
         state = train(state, rows, STEPS, STEPS, generator, recorder.add)
-        width, of_width = _chosen_width(state, held)
+        width, of_width = _chosen_width(task, scores, state)
         scores.append(of_width)
         state = train(state, everything, LAST_STEPS, STEPS, generator, recorder.add)
         fitted.append(_widened(state, width))
@@ -146,11 +146,26 @@ def fit_mixtures(
     return _joined(leaves, fitted, shares.tolist()), mixed
 
 
-def _chosen_width(state: GaussianState, held: Rows) -> tuple[float, Tensor]:
-    """The share in WIDTHS that the held-out rows like best, and their scores by it, (n,)."""
+def _chosen_width(
+    task: ComponentTask, scores: Sequence[Tensor], state: GaussianState
+) -> tuple[float, Tensor]:
+    """The share in WIDTHS that the held-out rows like best, and their scores by it, (n,).
+
+    They are scored by the mixture with all that was fitted before: rows that are far from all
+    Gaussians, which other components know, must not widen them.
+    """
+    held = task.held
     tried = [_widened(state, share).log_density(held.cells, torch.float64) for share in WIDTHS]
-    best = max(range(len(WIDTHS)), key=lambda i: float(held.counts @ tried[i]))
+    joined = [_mixed_likelihood(task, [*scores, one]) for one in tried]
+    best = max(range(len(WIDTHS)), key=lambda i: joined[i])
     return WIDTHS[best], tried[best]
+
+
+def _mixed_likelihood(task: ComponentTask, scores: Sequence[Tensor]) -> float:
+    """Of the held-out rows under the mixture of all that has scores, by its best weights."""
+    weights = task.weights(scores).clamp_min(torch.finfo(torch.float64).tiny)
+    joint = torch.stack([*task.scores, *scores]) + weights.log()[:, None]
+    return float(task.held.counts @ torch.logsumexp(joint, dim=0))
 
 
 def _widened(state: GaussianState, share: float) -> GaussianComponent:

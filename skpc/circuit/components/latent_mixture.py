@@ -39,9 +39,9 @@ from .protocol import LEAST_WEIGHT, ComponentTask, FittedComponent, Recorder
 # Points, which are the units, of each network.
 POINTS = 1024
 # First step size.
-RATE = 8e-3
+RATE = 5e-3
 # Passes over the rows, and the least and largest numbers of steps, which overrule them.
-PASSES, LEAST_STEPS, MOST_STEPS = 25, 400, 2000
+PASSES, LEAST_STEPS, MOST_STEPS = 25, 800, 4000
 # Most rows to learn from: random ones of a larger table.
 MOST_ROWS = 200_000
 # The last passes learn the held-out rows too: their number as a share of the passes before, and

@@ -13,9 +13,8 @@ from ..training import Rows
 from .latent_solver import LatentState, step
 from .latent_units import LatentUnits, RowStatistics
 
-# Rows of a batch. Half of the steps of twice as many rows take half of the time and learn as much,
-# as most of a step is the network, whose cost does not depend on the rows.
-BATCH = 256
+# Rows of a batch.
+BATCH = 128
 # Most statistics of all rows that are kept from pass to pass: 128 MB in float32. Reading those of
 # a batch again takes a tenth of a step.
 MOST_KEPT = 32_000_000
