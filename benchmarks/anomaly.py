@@ -1,12 +1,13 @@
 """One-class anomaly detection: AUROC of `EinetOutlierDetector` beside four detectors.
 
-    python benchmarks/anomaly.py FOLDER
+    python benchmarks/anomaly.py --data FOLDER
 
-Writes results/anomaly.md. FOLDER holds files NAME.npz with X (n, d) and y (n,), 1 where a row is an
-anomaly; what is measured is told in NOTE.
+Writes results/anomaly.md. FOLDER (or SKPC_DATA) holds anomaly/NAME.npz with X (n, d) and y (n,), 1
+where a row is an anomaly; what is measured is told in NOTE.
 """
 
 import argparse
+import os
 import time
 import warnings
 from pathlib import Path
@@ -112,13 +113,13 @@ def measured(folder, names, score, seeds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("--data", type=Path, default=os.environ.get("SKPC_DATA"))
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--accurate-seeds", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    detectors = measured(options.folder, DETECTORS, of_detectors, options.seeds)
-    accurate = measured(options.folder, ACCURATE, of_accurate, options.accurate_seeds)
+    detectors = measured(options.data / "anomaly", DETECTORS, of_detectors, options.seeds)
+    accurate = measured(options.data / "anomaly", ACCURATE, of_accurate, options.accurate_seeds)
     text = f"# One-class AUROC\n\n{header(1)}\n{NOTE}\n"
     text += f"Detectors, means of {options.seeds} seeds:\n\n{detectors}\n"
     text += f"Scores of the accurate density, means of {options.accurate_seeds}:\n\n{accurate}"

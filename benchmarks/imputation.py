@@ -3,7 +3,8 @@
     python benchmarks/imputation.py --data FOLDER
 
 FOLDER holds mixed/*.npz (train, categorical) and uci/*.npz (X, y), or set SKPC_DATA. How cells are
-removed and what is measured is told in NOTE. miceforest is measured if it can be imported.
+removed and what is measured is told in NOTE. miceforest is measured if it can be imported. With
+--imputers, the results of the others in results/imputation.json are kept.
 """
 
 import argparse
@@ -141,7 +142,7 @@ def ranks(found: list[dict], measure: str) -> dict[str, float]:
 
 def table(found: list[dict]) -> str:
     """Means over everything, with mean ranks, as Markdown."""
-    names = list(dict.fromkeys(result["imputer"] for result in found))
+    names = [name for name in peers.IMPUTERS if any(r["imputer"] == name for r in found)]
     by_rank = {measure: ranks(found, measure) for measure in ("mae", "crps", "rmse")}
     text = "| imputer | rank MAE | rank CRPS | rank RMSE | MAE | CRPS | RMSE | coverage | accuracy "
     text += "| seconds |\n| --- |" + " ---: |" * 9 + "\n"
@@ -157,7 +158,7 @@ def table(found: list[dict]) -> str:
 
 def by_case(found: list[dict]) -> str:
     """MAE and CRPS by table, mechanism and rate, means over the seeds, as Markdown."""
-    names = list(dict.fromkeys(result["imputer"] for result in found))
+    names = [name for name in peers.IMPUTERS if any(r["imputer"] == name for r in found)]
     text = "| table | cells | " + " | ".join(names) + " |\n| --- | --- |" + " ---: |" * len(names)
     text += "\n"
     for case in dict.fromkeys((r["table"], r["mechanism"], r["rate"]) for r in found):
@@ -185,7 +186,7 @@ def main() -> None:
     parser.add_argument("--imputers", nargs="+", default=list(peers.IMPUTERS))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found: list[dict] = []
+    found = kept(options.imputers, options.seeds)
     for seed in range(options.seeds):
         for name in options.sets:
             rows, categorical = load(options.data, name)
@@ -196,6 +197,13 @@ def main() -> None:
                     case = {"table": name, "mechanism": mechanism, "rate": rate, "seed": seed}
                     found.append({**case, "imputer": imputer, **result})
         write(found)
+
+
+def kept(imputers: list[str], seeds: int) -> list[dict]:
+    """Earlier results of other imputers for the same seeds."""
+    file = RESULTS / "imputation.json"
+    earlier = json.loads(file.read_text()) if file.exists() else []
+    return [one for one in earlier if one["imputer"] not in imputers and one["seed"] < seeds]
 
 
 def write(found: list[dict]) -> None:
