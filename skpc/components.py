@@ -168,7 +168,7 @@ class Kernels(_Settings):
     .. math:: p(x) = \sum_i w_i \prod_c p_c(x_c \mid x_{ic})
 
     The columns of a unit are independent and centred at the cells of its row: numbers are normal
-    around them, other categories have a hundredth of their own probability. Cells that are missing
+    around them, other categories have a thousandth of their own probability. Cells that are missing
     in a row of training have their column's own distribution in its unit. Nothing is learned, so
     that a fit takes moments.
 
@@ -179,10 +179,13 @@ class Kernels(_Settings):
     Parameters
     ----------
     bandwidth : float, default=0.45
-        Standard deviation of a number around its row's, in standard deviations of its column, with
-        leaves that have a floor of the variance ("gaussian", "numeric").
+        Standard deviation of a number around its row's, at most 1,000, with leaves that have a
+        floor of the variance ("gaussian", "numeric"). The unit is the standard deviation of its
+        column or, if less, the range from its 1st to its 99th percentile over 4.65: a few extreme
+        values do not hide all others.
     n_units : int, default=2000
-        Most rows that are units: random ones of a larger table.
+        Most rows that are units: random ones of a larger table. Columns of very many categories
+        allow fewer, as all units together have at most 8 million numbers.
 
     References
     ----------
@@ -204,7 +207,7 @@ class Kernels(_Settings):
 
     _kind = KernelKind
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "bandwidth": [Interval(Real, 0, None, closed="neither")],
+        "bandwidth": [Interval(Real, 0, 1000, closed="right")],
         "n_units": [AT_LEAST_ONE],
     }
 

@@ -45,7 +45,7 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
     ranking : {"kernels", "density"}, default="kernels"
         What the scores are. "kernels": log densities of kernels around the rows of training
         (`skpc.components.Kernels`), in standard deviations of the columns and without one row of
-        training that equals a row. "density": those of `density` at a bounded resolution.
+        training that equals the row. "density": those of `density` at a bounded resolution.
     contamination : "auto" or float, default="auto"
         Share of outliers among the training rows, above 0 and at most 0.5, by which `offset_` is
         chosen. "auto": 0.1.
@@ -235,8 +235,10 @@ def _kernels_of(density: EinetDensityEstimator, table: Table) -> EinetDensityEst
         "dtype": "float64",
         "warm_start": False,
     }
-    # Not a clone, which would have the callbacks: they hear of the density's passes alone.
-    return type(density)(**{**density.get_params(deep=False), **changed})
+    # Not a clone, which would have the callbacks: they hear of the density's passes alone. Nor of a
+    # subclass, whose parameters may be others.
+    names = EinetDensityEstimator().get_params(deep=False)
+    return EinetDensityEstimator(**{name: getattr(density, name) for name in names} | changed)
 
 
 def _widths(evidence: queries.Evidence, weights: Floats) -> Floats:

@@ -66,6 +66,7 @@ def test_kinds_have_the_parameters():
         (Kernels(n_units=0), "n_units"),
         (Kernels(bandwidth=0.0), "bandwidth"),
         (Kernels(bandwidth="auto"), "bandwidth"),
+        (Kernels(bandwidth=1e200), "bandwidth"),
         (LatentMixture(n_networks=0), "n_networks"),
         (LatentMixture(n_networks="auto"), "n_networks"),
         (LatentMixture(n_points=-1), "n_points"),

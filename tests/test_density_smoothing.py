@@ -63,6 +63,18 @@ def test_rows_are_held_out_where_that_pays(rows, table):
     assert "validation_log_likelihood" in stopping.history_["trees"]
 
 
+def test_a_share_that_leaves_no_row_stops_nothing_by_default():
+    for share in (0.005, 0.999):
+        model = tiny(smoothing="auto", validation_fraction=share, max_iter=2).fit(numbers(60))
+        assert model.settings_["early_stopping"] is False
+
+
+def test_a_fit_that_goes_on_is_not_stopped_by_rows_that_were_learned():
+    model = tiny(smoothing="auto", warm_start=True, max_iter=2).fit(numbers(60))
+    assert "validation_log_likelihood" in model.history_["trees"]
+    assert "validation_log_likelihood" not in model.fit(numbers(60)).history_["trees"]
+
+
 def test_a_given_smoothing_stays(case):
     assert case.model(smoothing=0.7, early_stopping=True).fit(case.rows(60)).smoothing_ == 0.7
 

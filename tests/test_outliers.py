@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
-from skpc import EinetOutlierDetector
+from skpc import EinetDensityEstimator, EinetOutlierDetector
 
 RANKINGS = pytest.mark.parametrize("ranking", ["kernels", "density"])
 
@@ -84,14 +84,15 @@ def test_an_atom_does_not_hide_outliers(ranking):
 
 def test_kernels_score_by_the_other_rows():
     """By the formula, in standard deviations; rows of training are left out of their own score."""
-    X = np.random.RandomState(0).normal(size=(60, 2)) * [1.0, 50.0]
+    X = np.random.RandomState(0).uniform(-2, 2, size=(60, 2)) * [1.0, 50.0]
     X[3] = X[4]
     detector = EinetOutlierDetector(tiny(max_iter=1)).fit(X)
     new = np.vstack([X, X[:1] + np.array([0.1, 5.0]), [[np.nan, 20.0]]])
     u, v = (X - X.mean(0)) / X.std(0), (new - X.mean(0)) / X.std(0)
-    # A hundredth of a row of the column's own distribution is in each unit.
-    variance = np.maximum((u * u + 0.01) / 1.01 - (u / 1.01) ** 2, 0.45**2)
-    log_kernels = -0.5 * ((v[:, None] - u / 1.01) ** 2 / variance + np.log(2 * np.pi * variance))
+    # A thousandth of a row of the column's own distribution is in each unit. The range of uniform
+    # numbers is 0.73 of that of normal ones, and units are powers of the root of two.
+    variance = np.maximum((u * u + 1e-3) / 1.001 - (u / 1.001) ** 2, 0.5 * 0.45**2)
+    log_kernels = -0.5 * ((v[:, None] - u / 1.001) ** 2 / variance + np.log(2 * np.pi * variance))
     log_kernels = np.nansum(log_kernels, axis=2)
     others = np.ones((62, 60))
     others[np.arange(60), np.arange(60)] = 0.0
@@ -128,6 +129,29 @@ def test_kernels_have_the_columns_of_any_density(settings):
     families = {"numeric": "gaussian"}
     wanted = [families.get(c.family, c.family) for c in detector.density_.columns_]
     assert [column.family for column in detector.kernels_.columns_] == wanted
+
+
+def test_a_few_extreme_values_do_not_hide_outliers():
+    X = np.vstack([np.random.RandomState(0).normal(size=(500, 3)), [[1000.0, 0.0, 0.0]]])
+    detector = EinetOutlierDetector(tiny(max_iter=1)).fit(X)
+    assert detector.predict([[0.0, 0, 0], [8, 0, 0], [30, 0, 0]]).tolist() == [1, -1, -1]
+    far = detector.score_samples([[1000.0, 0, 0], [8, 0, 0]])
+    assert far[0] < far[1]
+
+
+def test_a_subclass_of_the_density_explains():
+    class Quick(EinetDensityEstimator):
+        def __init__(self, random_state=None):
+            super().__init__(random_state=random_state, components="trees", max_iter=1)
+
+    detector = EinetOutlierDetector(Quick(0)).fit(rows())
+    assert isinstance(detector.density_, Quick)
+    assert type(detector.kernels_) is EinetDensityEstimator
+
+
+def test_equal_rows_have_a_score():
+    detector = EinetOutlierDetector(tiny(max_iter=1)).fit(np.ones((30, 2)))
+    assert np.isfinite(detector.score_samples([[1.0, 1.0], [1.0, 2.0]])).all()
 
 
 def test_an_earlier_ranking_leaves_nothing_behind():

@@ -71,7 +71,8 @@ def fit(
     with clock.phase("structure"):
         plan, encoded = _plan(spec, data, streams, last)
     asked = competing(spec.components, plan.leaves(), len(data)) if last is None else _again(last)
-    spec = with_stopping(spec, asked.trees, len(data))
+    # The held-out rows of the fit before were learned at its end, and would not stop the next one.
+    spec = with_stopping(spec, asked.trees and last is None, len(data))
     regularise = asked.trees and chooses_smoothing(spec, plan, len(data))
     hold = regularise or spec.early_stopping or bool(asked.others)
     chooser = streams.of("held-out rows") if hold else None

@@ -70,6 +70,8 @@ def with_stopping(spec: FitSpec, trees: bool, n: int) -> FitSpec:
     chosen = trees and spec.smoothing == "auto" and solver_of(spec).closed_form
     full = choose_batch_size(spec.batch_size, n, chosen) >= n
     by_default = chosen and full and STOPPING <= n <= SMALL
+    if spec.validation_fraction != "auto":
+        by_default &= 0 < round(spec.validation_fraction * n) < n
     stops = by_default if spec.early_stopping == "auto" else bool(spec.early_stopping)
     share = 2 * VALIDATION if stops and n < FEW else VALIDATION
     patience = LONG_PATIENCE if stops and by_default else PATIENCE

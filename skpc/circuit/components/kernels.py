@@ -2,7 +2,8 @@
 
 A unit is what one step of EM makes of its row alone: the leaves of its columns are centred at its
 cells, their variances are at the floor, which is the squared bandwidth, and PSEUDO_ROWS rows of the
-columns' own distributions leave a probability to all other categories. Nothing else is learned.
+columns' own distributions leave a probability to all other categories (in a number they widen the
+kernels that are more than ten bandwidths from the mean). Nothing else is learned.
 
 References: Parzen, "On estimation of a probability density function and mode", Annals of
 Mathematical Statistics 1962.
@@ -32,11 +33,15 @@ from .component import Component
 from .protocol import LEAST_WEIGHT, ComponentTask, FittedComponent
 
 # Rows of the columns' own distributions in every unit.
-PSEUDO_ROWS = 0.01
+PSEUDO_ROWS = 1e-3
+# The unit of a column's bandwidth is its standard deviation or, if that is less, the standard
+# deviation of a normal column with the range from the first to the second of these shares: a few
+# extreme values must not hide all others.
+SHARES, RANGE_OF_NORMAL = (0.01, 0.99), 4.65
+# Most numbers of all units.
+MOST_NUMBERS = 8_000_000
 # Names of the arrays by which a component is stored.
 STORED = ("leaves", "weights")
-# Least share of the weight that is left where a row leaves itself out.
-LEAST_SHARE = 1e-300
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,11 @@ class Kernels:
     Attributes
     ----------
     bandwidth : float
-        Standard deviation of a number around its row's, in standard deviations of its column.
+        Standard deviation of a number around its row's, in standard deviations of its column
+        without extreme values.
     n_units : int
-        Most rows that are units: random ones of a larger table.
+        Most rows that are units: random ones of a larger table, and fewer where a unit has so
+        many numbers that all of them would be more than MOST_NUMBERS.
     """
 
     bandwidth: float = 0.45
@@ -62,19 +69,31 @@ class Kernels:
 
     def fit(self, task: ComponentTask) -> FittedComponent | None:
         """Fit a component; None if it weighs less than LEAST_WEIGHT."""
-        leaves = task.floored(self.bandwidth**2)
-        rows = task.rows.sampled(self.n_units, task.random)
+        most = self._most_units(task)
+        rows = task.rows.sampled(most, task.random)
+        leaves = self._leaves(task, rows)
         component = _units(leaves, rows)
         scores = component.log_density(task.held.cells, torch.float64)
         weight = float(task.weights([scores])[-1])
         task.report(f"kernels: weight on held-out rows {weight:.3f}")
         if not weight >= LEAST_WEIGHT:
             return None
-        if len(rows) < self.n_units:
-            component = _units(leaves, rows.joined(task.held).sampled(self.n_units, task.random))
+        if len(rows) < most:
+            component = _units(leaves, rows.joined(task.held).sampled(most, task.random))
         arrays = dict(zip(STORED, parameters_to_numbers(component.parameters), strict=True))
         arrays |= {"row": np.array(component.row), **_cells_to_arrays(component.rows)}
         return FittedComponent(self.name, arrays, scores, component.circuit.n_parameters)
+
+    def _most_units(self, task: ComponentTask) -> int:
+        one = product_mixture(task.leaves, 1, task.rows.cells.device)
+        return min(self.n_units, max(1, MOST_NUMBERS // one.inputs.shape[0]))
+
+    def _leaves(self, task: ComponentTask, rows: Rows) -> list[Leaf]:
+        """A family per column, with the squared bandwidth as the floor of its variance."""
+        # Units in powers of the root of two, so that columns share families.
+        scales = 2.0 ** (np.rint(2 * np.log2(_scales(rows))) / 2)
+        of_scales = {scale: task.floored((self.bandwidth * scale) ** 2) for scale in set(scales)}
+        return [of_scales[scale][j] for j, scale in enumerate(scales)]
 
     def from_arrays(
         self,
@@ -119,9 +138,13 @@ class KernelComponent(Component):
         joint = joint + self.parameters.sums[0][0, 0].log()[:, None]
         own, left, equal = self._equal_rows(cells)
         same = own[:, None].to(joint.device) == equal.to(joint.device)
-        joint = torch.where(same, joint + left.to(joint.device).log(), joint)
-        whole = torch.where(equal >= 0, 1 - self.row, 1.0).clamp_min(LEAST_SHARE).log()
-        return torch.logsumexp(joint, dim=0) + statistics.log_base - whole.to(joint.device)
+        others = torch.logsumexp(
+            torch.where(same, joint + left.log().to(joint.device), joint), dim=0
+        )
+        others -= torch.where(equal >= 0, 1 - self.row, 1.0).log().to(joint.device)
+        # Where all rows are equal to this one, or it is the only one, there are no others.
+        alone = torch.isfinite(others).logical_not()
+        return torch.where(alone, torch.logsumexp(joint, dim=0), others) + statistics.log_base
 
     def _equal_rows(self, cells: Cells) -> tuple[Tensor, Tensor, Tensor]:
         """Distinct row of every unit (K,), and of B rows what is left of its share, and which."""
@@ -130,8 +153,25 @@ class KernelComponent(Component):
         equal = torch.tensor([keys.get(key, -1) for key in _keys(cells)])
         weights = self.parameters.sums[0][0, 0].cpu()
         shares = torch.zeros(len(keys), dtype=torch.float64).index_add_(0, own, weights)
-        left = ((shares - self.row) / shares).clamp_min(LEAST_SHARE)
+        # What rounding leaves of a row is not one.
+        left = torch.where(shares > self.row * (1 + 1e-9), (shares - self.row) / shares, 0.0)
         return own, left[equal], equal
+
+
+def _scales(rows: Rows) -> np.ndarray:
+    """Units of the bandwidths, in standard deviations of the columns, (D,)."""
+    values, weights = rows.cells.values.cpu().double().numpy(), rows.weights.cpu().numpy()
+    scales = np.ones(values.shape[1])
+    for j, column in enumerate(values.T):
+        seen = ~np.isnan(column)
+        order = np.argsort(column[seen], kind="stable")
+        below = np.cumsum(weights[seen][order])
+        if len(below):
+            # Sums of equal weights may round to either side of a share.
+            at = np.searchsorted(below, np.add(SHARES, [1e-9, -1e-9]) * below[-1])
+            low, high = column[seen][order][at]
+            scales[j] = min(1.0, (high - low) / RANGE_OF_NORMAL) or 1.0
+    return scales
 
 
 def _keys(cells: Cells) -> list[bytes]:

@@ -55,7 +55,7 @@ def form_of(family: "Leaf", formulas: Sequence[str]) -> Form | None:
     form = family.form
     if form is None or family.n_columns > 1 or form.n_statistics != family.n_statistics:
         return None
-    classes = [vars(cls) for cls in type(family).__mro__]
+    classes = [vars(family), *(vars(cls) for cls in type(family).__mro__)]
     said = next(i for i, own in enumerate(classes) if "form" in own)
     changed = any(name in own for own in classes[:said] for name in formulas)
     return None if changed else form
