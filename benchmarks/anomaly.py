@@ -28,8 +28,8 @@ MOST_ROWS = 1000
 NOTE = """
 Half of the normal rows, at most 1,000, are for training; all other rows are scored. "skpc" is the
 detector by its defaults, which ranks by kernels. Numbers are standardised for the others.
-The second table has scores of one accurate density (trees and Gaussians): "bounded" is
-ranking="density". Seconds are those of all fits and scores of a row.
+A second table, where there is one, has scores of one accurate density (trees and Gaussians), of
+which "bounded" is ranking="density". Seconds are those of all fits and scores of a row.
 """
 DETECTORS = (
     "skpc", "kNN (k = 5)", "IsolationForest", "LocalOutlierFactor", "GaussianMixture",
@@ -119,10 +119,11 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     detectors = measured(options.data / "anomaly", DETECTORS, of_detectors, options.seeds)
-    accurate = measured(options.data / "anomaly", ACCURATE, of_accurate, options.accurate_seeds)
     text = f"# One-class AUROC\n\n{header(1)}\n{NOTE}\n"
     text += f"Detectors, means of {options.seeds} seeds:\n\n{detectors}\n"
-    text += f"Scores of the accurate density, means of {options.accurate_seeds}:\n\n{accurate}"
+    if seeds := options.accurate_seeds:
+        accurate = measured(options.data / "anomaly", ACCURATE, of_accurate, seeds)
+        text += f"Scores of the accurate density, means of {seeds} seeds:\n\n{accurate}"
     RESULTS.write_text(text)
 
 
