@@ -71,7 +71,7 @@ class Kernels:
         """Fit a component; None if it weighs less than LEAST_WEIGHT."""
         most = self._most_units(task)
         rows = task.rows.sampled(most, task.random)
-        leaves = self._leaves(task, rows)
+        leaves = self._leaves(task)
         component = _units(leaves, rows)
         scores = component.log_density(task.held.cells, torch.float64)
         weight = float(task.weights([scores])[-1])
@@ -88,10 +88,13 @@ class Kernels:
         one = product_mixture(task.leaves, 1, task.rows.cells.device)
         return min(self.n_units, max(1, MOST_NUMBERS // one.inputs.shape[0]))
 
-    def _leaves(self, task: ComponentTask, rows: Rows) -> list[Leaf]:
-        """A family per column, with the squared bandwidth as the floor of its variance."""
+    def _leaves(self, task: ComponentTask) -> list[Leaf]:
+        """A family per column, with the squared bandwidth as the floor of its variance.
+
+        All rows decide the bandwidths, so that it does not matter which ones are held out.
+        """
         # Units in powers of the root of two, so that columns share families.
-        scales = 2.0 ** (np.rint(2 * np.log2(_scales(rows))) / 2)
+        scales = 2.0 ** (np.rint(2 * np.log2(_scales(task.rows.joined(task.held)))) / 2)
         of_scales = {scale: task.floored((self.bandwidth * scale) ** 2) for scale in set(scales)}
         return [of_scales[scale][j] for j, scale in enumerate(scales)]
 
