@@ -64,17 +64,23 @@ class OverDensity(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         return self.density_._fitted_density.plan.table
 
-    def _read(self, X: Any, absent: Sequence[int] = ()) -> tuple[Any, queries.Evidence]:
+    def _read(
+        self,
+        X: Any,
+        absent: Sequence[int] = (),
+        density: EinetDensityEstimator | None = None,
+    ) -> tuple[Any, queries.Evidence]:
         """A table with the columns of training, checked, and its rows as evidence.
 
-        Missing cells of the columns at the positions `absent` are unknown, also where holes are
-        modelled.
+        The evidence is for `density_`, or for another density of the same columns. Missing cells
+        of the columns at the positions `absent` are unknown, also where holes are modelled.
         """
         check_is_fitted(self)
-        fitted = self.density_._fitted_density
+        density = self.density_ if density is None else density
+        fitted = density._fitted_density
         X, _ = check_table(self, X, features_of(fitted))
         unknown = np.isin(np.arange(len(fitted.plan.table.columns)), absent)
-        return X, queries.Evidence.read(fitted, read_table(X), self.density_.device, unknown)
+        return X, queries.Evidence.read(fitted, read_table(X), density.device, unknown)
 
     def __sklearn_tags__(self) -> Any:
         """Tags that allow missing cells."""

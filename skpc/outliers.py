@@ -162,10 +162,9 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
         -------
         ndarray (n,)
         """
-        X, evidence = self._read(X)
         if hasattr(self, "kernels_"):
-            return queries.log_others(self.kernels_._evidence(X)[0])
-        return queries.log_bounded(evidence, self._widths)
+            return queries.log_others(self._read(X, density=self.kernels_)[1])
+        return queries.log_bounded(self._read(X)[1], self._widths)
 
     def decision_function(self, X: Any) -> Floats:
         """`score_samples` less `offset_`: negative for outliers.

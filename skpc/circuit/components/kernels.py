@@ -85,8 +85,8 @@ class Kernels:
         return FittedComponent(self.name, arrays, scores, component.circuit.n_parameters)
 
     def _most_units(self, task: ComponentTask) -> int:
-        one = product_mixture(task.leaves, 1, task.rows.cells.device)
-        return min(self.n_units, max(1, MOST_NUMBERS // one.inputs.shape[0]))
+        numbers = sum(leaf.n_statistics + 1 for leaf in task.leaves)
+        return min(self.n_units, max(1, MOST_NUMBERS // numbers))
 
     def _leaves(self, task: ComponentTask) -> list[Leaf]:
         """A family per column, with the squared bandwidth as the floor of its variance.
