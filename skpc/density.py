@@ -144,7 +144,9 @@ default="from_dtype"
         Number of starts; the one with the highest likelihood is kept.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows, stop when their likelihood stops rising and keep the best
-        pass. "auto": for EM over full batches of 50 to 1,000 rows with `smoothing="auto"`.
+        pass; of full batches of EM the last one within a standard error of the best, since few
+        rows cannot tell them apart. "auto": for EM over full batches of 50 to 1,000 rows with
+        `smoothing="auto"`.
     validation_fraction : float or "auto", default="auto"
         Share of rows to hold out. "auto": 0.1, or 0.2 where fewer than 500 rows stop early.
     n_iter_no_change : int or "auto", default="auto"

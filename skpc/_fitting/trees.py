@@ -187,7 +187,10 @@ def with_held_rows(task: TreeTask, state: State, progress: Progress) -> FittedTr
     """The trees after the held-out rows were added to the others, by one step of EM."""
     if task.held is None or not task.solver.closed_form:
         return task.fitted(state, progress)
-    prior = replace(task.prior, smoothing=progress.smoothing[progress.kept])
-    state = training.absorb(task.circuit, state, prior, task.rows, task.held, task.options)
     joined = replace(task, sums=task.sums + column_sums(task.circuit, task.held))
+    # The pseudo-rows are distributed as the columns of all rows: a category that the held-out rows
+    # alone have is one of theirs.
+    smoothing = progress.smoothing[progress.kept]
+    prior = training.make_prior(task.circuit, joined.sums, smoothing)
+    state = training.absorb(task.circuit, state, prior, task.rows, task.held, task.options)
     return joined.fitted(state, progress, task.rows.evidence + task.held.evidence)

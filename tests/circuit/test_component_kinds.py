@@ -244,6 +244,19 @@ def test_kernels_compete_only_where_they_are_named():
     assert not Kernels().pays(LEAVES, 10_000)
 
 
+def test_more_gaussians_are_tried_only_while_they_add_something(monkeypatch):
+    monkeypatch.setattr(gaussians, "SIZES", (2, 3, 4))
+    tried = []
+    start = gaussians.start
+    monkeypatch.setattr(gaussians, "start", lambda table, n: tried.append(n) or start(table, n))
+    certain = torch.full((80,), 50.0, dtype=torch.float64)
+    assert Gaussians().fit(task([certain])) is None
+    assert tried == [2, 3]
+    monkeypatch.setattr(gaussians, "LEAST_GAIN", -1.0)
+    assert Gaussians().fit(task()) is not None
+    assert tried == [2, 3, 2, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("n_rows", "sizes"), [(5, (3,)), (119, (3,)), (120, (3, 12)), (1280, (3, 12, 48, 128))]
 )

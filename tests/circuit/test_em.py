@@ -15,7 +15,7 @@ from scipy import stats
 from skpc.circuit import RegionGraph
 from skpc.circuit.leaves import Bernoulli, Categorical, Gaussian
 from skpc.circuit.passes import Cells
-from skpc.circuit.training import EM, EMState, Prior, Rows, collect, merge, smoothing
+from skpc.circuit.training import EM, EMState, Options, Prior, Rows, collect, loop, merge, smoothing
 from skpc.circuit.training.em import normalised
 
 update = EM().update
@@ -319,18 +319,62 @@ def test_the_prior_is_weighed_against_rows_whatever_the_unit_of_weights():
 
 
 @pytest.mark.parametrize("scores", [(3.0, 2.0), (2.0, 3.0), (0.5, 2.0), (0.5, 0.9), (1.00005, 0.0)])
-def test_of_half_and_twice_the_smoothing_the_best_is_taken(monkeypatch, scores):
-    """One that is better than the score so far, 1, by more than chance."""
-    of_smoothing = dict(zip((0.5, 2.0), scores, strict=True))
+@pytest.mark.parametrize("settled", [True, False])
+def test_of_half_and_twice_the_smoothing_the_best_is_taken(monkeypatch, scores, settled):
+    """One that is better than the score so far, 1, by more than chance; at first only the half."""
+    chosen, score = smoothing_chosen(monkeypatch, scores, 1.0, 100.0, settled)
+    tried = scores if settled else scores[:1]
+    best = max(tried) > 1.0 + smoothing.RISE
+    assert score == (max(tried) if best else 1.0)
+    assert chosen == ((0.5, 2.0)[scores.index(max(tried))] if best else 1.0)
+
+
+@pytest.mark.parametrize(("evidence", "least"), [(40.0, 0.05), (200.0, 0.01), (1e6, 1e-3)])
+def test_few_rows_keep_some_smoothing(monkeypatch, evidence, least):
+    chosen, _ = smoothing_chosen(monkeypatch, (3.0, 0.0), least, evidence, True)
+    assert chosen == pytest.approx(least)
+    chosen, _ = smoothing_chosen(monkeypatch, (3.0, 0.0), 1.5 * least, evidence, True)
+    assert chosen == pytest.approx(least)
+
+
+def smoothing_chosen(monkeypatch, scores, now, evidence, settled):
+    """The smoothing after one with score 1 where half and twice as much have these scores."""
 
     class Scored(EM):
         def under_prior(self, circuit, state, prior, evidence):
-            return SimpleNamespace(parameters=of_smoothing[prior.smoothing])
+            return SimpleNamespace(parameters=scores[int(prior.smoothing > now)])
 
-    monkeypatch.setattr(smoothing, "mean_log_density", lambda circuit, score, *_: score)
+    def log_densities(circuit, score, *_):
+        return torch.full((4,), score, dtype=torch.float64)
+
+    monkeypatch.setattr(smoothing, "log_densities", log_densities)
     options = SimpleNamespace(solver=Scored(), dtype=torch.float64)
-    prior = Prior(1.0, torch.zeros(0))
-    _, chosen, score = smoothing.choose_smoothing(None, None, prior, 1.0, None, 1.0, options)
-    best = max(scores) > 1.0 + smoothing.RISE
-    assert score == (max(scores) if best else 1.0)
-    assert chosen.smoothing == ((0.5, 2.0)[scores.index(max(scores))] if best else 1.0)
+    cells = Cells(torch.zeros(4, 1, dtype=torch.float64), None)
+    held = Rows(cells, torch.ones(4, dtype=torch.float64))
+    of_rows = log_densities(None, 1.0)
+    _, prior, kept = smoothing.choose_smoothing(
+        None, None, Prior(now, torch.zeros(0)), of_rows, held, evidence, options, settled
+    )
+    return prior.smoothing, held.mean(kept)
+
+
+@pytest.mark.parametrize(
+    ("falls", "kept"), [((0.3, -0.1, 0.2, -0.2), 2), ((0.1, 0.1, 0.1, 0.12), 1)]
+)
+def test_a_later_pass_within_a_standard_error_of_the_best_is_kept(kit, monkeypatch, falls, kept):
+    """Passes score -1, 0 and, by rows, 0 less what they fall: by .05 +- .11, or .105 +- .004."""
+    of_passes = iter([[-1.0] * 4, [0.0] * 4, [-fall for fall in falls]])
+
+    def log_densities(*_):
+        return torch.tensor(next(of_passes), dtype=torch.float64)
+
+    monkeypatch.setattr(loop, "log_densities", log_densities)
+    families = kit.tables["mixed"](3)
+    circuit = kit.build(kit.random_graph(0, 3), families)
+    x = kit.table(families, 4)
+    parameters, prior = kit.start_em(circuit, x, ones(x), 0.1)
+    rows, state = Rows(Cells(x), ones(x)), EM().begin(circuit, parameters)
+    options = Options(EM(), 1.0, len(x), 3, 1e-4, 5, torch.float64, early_stopping=True)
+    order = torch.Generator().manual_seed(0)
+    _, progress = loop.train(circuit, state, rows, prior, options, order, rows)
+    assert progress.kept == kept

@@ -22,6 +22,7 @@ from skpc.circuit.components import (
 from skpc.circuit.components import gaussian_em as em
 from skpc.circuit.components.correlations import Correlations
 from skpc.circuit.components.gaussian_start import describe, normal_columns, start
+from skpc.circuit.components.gaussian_whole import WholeBlock
 from skpc.circuit.leaves import Categorical, Gaussian, Numeric
 from skpc.circuit.passes import Cells, product_mixture
 from skpc.circuit.queries import Pieces
@@ -274,7 +275,21 @@ def test_statistics_of_blocks_add_up(rows, component):
         em.collect(component, rows.cells.rows(slice(i, None, 2)), rows.weights[i::2])
         for i in range(2)
     ]
-    for a, b in zip(vars(em.merge(*halves)).values(), vars(whole).values(), strict=True):
+    assert_all_near(em.merge(*halves), whole)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_rows_without_hidden_numbers_are_read_by_products(component, missing):
+    """Their statistics are those that all rows have one by one, numbers being hidden or not."""
+    x = table(400, seed=3, missing=missing)
+    rows = Rows(x, torch.linspace(0.5, 2, 400, dtype=torch.float64))
+    blocks = list(em.read_blocks(component, rows))
+    assert any(isinstance(block, WholeBlock) for block in blocks)
+    assert_all_near(em.collect_all(component, blocks), em.collect(component, x, rows.weights))
+
+
+def assert_all_near(first, second):
+    for a, b in zip(vars(first).values(), vars(second).values(), strict=True):
         assert_near(a, b, 1e-8)
 
 
@@ -285,7 +300,7 @@ def test_em_never_lowers_the_penalised_likelihood(missing):
     state = begun(rows, 5, [FAMILIES[0]] * 2)
     component, prior, last = state.component, state.prior, -np.inf
     for _ in range(30):
-        statistics = em.collect_all(component, rows)
+        statistics = em.collect_all(component, em.read_blocks(component, rows))
         now = float(statistics.log_likelihood + em.log_prior(component, prior))
         assert now >= last - 1e-7
         last, component = now, em.update(component, statistics, prior)

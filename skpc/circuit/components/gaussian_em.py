@@ -12,6 +12,7 @@ Axes: B rows, D columns, K units, d columns that are normal together, b rows of 
 pattern, S statistics of a region.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -22,6 +23,8 @@ from ..passes import Cells, Parameters
 from ..training import Prior, Rows
 from .correlations import Numbers, Pattern
 from .gaussian_component import GaussianComponent
+from .gaussian_statistics import GaussianStatistics, merge
+from .gaussian_whole import WholeBlock, rows_of_block, whole_rows
 
 # Pseudo-counts of every unit's weight.
 WEIGHT_ROWS = 0.1
@@ -31,30 +34,6 @@ SHRINKAGE = 1e-9
 LEAST_LEFT = 0.25
 # Pseudo-rows of the spread of a unit's numbers: for each of their columns, and at least.
 SPREAD_ROWS_A_COLUMN, LEAST_SPREAD_ROWS = 0.5, 3.0
-
-
-@dataclass(frozen=True)
-class GaussianStatistics:
-    """Expected counts of a block of rows; additive.
-
-    Attributes
-    ----------
-    leaves : Tensor (1, S, K)
-        Expected statistics of observed cells, as `Statistics.leaves`.
-    counts : Tensor (K,)
-        Rows of every unit.
-    first : Tensor (K, d)
-        Sums of expected numbers.
-    second : Tensor (K, d, d)
-        Sums of their expected products.
-    log_likelihood : Tensor ()
-    """
-
-    leaves: Tensor
-    counts: Tensor
-    first: Tensor
-    second: Tensor
-    log_likelihood: Tensor
 
 
 @dataclass(frozen=True)
@@ -123,25 +102,36 @@ def _fill(
     scatter[:, hidden[:, None], hidden] += uses * covariance
 
 
-def merge(a: GaussianStatistics, b: GaussianStatistics) -> GaussianStatistics:
-    """Statistics of two blocks together: plain addition."""
-    return GaussianStatistics(
-        *(p + q for p, q in zip(vars(a).values(), vars(b).values(), strict=True))
-    )
+@dataclass(frozen=True, eq=False)
+class HiddenBlock:
+    """Rows with hidden numbers, as the E-step reads them."""
+
+    cells: Cells
+    weights: Tensor
+
+    def collect(self, component: GaussianComponent) -> GaussianStatistics:
+        """The E-step by the parameters of a component."""
+        return collect(component, self.cells, self.weights)
 
 
-def scaled(sums: GaussianStatistics, factor: float) -> GaussianStatistics:
-    """Statistics times a factor: every row counts that many times."""
-    return GaussianStatistics(*(value * factor for value in vars(sums).values()))
+def read_blocks(component: GaussianComponent, rows: Rows) -> Iterator[WholeBlock | HiddenBlock]:
+    """Rows in blocks of bounded memory, which serve for any parameters of the component."""
+    whole = whole_rows(component, rows.cells)
+    observed, others = (torch.nonzero(of).flatten() for of in (whole, ~whole))
+    for index in observed.split(rows_of_block(component)):
+        if len(index):
+            yield WholeBlock.read(component, rows.cells.rows(index), rows.weights[index])
+    if len(others):
+        for block in component.blocks(rows.cells.rows(others)):
+            index = others[block]
+            yield HiddenBlock(rows.cells.rows(index), rows.weights[index])
 
 
-def collect_all(component: GaussianComponent, rows: Rows) -> GaussianStatistics:
-    """Statistics of all rows, in blocks of bounded memory."""
-    of_blocks = (
-        collect(component, rows.cells.rows(index), rows.weights[index])
-        for index in component.blocks(rows.cells)
-    )
-    return reduce(merge, of_blocks)
+def collect_all(
+    component: GaussianComponent, blocks: Iterable[WholeBlock | HiddenBlock]
+) -> GaussianStatistics:
+    """Statistics of all rows of blocks."""
+    return reduce(merge, (block.collect(component) for block in blocks))
 
 
 def update(
@@ -228,11 +218,16 @@ def _floored(matrices: Tensor, floor: Tensor) -> Tensor:
     one are raised to one.
     """
     unit = floor.sqrt()
-    scaled = matrices / (unit[:, None] * unit)
+    unit = unit[:, None] * unit
+    scaled = matrices / unit
     scaled = 0.5 * (scaled + scaled.transpose(1, 2))
-    values, vectors = torch.linalg.eigh(scaled)
-    raised = (vectors * values.clamp_min(1.0).unsqueeze(1)) @ vectors.transpose(1, 2)
-    return torch.where((values[:, :1] < 1).unsqueeze(2), raised, scaled) * (unit[:, None] * unit)
+    # Where A - 1 has a Cholesky factor no eigenvalue is below one: a tenth of their cost.
+    excess = scaled - torch.eye(len(floor), dtype=scaled.dtype, device=scaled.device)
+    low = torch.linalg.cholesky_ex(excess).info != 0
+    if low.any():
+        values, vectors = torch.linalg.eigh(scaled[low])
+        scaled[low] = (vectors * values.clamp_min(1.0).unsqueeze(1)) @ vectors.transpose(1, 2)
+    return scaled * unit
 
 
 def widened(

@@ -17,11 +17,12 @@ from .gaussian_component import GaussianComponent
 from .gaussian_draws import centres
 from .gaussian_em import (
     GaussianPrior,
-    GaussianStatistics,
     collect_all,
+    read_blocks,
     update,
     with_numbers,
 )
+from .gaussian_statistics import GaussianStatistics
 from .gaussian_units import has_normal_numbers
 
 # Pseudo-rows per unit of the distribution of each column.
@@ -104,8 +105,9 @@ def describe(
     chosen = chosen.to(rows.cells.device)
     sample = Rows(rows.cells.rows(chosen), rows.counts[chosen])
     whole, prior = _independent(leaves, columns, sums, 1)
+    blocks = list(read_blocks(whole, sample))
     for _ in range(SPREAD_STEPS):
-        whole = update(whole, collect_all(whole, sample), prior)
+        whole = update(whole, collect_all(whole, blocks), prior)
     return Table(leaves, columns, sums, whole, sample)
 
 

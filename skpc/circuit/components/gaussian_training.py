@@ -11,14 +11,18 @@ import torch
 from ..passes import Cells
 from ..training import Rows
 from .gaussian_component import GaussianComponent
-from .gaussian_em import collect_all, learned_prior, merge, scaled, update
+from .gaussian_em import collect_all, learned_prior, read_blocks, update
 from .gaussian_start import GaussianState
+from .gaussian_statistics import merge, scaled
+from .gaussian_whole import kept_numbers
 
 # Operations of a step of EM, the fewest rows that it reads, the rows from whose patterns its cost
 # is estimated, and the first step size where a step does not read all rows.
 BUDGET, LEAST_ROWS, SAMPLED, FIRST_RATE = 5e9, 500, 2_000, 0.5
 # Budgets that a step of the fewest rows may take; a table that needs more is too expensive.
 MOST_BUDGETS = 4.0
+# Most numbers of all rows that are kept from step to step: 256 MB.
+MOST_KEPT = 32_000_000
 
 
 def train(
@@ -47,15 +51,19 @@ def train(
         Takes the mean log density of the rows of a step before it, in the units of the table.
     """
     n, size, weights = len(rows), rows_a_step(state.component, rows.cells), rows.counts
-    order = torch.empty(0, dtype=torch.long)
+    order, everything = torch.empty(0, dtype=torch.long), Rows(rows.cells, weights)
+    kept = None
+    if size >= n and n * kept_numbers(state.component) <= MOST_KEPT:
+        kept = list(read_blocks(state.component, everything))
     for _ in range(n_steps):
         if size >= n:
-            sums = collect_all(state.component, Rows(rows.cells, weights))
+            blocks = kept or read_blocks(state.component, everything)
+            sums = collect_all(state.component, blocks)
         else:
             order = order if len(order) >= size else torch.randperm(n, generator=generator)
             batch, order = order[:size].to(rows.cells.device), order[size:]
             of_batch = Rows(rows.cells.rows(batch), weights[batch])
-            sums = collect_all(state.component, of_batch)
+            sums = collect_all(state.component, read_blocks(state.component, of_batch))
             sums = scaled(sums, float(weights.sum() / weights[batch].sum()))
         on_step(float(sums.log_likelihood / weights.sum()) + rows.constant)
         if size < n and state.running is not None:

@@ -5,7 +5,8 @@ numbers are normal together, with correlations of the unit's own. An atom hides 
 cell, as a missing cell does. So the density of a row in a unit is the product of its leaves, times
 the ratio of the joint normal density of the observed numbers to the product of their own ones.
 
-Axes: n rows, D columns, B rows of a block, K units, d columns that are normal together.
+Axes: n rows, D columns, B rows of a block, K units, d columns that are normal together, f
+products of two of them.
 """
 
 from dataclasses import dataclass
@@ -66,6 +67,26 @@ class GaussianUnits(Component):
                 mean[columns], variance[columns] = _number_moments(fold, self.parameters.leaves)
         spread = variance.sqrt()
         return mean[self.columns].T.unsqueeze(1), spread[self.columns].T.unsqueeze(1)
+
+    @cached_property
+    def quadratic(self) -> tuple[Tensor, Tensor]:
+        """What a unit adds to its leaves where all numbers z are observed, linear in products.
+
+        That is half of (z - m)' A (z - m) less half of log det R, where A = S^-1 (1 - R^-1) S^-1, m
+        and S are the means and deviations of the unit and R its correlations. Factors of products
+        of two numbers (rows and columns of the upper triangle) and of numbers, (K, f + d), and a
+        constant, (K,).
+        """
+        mean, spread = self.scales
+        first, second = torch.triu_indices(mean.shape[2], mean.shape[2], device=mean.device)
+        identity = torch.eye(mean.shape[2], dtype=mean.dtype, device=mean.device)
+        excess = identity - self.correlations.inverses
+        excess = excess / (spread * spread.transpose(1, 2))
+        by_numbers = -(excess @ mean.transpose(1, 2)).squeeze(2)
+        constant = -0.5 * (by_numbers * mean[:, 0]).sum(dim=1) - self.correlations.half_log_det
+        by_products = excess[:, first, second]
+        by_products[:, first == second] *= 0.5
+        return torch.cat([by_products, by_numbers], dim=1), constant
 
     @property
     def n_units(self) -> int:

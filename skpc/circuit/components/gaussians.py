@@ -31,6 +31,9 @@ FEWEST_ROWS, MOST_NUMBERS = 100, 200
 LEAST_SHARE = 0.05
 # Factor of the leaves' variance floor: if other columns are known, a number may vary much less.
 LOW_FLOOR = 0.01
+# Mixtures that are always tried; further ones, which are larger, if the last one raised the mean
+# log density of the held-out rows by so many nats.
+TRIED, LEAST_GAIN = 2, 0.005
 # Shares of the columns that are tried, see `gaussian_em.widened`.
 WIDTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
 # Steps of EM, and the steps after the held-out rows were added.
@@ -132,7 +135,10 @@ def fit_mixtures(
     everything = rows.joined(held)
     fitted: list[GaussianComponent] = []
     scores: list[Tensor] = []
-    for size in sizes:
+    for i, size in enumerate(sizes):
+        if i >= TRIED and _gain(task, scores) < LEAST_GAIN:
+            task.report(f"Gaussians: {sizes[i - 1]} units add nothing, so more are not tried")
+            break
         state = start(table, size)
         if fitted and too_expensive(state.component, rows.cells):
             break
@@ -159,6 +165,12 @@ def _chosen_width(
     joined = [_mixed_likelihood(task, [*scores, one]) for one in tried]
     best = max(range(len(WIDTHS)), key=lambda i: joined[i])
     return WIDTHS[best], tried[best]
+
+
+def _gain(task: ComponentTask, scores: Sequence[Tensor]) -> float:
+    """By how much the last mixture raises the held-out rows' mean log density, in nats."""
+    before = _mixed_likelihood(task, scores[:-1]) if task.scores or scores[1:] else -torch.inf
+    return (_mixed_likelihood(task, scores) - before) / float(task.held.counts.sum())
 
 
 def _mixed_likelihood(task: ComponentTask, scores: Sequence[Tensor]) -> float:

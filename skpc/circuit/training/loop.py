@@ -14,8 +14,8 @@ from torch import Tensor
 from ..passes import Circuit, Space
 from .options import Options, Progress
 from .prior import Prior
-from .rows import Rows, mean_log_density
-from .smoothing import choose_smoothing
+from .rows import Rows, log_densities
+from .smoothing import SETTLED, choose_smoothing
 from .solver import S
 from .statistics import collect_all
 
@@ -59,22 +59,24 @@ def train(
     """
     progress, started = Progress(), time.perf_counter()
     passes = _Passes(circuit, rows, options, generator)
-    monitor = _Monitor(options, passes.climbs, validation is not None, state)
+    monitor = _Monitor(options, passes.climbs, validation, state)
     for iteration in range(options.max_iter):
         exponent = options.exponent(iteration, passes.climbs)
         conditions = (exponent, prior.smoothing)
         state, likelihood, objective = passes.run(state, prior, iteration, exponent, monitor.cut)
         progress.log_likelihood.append(likelihood)
+        scores = None
         if validation is not None:
-            held = mean_log_density(circuit, state.parameters, validation, options.dtype)
+            scores = log_densities(circuit, state.parameters, validation, options.dtype)
             if options.regularise and options.solver.closed_form:
-                state, prior, held = choose_smoothing(
-                    circuit, state, prior, held, validation, rows.evidence, options
+                settled = not passes.climbs or iteration >= SETTLED
+                state, prior, scores = choose_smoothing(
+                    circuit, state, prior, scores, validation, rows.evidence, options, settled
                 )
-            progress.validation.append(held)
+            progress.validation.append(validation.mean(scores))
         progress.smoothing.append(prior.smoothing)
         progress.seconds.append(time.perf_counter() - started)
-        monitor.after_pass(iteration, state, objective, conditions, progress)
+        monitor.after_pass(iteration, state, objective, conditions, progress, scores)
         if on_pass(iteration, progress, state) or progress.converged:
             break
     progress.converged = progress.converged or not monitor.still_rises(progress)
@@ -84,10 +86,16 @@ def train(
 class _Monitor(Generic[S]):
     """Which pass is kept, whether training has converged, and by how much its step size is cut.
 
+    Where validation rows decide, the best pass is kept, or a later one of full steps of EM that
+    is not worse by more than a standard error: few rows cannot tell the two apart, and the later
+    one has learned more.
+
     Attributes
     ----------
     stopping : bool
         Whether validation rows decide.
+    best_scores : Tensor (n,) or None
+        Log densities of the validation rows after the best pass.
     best, best_state
         The highest objective so far, and the state that is kept.
     stalls, cuts : int
@@ -96,9 +104,10 @@ class _Monitor(Generic[S]):
         Exponent and smoothing of the best objective.
     """
 
-    def __init__(self, options: Options, climbs: bool, validated: bool, state: S) -> None:
-        self.options, self.climbs = options, climbs
-        self.stopping = validated and options.early_stopping
+    def __init__(self, options: Options, climbs: bool, validation: Rows | None, state: S) -> None:
+        self.options, self.climbs, self.validation = options, climbs, validation
+        self.stopping = validation is not None and options.early_stopping
+        self.best_scores: Tensor | None = None
         self.best, self.best_state = -float("inf"), state
         self.stalls = self.cuts = 0
         self.conditions: tuple[float, float] | None = None
@@ -124,6 +133,7 @@ class _Monitor(Generic[S]):
         objective: float,
         conditions: tuple[float, float],
         progress: Progress,
+        scores: Tensor | None,
     ) -> None:
         """Compare a pass with the best one so far."""
         if self.stopping:
@@ -133,13 +143,23 @@ class _Monitor(Generic[S]):
             self.best, self.conditions = -float("inf"), conditions
         self.stalls = 0 if objective > self.best + self.options.tol else self.stalls + 1
         self.cuts += self.stopping and self.stalls > 0 and not self.options.solver.closed_form
-        if objective > self.best or not self.stopping:
-            self.best, self.best_state = max(self.best, objective), state
-            progress.kept = iteration
+        if objective > self.best:
+            self.best, self.best_scores = objective, scores
+        if not self.stopping or objective >= self.best or self._as_good(scores):
+            self.best_state, progress.kept = state, iteration
         # Without validation rows a falling step size is run to its end: the likelihood of a
         # pass says little about the model while the step size is large.
         decides = self.climbs or self.stopping
         progress.converged = decides and self.stalls >= self.options.n_iter_no_change
+
+    def _as_good(self, scores: Tensor | None) -> bool:
+        """Whether validation rows cannot tell a pass from the best one, by their scores (n,)."""
+        if not self.climbs or self.validation is None or scores is None or self.best_scores is None:
+            return False
+        falls, counts = self.best_scores - scores, self.validation.counts
+        mean = counts @ falls / counts.sum()
+        variance = counts @ (falls - mean).square() / counts.sum()
+        return bool(mean <= (variance / counts.sum()).sqrt())
 
 
 @dataclass

@@ -54,6 +54,10 @@ class Rows:
         """Weights that add to the rows of evidence, so that their scale does not matter."""
         return self.weights * (self.evidence / self.total)
 
+    def mean(self, log_densities: Tensor) -> float:
+        """Weighted mean of the rows' log densities (n,), in the units of the table."""
+        return float(self.weights @ log_densities) / self.total + self.constant
+
     def sampled(self, most: int, random: np.random.RandomState) -> "Rows":
         """All rows, or `most` random ones if there are more."""
         if len(self) <= most:
@@ -80,9 +84,15 @@ def blocks(
             yield rows.cells.rows(block), rows.weights[block]
 
 
+def log_densities(
+    circuit: Circuit, parameters: Parameters, rows: Rows, dtype: torch.dtype
+) -> Tensor:
+    """Log densities of rows in the units of the circuit's columns, (n,), float64."""
+    return log_density(circuit, parameters, rows.cells, dtype).double()
+
+
 def mean_log_density(
     circuit: Circuit, parameters: Parameters, rows: Rows, dtype: torch.dtype
 ) -> float:
     """Weighted mean log density of rows, in the units of the table."""
-    scores = log_density(circuit, parameters, rows.cells, dtype).double()
-    return float(rows.weights @ scores) / rows.total + rows.constant
+    return rows.mean(log_densities(circuit, parameters, rows, dtype))

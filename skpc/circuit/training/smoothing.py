@@ -6,28 +6,35 @@ M-step: no training row is read again.
 
 from dataclasses import replace
 
+from torch import Tensor
+
 from ..passes import Circuit
 from .options import Options
 from .prior import Prior
-from .rows import Rows, mean_log_density
+from .rows import Rows, log_densities
 from .solver import S
 
 # Factors of the smoothing that are tried after a pass, the rise of the held-out likelihood that a
-# change must bring, and the bounds of the smoothing.
+# change must bring, and the bounds of the smoothing. The lower one is at least MANY pseudo-rows
+# over the number of rows, as few held-out rows cannot tell so little smoothing from none.
 FACTORS = (0.5, 2.0)
+# Full steps raise it after so many passes only: before, units are still alike, and much smoothing
+# would keep them so for good.
+SETTLED = 10
 RISE = 1e-4
-LEAST, MOST = 1e-3, 1e2
+LEAST, MANY, MOST = 1e-3, 2.0, 1e2
 
 
 def choose_smoothing(
     circuit: Circuit,
     state: S,
     prior: Prior,
-    score: float,
+    scores: Tensor,
     held: Rows,
     evidence: float,
     options: Options,
-) -> tuple[S, Prior, float]:
+    settled: bool,
+) -> tuple[S, Prior, Tensor]:
     """The state and its prior, or those with half or twice the smoothing if they score higher.
 
     Parameters
@@ -36,23 +43,26 @@ def choose_smoothing(
     state : State
         After a pass.
     prior : Prior
-    score : float
-        Mean log density of the held-out rows in that state. That of the chosen state is returned.
+    scores : Tensor (n,)
+        Log densities of the held-out rows in that state. Those in the chosen state are returned.
     held : Rows
         Held-out rows.
     evidence : float
         Training rows that the prior is weighed against.
     options : Options
         With a solver in closed form.
+    settled : bool
+        Whether the smoothing may rise, too.
     """
-    chosen = state, prior, score
-    for factor in FACTORS:
-        smoothing = min(max(prior.smoothing * factor, LEAST), MOST)
+    chosen, least = (state, prior, scores), max(LEAST, MANY / evidence)
+    score = best = held.mean(scores)
+    for factor in FACTORS if settled else FACTORS[:1]:
+        smoothing = min(max(prior.smoothing * factor, least), MOST)
         if smoothing == prior.smoothing:
             continue
         other_prior = replace(prior, smoothing=smoothing)
         other = options.solver.under_prior(circuit, state, other_prior, evidence)
-        other_score = mean_log_density(circuit, other.parameters, held, options.dtype)
-        if other_score > max(chosen[2], score + RISE):
-            chosen = other, other_prior, other_score
+        other_scores = log_densities(circuit, other.parameters, held, options.dtype)
+        if held.mean(other_scores) > max(best, score + RISE):
+            chosen, best = (other, other_prior, other_scores), held.mean(other_scores)
     return chosen
