@@ -111,7 +111,7 @@ class LatentMixture(_Settings):
 
     It pays where a few hidden numbers move all columns at once, as in answers, baskets or pixels.
     By default it competes above 1,000 rows, on tables of at most 3,000 statistics (one for each
-    category). It is the slowest component to train, at 800 to 4,000 steps for each network, and
+    category). It is the slowest component to train, at 800 to 2,500 steps for each network, and
     stores `n_points` distributions of every column for each.
 
     Parameters
@@ -122,7 +122,7 @@ class LatentMixture(_Settings):
     n_points : int, default=1024
         Points of each network, which are its units.
     max_iter : int or "auto", default="auto"
-        Passes of each network over the rows. "auto": 25, but 800 to 4,000 steps of 128 rows; a
+        Passes of each network over the rows. "auto": 12, but 800 to 2,500 steps of 128 rows; a
         number makes it that many at most. Training stops before where held-out rows no longer
         gain. A tenth of the passes is added in which the held-out rows are learned too.
 

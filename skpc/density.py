@@ -69,10 +69,11 @@ default="auto"
         Number of halvings D of a random tree; for "poon_domingos" each axis is cut into
         2**depth pieces. None, or more than the columns allow: as deep as they allow.
     n_replicas : int or "auto", default="auto"
-        Number of trees R. "auto": 24 learned ones (8 for tables of up to 1,000 rows) or 10 random
-        ones.
+        Number of trees R. "auto": 24 learned ones (8 for tables of up to 1,000 rows, 16 for larger
+        ones of up to 32 columns) or 10 random ones.
     n_sums : int or "auto", default="auto"
-        Number of units K of a sum region. "auto": 12.
+        Number of units K of a sum region. "auto": 12, but 24 for learned trees of tables of over
+        1,000 rows and up to 32 columns.
     n_leaves : int or "auto", default="auto"
         Number of units of a leaf region. "auto": as many as `n_sums`.
     layer : {"cp", "tucker"}, default="cp"

@@ -19,10 +19,7 @@ from ..circuit.structures import StructureSpec
 from .families import choose_families, make_leaves, make_table
 from .spec import FitSpec, check_unchanged
 from .streams import Streams
-from .structure import default_replicas, make_structure, resolve_structure
-
-# Units per sum region by default.
-N_SUMS = 12
+from .structure import default_sizes, make_structure, resolve_structure
 
 
 @dataclass(frozen=True)
@@ -110,9 +107,9 @@ def _fields(graph: RegionGraph) -> Iterator[tuple[str, Any]]:
 def make_plan(spec: FitSpec, data: TrainingRows, streams: Streams) -> tuple[Plan, Encoded]:
     """Choose columns and structure; the encoded rows are returned too."""
     structure, depth = resolve_structure(spec.structure, spec.depth, spec.layer)
-    replicas = spec.n_replicas
-    replicas = default_replicas(structure, len(data)) if replicas == "auto" else int(replicas)
-    n_sums = N_SUMS if spec.n_sums == "auto" else int(spec.n_sums)
+    replicas, n_sums = default_sizes(structure, len(data), len(data.table.columns))
+    replicas = replicas if spec.n_replicas == "auto" else int(spec.n_replicas)
+    n_sums = n_sums if spec.n_sums == "auto" else int(spec.n_sums)
     n_leaves = n_sums if spec.n_leaves == "auto" else int(spec.n_leaves)
     chosen = choose_families(data.table, spec.leaf, spec.categorical_features)
     table = make_table(data.table, data.weights, chosen, spec.missing)

@@ -244,6 +244,27 @@ def test_kernels_compete_only_where_they_are_named():
     assert not Kernels().pays(LEAVES, 10_000)
 
 
+def test_a_small_network_says_whether_a_large_one_is_trained(monkeypatch):
+    monkeypatch.setattr(latent_mixture, "TRIED_STEPS", 6)
+    begun = []
+    start = latent_mixture.start
+    monkeypatch.setattr(
+        latent_mixture,
+        "start",
+        lambda circuit, *rest: begun.append(circuit.inputs.n_units) or start(circuit, *rest),
+    )
+    kind, lines = LatentMixture(n_points=600), []
+    certain = torch.full((80,), 50.0, dtype=torch.float64)
+    assert kind.fit(task([certain], report=lines.append)) is None
+    assert begun == [512]
+    assert "too little" in lines[-1]
+    poor = torch.full((80,), -50.0, dtype=torch.float64)
+    assert kind.fit(task([poor])) is not None
+    assert begun == [512, 512, 600]
+    assert kind.fit(task()) is not None
+    assert begun == [512, 512, 600, 600]
+
+
 def test_more_gaussians_are_tried_only_while_they_add_something(monkeypatch):
     monkeypatch.setattr(gaussians, "SIZES", (2, 3, 4))
     tried = []

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from helpers.cases import inside, tiny
 
+from skpc import EinetDensityEstimator
+from skpc._fitting.structure import default_sizes
 from skpc.circuit import RegionGraph
 
 
@@ -49,11 +51,26 @@ def test_auto_learns_trees_where_it_can(settings, same):
 
 
 @pytest.mark.parametrize(
-    ("name", "n", "trees"),
-    [("chow_liu", 1000, 8), ("chow_liu", 1001, 24), ("random_trees", 40, 10)],
+    ("name", "n", "d", "sizes"),
+    [
+        ("chow_liu", 1000, 6, (8, 12)),
+        ("chow_liu", 1001, 32, (16, 24)),
+        ("chow_liu", 1001, 33, (24, 12)),
+        ("random_trees", 40, 6, (10, 12)),
+        ("random_trees", 1001, 6, (10, 12)),
+    ],
 )
-def test_default_number_of_trees(name, n, trees):
-    assert n_trees(structure(name, 6, n=n, n_replicas="auto")) == trees
+def test_default_sizes(name, n, d, sizes):
+    """Few wide trees where columns are few, as they cost less there; fewer still for few rows."""
+    assert default_sizes(name, n, d) == sizes
+
+
+def test_default_sizes_are_those_of_a_fit():
+    X = np.random.RandomState(0).normal(size=(1001, 3))
+    density = EinetDensityEstimator(components="trees", max_iter=1).fit(X)
+    sizes = density.settings_["n_replicas"], density.settings_["n_sums"]
+    assert sizes == default_sizes("chow_liu", 1001, 3)
+    assert n_trees(density.structure_) == sizes[0]
 
 
 def test_structures_of_a_grid():

@@ -136,7 +136,7 @@ def fit_mixtures(
     fitted: list[GaussianComponent] = []
     scores: list[Tensor] = []
     for i, size in enumerate(sizes):
-        if i >= TRIED and _gain(task, scores) < LEAST_GAIN:
+        if i >= TRIED and task.mixed(scores) - task.mixed(scores[:-1]) < LEAST_GAIN:
             task.report(f"Gaussians: {sizes[i - 1]} units add nothing, so more are not tried")
             break
         state = start(table, size)
@@ -162,22 +162,9 @@ def _chosen_width(
     """
     held = task.held
     tried = [_widened(state, share).log_density(held.cells, torch.float64) for share in WIDTHS]
-    joined = [_mixed_likelihood(task, [*scores, one]) for one in tried]
+    joined = [task.mixed([*scores, one]) for one in tried]
     best = max(range(len(WIDTHS)), key=lambda i: joined[i])
     return WIDTHS[best], tried[best]
-
-
-def _gain(task: ComponentTask, scores: Sequence[Tensor]) -> float:
-    """By how much the last mixture raises the held-out rows' mean log density, in nats."""
-    before = _mixed_likelihood(task, scores[:-1]) if task.scores or scores[1:] else -torch.inf
-    return (_mixed_likelihood(task, scores) - before) / float(task.held.counts.sum())
-
-
-def _mixed_likelihood(task: ComponentTask, scores: Sequence[Tensor]) -> float:
-    """Of the held-out rows under the mixture of all that has scores, by its best weights."""
-    weights = task.weights(scores).clamp_min(torch.finfo(torch.float64).tiny)
-    joint = torch.stack([*task.scores, *scores]) + weights.log()[:, None]
-    return float(task.held.counts @ torch.logsumexp(joint, dim=0))
 
 
 def _widened(state: GaussianState, share: float) -> GaussianComponent:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-import torch
 from torch import Tensor
 
 from .latent_solver import LatentState
@@ -93,9 +92,6 @@ class Watch:
     def _watched(self, state: LatentState, passes: int) -> Watched:
         """A state with what held-out rows say of it."""
         scores = self.score(state)
-        weights = self.task.weights([*self.others, scores])
-        parts = torch.stack([*self.task.scores, *self.others, scores])
-        densities = torch.logsumexp(parts + weights.log()[:, None], dim=0)
-        counts = self.task.held.counts
-        mixed = float(counts @ densities / counts.sum())
-        return Watched(state, passes, scores, mixed, float(weights[-1]))
+        parts = [*self.others, scores]
+        weight = float(self.task.weights(parts)[-1])
+        return Watched(state, passes, scores, self.task.mixed(parts), weight)

@@ -71,6 +71,18 @@ class ComponentTask:
         """
         return choose_weights(torch.stack([*self.scores, *scores]), self.held.counts)
 
+    def mixed(self, scores: Sequence[Tensor]) -> float:
+        """Mean log density of the held-out rows by all of these with the best weights.
+
+        Minus infinity without any.
+        """
+        parts = [*self.scores, *scores]
+        if not parts:
+            return -torch.inf
+        joint = torch.stack(parts) + self.weights(scores).log()[:, None]
+        counts = self.held.counts
+        return float(counts @ torch.logsumexp(joint, dim=0) / counts.sum())
+
 
 @dataclass(frozen=True, eq=False)
 class FittedComponent:
