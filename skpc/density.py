@@ -156,7 +156,7 @@ default="from_dtype"
         after each pass if that makes held-out rows more likely. The held-out rows are a
         `validation_fraction` of the rows, at most 5,000, and are added to the model at the end.
         Without early stopping, that is done for tables of 100 rows or more with columns of
-        numbers; "auto" stops small tables early.
+        numbers or of categories; "auto" stops small tables early.
     min_variance : float, default=1e-3
         Floor of a leaf's variance, as a share of its column's; of the relative variance for
         families of positive numbers and of numbers between 0 and 1.

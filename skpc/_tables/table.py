@@ -250,9 +250,9 @@ class Table:
         return z
 
     @property
-    def has_numbers(self) -> bool:
-        """Whether a column holds anything but zeros and ones and codes."""
-        return any(self.continuous)
+    def is_binary(self) -> bool:
+        """Whether all columns of the circuit hold zeros and ones: no numbers, no categories."""
+        return all(column.support == "binary" for column in self.modelled)
 
     @property
     def continuous(self) -> list[bool]:
