@@ -188,7 +188,8 @@ class DensityQueries:
         X : array-like or frame (n, D)
         strategy : {"mean", "median", "mode", "sample"}, default="mean"
             "mean": the exact conditional mean in columns of numbers, the most probable value in
-            columns of categories and of zeros and ones, for each cell by itself. "median": the
+            columns of categories and of zeros and ones, for each cell by itself; the members of a
+            one-hot group are one cell, filled by its most probable pattern. "median": the
             same with exact conditional medians, which have the least mean absolute error.
             "sample": draws, as of `sample_conditional`, in the row's own table. "mode": all
             missing cells of a row together, as in its most probable state. As that one is hard to

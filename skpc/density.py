@@ -115,6 +115,14 @@ default="from_dtype"
         "from_dtype": columns of a frame that hold strings or categories. Of more than 256
         categories, those with fewer than 10 rows share one probability in each unit, which they
         split by their rows.
+    one_hot : "auto", list of lists of int, str or tuple, or None, default="auto"
+        Groups of columns of zeros and ones of which at most one is 1 in a row, as `get_dummies` and
+        `OneHotEncoder` make them: a group is modelled as the one column of categories that it
+        stands for (see Notes). "auto": groups are found where never two of the columns are 1 in a
+        row of the (first) training table, at least half of the rows have a 1, and chance would not
+        have made them so. Adjacent columns of which exactly one is 1 in every row are taken; of
+        all others held-out rows choose in a short trial. A list names the columns of each group; a
+        row with two ones is refused in training. None: all columns by themselves.
     missing : {"integrate", "model"}, default="integrate"
         What a missing cell is. "integrate": unknown, and integrated out, in training and in
         queries. "model": a hole, which is a value of its cell like any other, for tables in which
@@ -159,7 +167,7 @@ default="from_dtype"
         after each pass if that makes held-out rows more likely. The held-out rows are a
         `validation_fraction` of the rows, at most 5,000, and are added to the model at the end.
         Without early stopping, that is done for tables of 100 rows or more with columns of
-        numbers; "auto" stops small tables early.
+        numbers, of categories or one-hot groups; "auto" stops small tables early.
     min_variance : float, default=1e-3
         Floor of a leaf's variance, as a share of its column's; of the relative variance for
         families of positive numbers and of numbers between 0 and 1.
@@ -182,12 +190,13 @@ default="from_dtype"
     structure_ : RegionGraph
         Regions and partitions.
     leaf_families_ : list of str
-        Family of every column.
+        Family of every column; of the members of one-hot groups that of zeros and ones.
     columns_ : list of ColumnReport
         How every column is modelled; it prints as a table. Each has `name`, `family`, and of
         columns of numbers the `step` of the grid that nearly all rows lie on (0: none), the
         `bounds` that draws and imputed values keep to, `atoms`, and `beyond`, the probability
-        that the density gives to numbers beyond the bounds.
+        that the density gives to numbers beyond the bounds; of columns of a one-hot group it has
+        the names of all columns of it, `group`.
     component_names_ : list of str (P,)
         Components that the density is a mixture of.
     component_weights_ : ndarray (P,)
@@ -202,8 +211,8 @@ default="from_dtype"
         "log_likelihood": mean training log density of the pass; "seconds": since its start;
         "validation_log_likelihood" if rows were held out.
     fit_seconds_ : dict of float
-        Seconds of the phases of the fit that took place: "structure" (columns and region graph),
-        "trees", "gaussians", "latent_mixture" and "kernels".
+        Seconds of the phases of the fit that took place: "structure" (columns, one-hot groups and
+        region graph), "trees", "gaussians", "latent_mixture" and "kernels".
     smoothing_ : float
         Pseudo-rows per unit of the trees; absent where there are none, as are the next two.
     n_iter_ : int
@@ -227,6 +236,15 @@ default="from_dtype"
     integers it is the probability. The step is that of nearly all rows, and a number off the grid
     is read as its cell. Draws are given that every number lies within the bounds of `columns_`.
     In the choice of atoms whole weights count rows; of any other weights the unit does not matter.
+
+    A one-hot group is a column of categories to the model, one for each member and one for rows
+    without a 1, if training had any; a structure of your own has one column for it, after those
+    that are in no group, and before the indicators of holes. All other patterns of the d members
+    share one probability, as a value does that training never showed: by independent members. So
+    the density is one of all 2^d patterns. Every query knows the members themselves: where a row
+    shows some of them, all patterns that they allow are summed, in training too (by the trees; to
+    other components a group is missing then while they learn). Draws have patterns of training, and
+    `impute` fills the missing members of a row by the most probable pattern, or a drawn one.
 
     With `missing="model"` a missing cell of X is a recorded hole in every query, and its indicator
     is evidence: `sample_conditional`, `impute` and `moments` say what the value would be, given
@@ -300,6 +318,7 @@ default="from_dtype"
         "leaf": [str, type, dict, Numeric, "array-like"],
         "grid_shape": ["array-like", None],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "one_hot": [list, tuple, StrOptions({"auto"}), None],
         "missing": [StrOptions({"integrate", "model"})],
         "solver": [
             StrOptions({"auto", *SOLVERS}),
@@ -335,6 +354,7 @@ default="from_dtype"
         leaf: Any = "auto",
         grid_shape: Any = None,
         categorical_features: Any = "from_dtype",
+        one_hot: Any = "auto",
         missing: str = "integrate",
         solver: Any = "auto",
         learning_rate: Any = "auto",
@@ -363,6 +383,7 @@ default="from_dtype"
         self.leaf = leaf
         self.grid_shape = grid_shape
         self.categorical_features = categorical_features
+        self.one_hot = one_hot
         self.missing = missing
         self.solver = solver
         self.learning_rate = learning_rate

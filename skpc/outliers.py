@@ -227,6 +227,7 @@ def _kernels_of(density: EinetDensityEstimator, table: Table) -> EinetDensityEst
     changed = {
         "components": Kernels(),
         "leaf": [normal.get(column.family, column.family) for column in table.columns],
+        "one_hot": density.settings_["one_hot"],
         "structure": "random_trees",
         "depth": None,
         "grid_shape": None,
@@ -243,8 +244,10 @@ def _kernels_of(density: EinetDensityEstimator, table: Table) -> EinetDensityEst
 def _widths(evidence: queries.Evidence, weights: Floats) -> Floats:
     """Least widths that the score resolves, (D,), from the training rows (n, D)."""
     widths = np.full(len(evidence.table.columns), np.finfo(float).tiny)
-    for j in np.flatnonzero(evidence.table.continuous):
-        values = evidence.values(int(j))
+    for j, column in enumerate(evidence.table.columns):
+        if column.support in ("binary", "codes"):
+            continue
+        values = evidence.values(j)
         seen = ~np.isnan(values) & (weights > 0)
         if seen.any():
             x, w = values[seen], weights[seen]
@@ -314,7 +317,7 @@ def _explained(density: EinetDensityEstimator, X: Any, surprise: Floats, n_cells
 def _expected(density: EinetDensityEstimator, rows: Any, j: int) -> NDArray[Any]:
     """Low, expected and high values of a column given the others, (n, 3)."""
     evidence, _ = density._evidence(rows)
-    if evidence.table.n_codes()[j] == 0:
+    if evidence.table.columns[j].support != "codes":
         return queries.quantiles(evidence, np.array([j]), LEVELS)[:, 0]
     found = np.full((len(evidence.encoded.z), 3), np.nan, dtype=object)
     found[:, 1] = queries.likeliest(evidence, j)

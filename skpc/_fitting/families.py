@@ -3,7 +3,7 @@
 Axes: n rows, D columns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import isabstract
 from typing import Any
 
@@ -21,6 +21,7 @@ from .._tables import (
     column_mask,
     column_position,
     describe,
+    describe_group,
     numbers,
     row_weight,
 )
@@ -51,7 +52,11 @@ def choose_families(table: RawTable, leaf: Any, categorical: Any) -> list[Any]:
 
 
 def make_table(
-    table: RawTable, weights: NDArray[np.float64], chosen: list[Any], missing: str = "integrate"
+    table: RawTable,
+    weights: NDArray[np.float64],
+    chosen: list[Any],
+    missing: str = "integrate",
+    one_hot: Sequence[tuple[int, ...]] = (),
 ) -> Table:
     """Columns of a training table with their scales.
 
@@ -63,11 +68,14 @@ def make_table(
         From `choose_families`.
     missing : {"integrate", "model"}
         Whether columns with holes have indicators.
+    one_hot : sequence of tuple of int
+        Positions of the columns of each one-hot group.
 
     Raises
     ------
     ValueError
-        For values that a family does not model; the message names the column.
+        For values that a family does not model, and for groups that are none; the message names the
+        column.
     """
     row = row_weight(weights)
     columns: list[Column] = []
@@ -78,7 +86,8 @@ def make_table(
         n_trials = getattr(made, "n_trials", None)
         columns.append(describe(raw, name, made.support, weights, n_trials, row, asked_of))
     holes = Holes.of(table) if missing == "model" else Holes()
-    return Table(columns, table.library, table.names, table.levels, holes)
+    groups = [describe_group(table, columns, members, weights) for members in one_hot]
+    return Table(columns, table.library, table.names, table.levels, holes, groups)
 
 
 def categorical_mask(categorical: Any, table: RawTable) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from .._device import choose_device
 from .._tables import Encoded, strangers
 from ..circuit import training
+from .coding import choose_coding
 from .kinds import Competing, competing, stored_kind
 from .mixture import fit_others
 from .plan import Plan, TrainingRows, keep_plan, make_plan
@@ -24,14 +25,13 @@ from .settings import (
     chooses_smoothing,
     learning_rate_of,
     make_options,
-    smoothing_of,
     solver_of,
     stopping_of,
     with_stopping,
 )
 from .spec import FitSpec
 from .streams import Streams
-from .trees import TreeTask, column_sums, held_scores, start, train_trees, with_held_rows
+from .trees import TreeTask, held_scores, start, train_trees, tree_task, with_held_rows
 
 
 def fit(
@@ -85,7 +85,7 @@ def fit(
         reporter.open(0)
     else:
         with clock.phase("trees"):
-            task = _tree_task(spec, plan, rows, held, device, regularise, last)
+            task = tree_task(spec, plan, rows, held, device, regularise, last)
             joins = regularise or bool(asked.others)
             density, scores = _with_trees(task, streams, reporter, density, joins)
     if asked.others and held is not None and not reporter.stopped:
@@ -100,7 +100,7 @@ def _plan(
 ) -> tuple[Plan, Encoded]:
     """The plan of the last density, or a new one, and the encoded rows."""
     if last is None:
-        return make_plan(spec, data, streams)
+        return make_plan(spec, data, streams, choose_coding(spec, data, streams))
     plan, encoded = keep_plan(spec, last.plan, data)
     last.warn(strangers(plan.table.columns, data.table, encoded), stacklevel=6)
     if spec.missing == "model":
@@ -198,35 +198,6 @@ def _with_others(
     return replace(density, others=others, weights=weights)
 
 
-def _tree_task(
-    spec: FitSpec,
-    plan: Plan,
-    rows: training.Rows,
-    held: training.Rows | None,
-    device: torch.device,
-    regularise: bool,
-    last: FittedDensity | None,
-) -> TreeTask:
-    """Circuit, prior and options of the trees."""
-    circuit = plan.circuit(device)
-    sums = column_sums(circuit, rows)
-    smoothing = smoothing_of(spec, last.trees.smoothing if last and last.trees else None)
-    return TreeTask(
-        circuit=circuit,
-        rows=rows,
-        held=held,
-        validation=held if regularise or spec.early_stopping else None,
-        sums=sums,
-        prior=training.make_prior(circuit, sums, smoothing),
-        solver=solver_of(spec),
-        options=make_options(
-            spec, plan, len(rows), goes_on=last is not None, regularise=regularise
-        ),
-        n_init=1 if last is not None else spec.n_init,
-        verbose=spec.verbose,
-    )
-
-
 def partial_fit(
     spec: FitSpec,
     data: TrainingRows,
@@ -281,7 +252,7 @@ def _stream_task(
     last: FittedDensity | None,
 ) -> TreeTask:
     """Circuit, prior and options of a pass over a block; sums are of this and earlier blocks."""
-    task = _tree_task(spec, plan, rows, None, device, False, last)
+    task = tree_task(spec, plan, rows, None, device, False, last)
     options = make_options(spec, plan, len(rows), goes_on=True, regularise=False)
     if last is None or last.trees is None:
         return replace(task, options=options)

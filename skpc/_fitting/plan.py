@@ -16,7 +16,8 @@ from ..circuit import RegionGraph
 from ..circuit.leaves import Leaf
 from ..circuit.passes import Circuit
 from ..circuit.structures import StructureSpec
-from .families import choose_families, make_leaves, make_table
+from .families import make_leaves, make_table
+from .one_hot import as_setting
 from .spec import FitSpec, check_unchanged
 from .streams import Streams
 from .structure import default_sizes, make_structure, resolve_structure
@@ -104,16 +105,34 @@ def _fields(graph: RegionGraph) -> Iterator[tuple[str, Any]]:
         yield name, getattr(graph, name)
 
 
-def make_plan(spec: FitSpec, data: TrainingRows, streams: Streams) -> tuple[Plan, Encoded]:
+@dataclass(frozen=True)
+class Coding:
+    """What columns are modelled as.
+
+    Attributes
+    ----------
+    families : list (D,)
+        Leaf families.
+    groups : list of tuple of int
+        Columns of each one-hot group.
+    """
+
+    families: list[Any]
+    groups: list[tuple[int, ...]]
+
+
+def make_plan(
+    spec: FitSpec, data: TrainingRows, streams: Streams, coding: Coding
+) -> tuple[Plan, Encoded]:
     """Choose columns and structure; the encoded rows are returned too."""
     structure, depth = resolve_structure(spec.structure, spec.depth, spec.layer)
     replicas, n_sums = default_sizes(structure, len(data), len(data.table.columns))
     replicas = replicas if spec.n_replicas == "auto" else int(spec.n_replicas)
     n_sums = n_sums if spec.n_sums == "auto" else int(spec.n_sums)
     n_leaves = n_sums if spec.n_leaves == "auto" else int(spec.n_leaves)
-    chosen = choose_families(data.table, spec.leaf, spec.categorical_features)
-    table = make_table(data.table, data.weights, chosen, spec.missing)
-    encoded = table.encode(data.table)
+    chosen, groups = coding.families, coding.groups
+    table = make_table(data.table, data.weights, chosen, spec.missing, groups)
+    encoded = table.encode(data.table).of_states()
     graph = make_structure(
         structure,
         table.ordered(encoded),
@@ -122,6 +141,7 @@ def make_plan(spec: FitSpec, data: TrainingRows, streams: Streams) -> tuple[Plan
         StructureSpec(depth, replicas, spec.grid_shape),
         streams,
         len(table.holes.positions),
+        len(groups),
     )
     settings = {
         "structure": structure,
@@ -130,6 +150,7 @@ def make_plan(spec: FitSpec, data: TrainingRows, streams: Streams) -> tuple[Plan
         "n_sums": n_sums,
         "n_leaves": n_leaves,
         "leaf": chosen,
+        "one_hot": as_setting(groups, data.table.names),
     }
     plan = Plan(
         table=table,
@@ -154,4 +175,4 @@ def keep_plan(spec: FitSpec, plan: Plan, data: TrainingRows) -> tuple[Plan, Enco
     """
     check_unchanged(spec, plan.built_from, plan.settings)
     plan = replace(plan, table=plan.table.extended(data.table))
-    return plan, plan.table.encode(data.table)
+    return plan, plan.table.encode(data.table).of_states()

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from .._tables import Encoded, Table
-from ..circuit.passes import Cells
+from ..circuit.passes import Cells, Partly
 from ..circuit.training import Rows
 from .sizes import MOST_HELD
 from .spec import FitSpec
@@ -19,8 +19,17 @@ Floats = NDArray[np.float64]
 def cells_of(encoded: Encoded, device: torch.device | None = None) -> Cells:
     """Encoded cells as tensors."""
     atoms = None if encoded.atoms is None else torch.from_numpy(encoded.atoms)
-    cells = Cells(torch.from_numpy(encoded.z), atoms)
+    cells = Cells(torch.from_numpy(encoded.values), atoms, _partly(encoded))
     return cells if device is None else cells.to(device)
+
+
+def _partly(encoded: Encoded) -> Partly | None:
+    """Evidence of groups of which a row shows a part."""
+    if not encoded.evidence:
+        return None
+    columns, codes = zip(*encoded.evidence, strict=True)
+    index = torch.from_numpy(np.column_stack([one.evidence for one in codes]))
+    return Partly(columns, index, tuple(torch.from_numpy(one.likelihoods) for one in codes))
 
 
 def make_rows(

@@ -95,11 +95,12 @@ def _unless_auto(value: Any, otherwise: Any) -> Any:
 def chooses_smoothing(spec: FitSpec, plan: Plan, n: int) -> bool:
     """Whether held-out rows choose the smoothing.
 
-    On tables of categories alone the choice gained nothing; on tiny tables it is too noisy.
+    On tables of zeros and ones alone the choice gained nothing; on tiny tables it is too noisy.
+    Categories that nearly determine each other want less than the default.
     """
     if spec.smoothing != "auto" or not solver_of(spec).closed_form:
         return False
-    return spec.early_stopping or (plan.table.has_numbers and n >= ENOUGH)
+    return spec.early_stopping or (not plan.table.is_binary and n >= ENOUGH)
 
 
 def make_options(spec: FitSpec, plan: Plan, n: int, *, goes_on: bool, regularise: bool) -> Options:

@@ -21,6 +21,7 @@ BUILT_FROM = (
     "leaf",
     "grid_shape",
     "categorical_features",
+    "one_hot",
     "missing",
     "min_variance",
 )
@@ -40,6 +41,7 @@ class FitSpec:
     leaf: Any
     grid_shape: Any
     categorical_features: Any
+    one_hot: Any
     missing: str
     solver: Any
     learning_rate: Any

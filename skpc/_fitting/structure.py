@@ -63,6 +63,7 @@ def make_structure(
     spec: StructureSpec,
     streams: Streams,
     n_indicators: int = 0,
+    n_groups: int = 0,
 ) -> RegionGraph:
     """The region graph that the parameters ask for.
 
@@ -79,6 +80,8 @@ def make_structure(
     streams : Streams
     n_indicators : int
         m.
+    n_groups : int
+        One-hot groups among the D columns.
 
     Raises
     ------
@@ -103,9 +106,10 @@ def make_structure(
         raise TypeError(f"structure returned {graph!r}; a RegionGraph is accepted.")
     if graph.n_variables != z.shape[1]:
         beside = f" and, after them, {n_indicators} indicators of holes" if n_indicators else ""
+        together = f", its {n_groups} one-hot groups being one each" if n_groups else ""
         raise ValueError(
             f"structure covers {graph.n_variables} columns; "
-            f"X has {z.shape[1] - n_indicators} columns{beside}."
+            f"X has {z.shape[1] - n_indicators} columns{together}{beside}."
         )
     return graph
 

@@ -15,8 +15,11 @@ from ..circuit import training
 from ..circuit.passes import Circuit, seeded
 from ..circuit.queries import log_density
 from ..circuit.training import Options, Prior, Progress, Rows, Solver, State
+from .plan import Plan
 from .report import Reporter, pass_line
 from .result import FittedDensity, FittedTrees
+from .settings import make_options, smoothing_of, solver_of
+from .spec import FitSpec
 from .streams import Streams
 
 # Makes the density of fitted trees that the callbacks of a pass see.
@@ -78,6 +81,35 @@ class TreeTask:
             history=history,
             converged=progress.converged,
         )
+
+
+def tree_task(
+    spec: FitSpec,
+    plan: Plan,
+    rows: Rows,
+    held: Rows | None,
+    device: torch.device,
+    regularise: bool,
+    last: FittedDensity | None,
+) -> TreeTask:
+    """Circuit, prior and options of the trees."""
+    circuit = plan.circuit(device)
+    sums = column_sums(circuit, rows)
+    smoothing = smoothing_of(spec, last.trees.smoothing if last and last.trees else None)
+    return TreeTask(
+        circuit=circuit,
+        rows=rows,
+        held=held,
+        validation=held if regularise or spec.early_stopping else None,
+        sums=sums,
+        prior=training.make_prior(circuit, sums, smoothing),
+        solver=solver_of(spec),
+        options=make_options(
+            spec, plan, len(rows), goes_on=last is not None, regularise=regularise
+        ),
+        n_init=1 if last is not None else spec.n_init,
+        verbose=spec.verbose,
+    )
 
 
 def column_sums(circuit: Circuit, rows: Rows) -> Tensor:

@@ -1,9 +1,9 @@
 """What a fitted density makes of its columns, to be read and printed.
 
-Axes: D columns, m indicators of holes.
+Axes: D columns, V columns of the circuit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,8 @@ class ColumnReport:
         are none.
     holes : float
         Probability of a hole, where holes are modelled; else 0.
+    group : tuple
+        Names of the columns of its one-hot group, if it is in one.
     """
 
     name: Any
@@ -53,6 +55,7 @@ class ColumnReport:
     atoms: tuple[float, ...] = ()
     beyond: float = 0.0
     holes: float = 0.0
+    group: tuple[Any, ...] = ()
 
     def cells(self) -> tuple[str, ...]:
         """Texts of a line of the printed table."""
@@ -62,7 +65,8 @@ class ColumnReport:
         beyond = "" if self.bounds is None else f"{self.beyond:.2g}"
         step = f"{self.step:g}" if self.step else ""
         holes = f"{self.holes:.2g}" if self.holes else ""
-        return str(self.name), self.family, step, bounds, atoms, beyond, holes
+        family = f"one-hot of {len(self.group)}" if self.group else self.family
+        return str(self.name), family, step, bounds, atoms, beyond, holes
 
 
 class ColumnReports(list[ColumnReport]):
@@ -79,11 +83,17 @@ class ColumnReports(list[ColumnReport]):
 
 def describe_columns(density: FittedDensity, device: str) -> ColumnReports:
     """Reports of all columns (D,) of a fitted density."""
-    columns, names = density.plan.table.columns, density.plan.table.names
+    table = density.plan.table
+    columns, names = table.columns, table.names
     names = list(range(len(columns))) if names is None else names
-    beyond = _beyond(density, device)[: len(columns)]
+    beyond = _beyond(density, device)[table.layout.variables]
     holes = _holes(density, device)
-    return ColumnReports(map(_report, names, columns, beyond.tolist(), holes.tolist()))
+    reports = ColumnReports(map(_report, names, columns, beyond.tolist(), holes.tolist()))
+    for group in table.groups:
+        together = tuple(names[j] for j in group.columns)
+        for j in group.columns:
+            reports[j] = replace(reports[j], group=together)
+    return reports
 
 
 def _report(name: Any, column: Column, beyond: float, holes: float) -> ColumnReport:
@@ -99,12 +109,12 @@ def _holes(density: FittedDensity, device: str) -> NDArray[np.float64]:
     table = density.plan.table
     shares = np.zeros(len(table.columns))
     if table.holes.positions:
-        shares[list(table.holes.positions)] = hole_shares(table, density.components(device))
+        shares[list(table.holes.positions)] = hole_shares(density, device)
     return shares
 
 
 def _beyond(density: FittedDensity, device: str) -> NDArray[np.float64]:
-    """Probability of numbers beyond the bounds of every column and indicator, (D + m,)."""
+    """Probability of numbers beyond the bounds of every column of the circuit, (V,)."""
     components = density.components(device)
     low, high = density.plan.table.number_bounds()
     on = components[0].circuit.device

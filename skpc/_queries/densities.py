@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._fitting import cells_of
 from ..circuit.components import KernelComponent, mixture
 from .evidence import Evidence
 
@@ -30,9 +29,9 @@ def log_density(
         Columns whose marginal density is computed; all others are integrated out.
     """
     # Integrate out all other columns: `only` leaves their cells without evidence.
-    encoded = evidence.encoded if columns is None else evidence.only(columns)
-    scores = mixture.log_density(evidence.components, cells_of(encoded), dtype).cpu().numpy()
-    return scores + evidence.table.log_jacobian(encoded).astype(scores.dtype)
+    evidence = evidence if columns is None else evidence.only(columns)
+    scores = mixture.log_density(evidence.components, evidence.cells, dtype).cpu().numpy()
+    return scores + evidence.table.log_jacobian(evidence.encoded).astype(scores.dtype)
 
 
 def log_bounded(evidence: Evidence, widths: NDArray[np.float64]) -> Scores:
@@ -49,16 +48,17 @@ def log_bounded(evidence: Evidence, widths: NDArray[np.float64]) -> Scores:
         Of the columns, in their units.
     """
     scores = mixture.log_density(evidence.components, evidence.cells, torch.float64).cpu().numpy()
-    slopes = evidence.table.log_slopes(evidence.encoded)[:, : len(widths)]
+    slopes = evidence.table.log_slopes(evidence.encoded)
     slopes = np.minimum(slopes, -np.log(widths))
-    return scores + slopes.sum(axis=1)
+    return scores + slopes.sum(axis=1) + evidence.encoded.log_groups
 
 
 def log_others(evidence: Evidence) -> Scores:
     """Log density of rows by kernels around the other rows of training, (n,), float64.
 
     Numbers are in standard deviations of their columns, so that a missing cell counts neither for
-    nor against a row, whatever the units are.
+    nor against a row, whatever the units are. A pattern of a one-hot group that training never
+    showed has its probability.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def log_others(evidence: Evidence) -> Scores:
     (kernels,) = evidence.components
     assert isinstance(kernels, KernelComponent)
     scores: Scores = kernels.log_others(evidence.cells).cpu().numpy()
-    return scores
+    return scores + evidence.encoded.log_groups
 
 
 def log_conditional(evidence: Evidence, columns: NDArray[np.bool_], dtype: torch.dtype) -> Scores:

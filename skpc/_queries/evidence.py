@@ -3,8 +3,7 @@
 Axes: n rows, D columns.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -63,9 +62,27 @@ class Evidence:
         """Numbers of column j in the units of the table, (n,); NaN where missing."""
         return numbers(self.raw.columns[j])
 
-    def only(self, columns: Mask) -> Encoded:
+    @classmethod
+    def nothing(cls, density: FittedDensity, device: str) -> "Evidence":
+        """One row without any evidence, of holes either."""
+        table = density.plan.table
+        raw = table.raw_rows(np.full((1, table.n_values), np.nan), None)
+        encoded = table.encode(raw, np.ones(len(table.columns), dtype=bool))
+        return cls(table, density.components(device), raw, encoded)
+
+    def of_states(self) -> "Evidence":
+        """The rows as draws see them, see `Encoded.of_states`."""
+        return replace(self, encoded=self.encoded.of_states())
+
+    def only(self, columns: Mask) -> "Evidence":
         """The rows with evidence in columns of a mask (D,), holes included, and in no others."""
-        return self.encoded.only(self.table.holes.widened(columns))
+        return replace(self, encoded=self.table.only(self.encoded, columns))
+
+    def without(self, columns: Mask | NDArray[np.intp]) -> "Evidence":
+        """The rows without evidence in columns of a mask (D,), or at some positions."""
+        keep = np.ones(len(self.table.columns), dtype=bool)
+        keep[columns] = False
+        return self.only(keep)
 
     @property
     def cells(self) -> Cells:
@@ -76,9 +93,3 @@ class Evidence:
 def seed_device(components: list[Component]) -> torch.device:
     """Device of the components, on which their draws are made."""
     return components[0].circuit.device
-
-
-def arrays(cells: Cells) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
-    """Numbers (n, D) and atoms (n, D) of cells, as NumPy arrays."""
-    atoms = None if cells.atoms is None else cells.atoms.cpu().numpy()
-    return cells.values.cpu().numpy(), atoms

@@ -1,61 +1,61 @@
 """Means and variances of columns given the observed cells of a row.
 
-Axes: n rows, D columns.
+Axes: n rows, D columns, m indicators of holes.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._fitting import FittedDensity, cells_of
-from .._tables import RawTable, Table
-from ..circuit.components import Component, mixture
-from ..circuit.passes import Cells
+from .._fitting import FittedDensity
+from .._tables import RawTable
+from ..circuit.components import mixture
 from ..circuit.queries import Pieces
 from .evidence import Evidence
+from .groups import chances, put_members, spread
 
 Floats = NDArray[np.float64]
 
 
 def moments(density: FittedDensity, raw: RawTable | None, device: str) -> tuple[Floats, Floats]:
     """Means and variances in the units of the table, twice (n, D); (1, D) without evidence."""
-    table, components = density.plan.table, density.components(device)
     if raw is None:
-        cells = Cells.empty(1, len(table.modelled), torch.device("cpu"))
+        evidence = Evidence.nothing(density, device)
     else:
-        cells = Evidence.read(density, raw, device).cells
-    mean, variance, _ = expectations(table, components, cells)
-    return table.moments(mean, variance, raw)
+        evidence = Evidence.read(density, raw, device)
+    mean, variance, _ = expectations(evidence)
+    put_members(evidence, mean, chances(evidence))
+    for seen in evidence.encoded.groups:
+        members = list(seen.group.columns)
+        variance[:, members] = mean[:, members] * (1 - mean[:, members])
+    return evidence.table.moments(mean, variance, raw)
 
 
-def hole_shares(table: Table, components: list[Component]) -> Floats:
+def hole_shares(density: FittedDensity, device: str) -> Floats:
     """Probabilities of a hole in the columns whose holes are modelled, (m,)."""
-    cells = Cells.empty(1, len(table.modelled), torch.device("cpu"))
+    evidence = Evidence.nothing(density, device)
     # The mean of an indicator is the probability of a one.
-    shares: Floats = expectations(table, components, cells)[0][0, len(table.columns) :]
+    shares: Floats = expectations(evidence)[0][0, len(evidence.table.columns) :]
     return shares
 
 
 def likeliest(evidence: Evidence, j: int) -> NDArray[Any]:
     """Most probable values of a column of codes given the other observed cells, (n,)."""
-    table = evidence.table
-    others = np.arange(len(table.columns)) != j
-    cells = cells_of(evidence.only(others))
-    codes = expectations(table, evidence.components, cells, table.n_codes())[2]
-    return table.decode_column(j, codes[:, j], None)
+    codes = expectations(evidence.without(np.array([j])), with_codes=True)[2]
+    return evidence.table.decode_column(j, codes[:, j], None)
 
 
-def expectations(
-    table: Table, components: list[Component], cells: Cells, n_codes: Sequence[int] = ()
-) -> tuple[Floats, Floats, Floats]:
-    """Means and variances of standardised values, and most probable codes, each (n, D).
+def expectations(evidence: Evidence, with_codes: bool = False) -> tuple[Floats, Floats, Floats]:
+    """Means and variances of standardised values, and most probable codes, each (n, D + m).
 
-    Codes are NaN in columns without any in n_codes (D,).
+    Codes are NaN in columns that have none, and if they are not asked for. The columns of one-hot
+    groups have NaN in all three.
     """
+    table = evidence.table
     pieces = [p and Pieces(*map(torch.from_numpy, p)) for p in table.inverses()]
-    answers = mixture.expectations(components, cells, pieces, n_codes)
-    mean, variance, codes = (answer.cpu().numpy() for answer in answers)
+    n_codes = table.n_codes() if with_codes else ()
+    answers = mixture.expectations(evidence.components, evidence.cells, pieces, n_codes)
+    mean, variance, codes = (spread(evidence, answer) for answer in answers)
     return mean, variance, codes

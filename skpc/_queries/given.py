@@ -12,7 +12,7 @@ import numpy as np
 from .._fitting import FittedDensity
 from .._tables import RawColumn, RawTable, Table, column_position, container, read_table
 from .draws import completed
-from .evidence import Evidence, arrays
+from .evidence import Evidence
 
 
 def sample_given(
@@ -40,10 +40,11 @@ def sample_given(
         raise ValueError("given names no column; leave it out to draw whole rows.")
     raw = _whole(table, columns)
     # Columns that are not given are unknown: they are drawn, holes included.
-    evidence = Evidence.read(density, raw, device, np.ones(len(table.columns), dtype=bool))
+    free = np.ones(len(table.columns), dtype=bool)
+    evidence = Evidence.read(density, raw, device, free)
     _refuse_unknown(evidence)
     index = np.repeat(np.arange(len(raw)), times)
-    rows = table.rows(*arrays(completed(evidence, times, random)))
+    rows = table.rows(*completed(evidence, times, random))
     return table.with_values(rows, raw.rows(index))
 
 
@@ -122,4 +123,14 @@ def _refuse_unknown(evidence: Evidence) -> None:
             raise ValueError(
                 f"given has {raw.values[unseen[0]]!r} in {raw.name} (row {unseen[0]}), which "
                 f"training did not show; {known} are accepted."
+            )
+    for seen in evidence.encoded.groups:
+        wrong = np.flatnonzero(seen.impossible)
+        if len(wrong):
+            names = [evidence.raw.columns[j].name for j in seen.group.columns]
+            ones = [name for name, one in zip(names, seen.is_one[wrong[0]], strict=True) if one]
+            raise ValueError(
+                f"given has {len(ones)} ones (row {wrong[0]}: {', '.join(ones) or 'none'}) in the "
+                f"one-hot group of {', '.join(names)}, which training did not show; at most one, "
+                "and what training showed, is accepted."
             )

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._fitting import FittedDensity, cells_of
-from .._tables import Column, RawTable
+from .._fitting import FittedDensity
+from .._tables import Column, RawTable, Table
 from ..circuit.components import mixture
 from .densities import log_density
 from .draws import whole_rows
-from .evidence import Evidence, arrays
+from .evidence import Evidence
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -66,14 +66,14 @@ class Rows:
 
 def entropy(density: FittedDensity, columns: Mask, rows: Rows, device: str) -> Estimate:
     """-E[log p] of the columns of a mask (D,), by rows of `rows_for` them."""
-    return rows.mean(-_log_known(Evidence.read(density, rows.raw, device), columns))
+    return rows.mean(-_log_known(_known(density, rows.raw, device), columns))
 
 
 def mutual_information(
     density: FittedDensity, a: Mask, b: Mask, rows: Rows, device: str
 ) -> Estimate:
     """E[log p(a, b) - log p(a) - log p(b)] of two masks (D,), by rows of `rows_for` both."""
-    evidence = Evidence.read(density, rows.raw, device)
+    evidence = _known(density, rows.raw, device)
     joint, first, second = (_log_known(evidence, columns) for columns in (a | b, a, b))
     return rows.mean(joint - first - second)
 
@@ -93,19 +93,40 @@ def rows_for(
 ) -> Rows:
     """All states of some columns where they can be enumerated, else n draws."""
     table = density.plan.table
-    chosen = np.flatnonzero(columns)
-    values = np.array([_n_states(table.columns[j]) for j in chosen])
+    patterns, n_patterns = _patterns(table, columns)
+    chosen = np.array([j for j in np.flatnonzero(columns) if j not in table.layout.grouped], int)
+    values = np.array([_n_states(table.columns[j]) for j in chosen], int)
     # A hole, where it is modelled, is a state as well.
     counts = np.where(values, values + np.isin(chosen, table.holes.positions), 0).tolist()
+    counts += n_patterns
+    values = np.array([*values, *n_patterns], int)
     n_states = prod(counts)
     if not 0 < n_states <= MOST_STATES:
-        return Rows(table.raw_rows(*arrays(whole_rows(density, n, random, device))), None)
-    z = np.full((n_states, len(table.modelled)), np.nan)
+        return Rows(table.raw_rows(*whole_rows(density, n, random, device)), None)
+    z = np.full((n_states, table.n_values), np.nan)
     states = np.indices(counts).reshape(len(counts), -1).T
-    z[:, chosen] = np.where(states < values, states, np.nan)
+    z[:, chosen] = np.where(states < values, states, np.nan)[:, : len(chosen)]
+    for i, members in enumerate(patterns, len(chosen)):
+        z[:, members] = states[:, [i]] == np.arange(len(members))
     raw = table.raw_rows(z, None)
-    shares = np.exp(_log_known(Evidence.read(density, raw, device), columns))
+    shares = np.exp(_log_known(_known(density, raw, device), columns))
     return Rows(raw, shares / shares.sum())
+
+
+def _patterns(table: Table, columns: Mask) -> tuple[list[list[int]], list[int]]:
+    """Members of each one-hot group that are asked for, and how many patterns they have.
+
+    One of them is 1, or none where another one may be.
+    """
+    members = [[j for j in group.columns if columns[j]] for group in table.groups]
+    asked = [(own, group) for own, group in zip(members, table.groups, strict=True) if own]
+    counts = [len(own) + (group.has_none or len(own) < group.d) for own, group in asked]
+    return [own for own, _ in asked], counts
+
+
+def _known(density: FittedDensity, raw: RawTable, device: str) -> Evidence:
+    """Rows of values that training showed."""
+    return Evidence.read(density, raw, device).of_states()
 
 
 def _n_states(column: Column) -> int:
@@ -117,6 +138,6 @@ def _n_states(column: Column) -> int:
 
 def _log_known(evidence: Evidence, columns: Mask) -> Floats:
     """Log density of columns, other than of values that training did not show, (n,)."""
-    encoded = evidence.only(columns)
-    scores = mixture.log_density(evidence.components, cells_of(encoded), torch.float64)
-    return scores.cpu().numpy() + encoded.log_slope.sum(axis=1)
+    evidence = evidence.only(columns)
+    scores = mixture.log_density(evidence.components, evidence.cells, torch.float64)
+    return scores.cpu().numpy() + evidence.encoded.log_slope.sum(axis=1)

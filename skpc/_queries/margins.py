@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._fitting import cells_of
-from .._tables import Encoded, Table
+from .._tables import Table
 from ..circuit.components import Margin, margins
 from ..circuit.queries import Pieces
+from . import groups
 from .densities import log_density
 from .evidence import Evidence
 
@@ -28,9 +28,11 @@ def log_cells(evidence: Evidence) -> Floats:
     holes are modelled a hole has a score too.
     """
     table = evidence.table
-    scores = margins.log_cells(evidence.components, evidence.cells).cpu().numpy()
-    scores = np.where(evidence.encoded.unseen, 0.0, scores)
-    scores = (scores + table.log_slopes(evidence.encoded))[:, : len(table.columns)]
+    scores = groups.spread(evidence, margins.log_cells(evidence.components, evidence.cells))
+    pairs = zip(evidence.encoded.groups, groups.log_codes(evidence), strict=True)
+    groups.put_members(evidence, scores, [seen.log_cells(codes) for seen, codes in pairs])
+    scores = np.where(evidence.encoded.unseen, 0.0, scores[:, : len(table.columns)])
+    scores = scores + table.log_slopes(evidence.encoded)
     # A cell with an indicator is two numbers of the circuit: one pass for each such column.
     joint = log_density(evidence, torch.float64) if table.holes.positions else scores
     for j in table.holes.positions:
@@ -41,26 +43,52 @@ def log_cells(evidence: Evidence) -> Floats:
 
 def cdf(evidence: Evidence, columns: NDArray[np.intp]) -> Floats:
     """P(X_j <= x_j) for each of c columns given the columns that are not asked for, (n, c)."""
-    table, hidden = evidence.table, _without(evidence, columns)
-    asked = margins_of(table, columns)
-    if not len(columns):
-        return np.empty((len(evidence.raw), 0))
-    values = np.column_stack([evidence.values(j) for j in columns])
-    u = np.column_stack([table.standardised(j, x) for j, x in zip(columns, values.T, strict=True)])
-    answers = margins.cdfs(evidence.components, cells_of(hidden), asked, torch.from_numpy(u))
-    return np.where(np.isnan(values), np.nan, answers.cpu().numpy())
+    table, hidden = evidence.table, evidence.without(columns)
+    alone, members = _apart(table, columns)
+    found = np.empty((len(evidence.raw), len(columns)))
+    values = np.column_stack([found[:, :0], *(evidence.values(j) for j in columns)])
+    if alone.any():
+        asked, own = margins_of(table, columns[alone]), values[:, alone].T
+        pairs = zip(columns[alone], own, strict=True)
+        u = np.column_stack([table.standardised(j, x) for j, x in pairs])
+        answers = margins.cdfs(evidence.components, hidden.cells, asked, torch.from_numpy(u))
+        found[:, alone] = answers.cpu().numpy()
+    if members:
+        x, zero = values[:, ~alone], 1 - _chances(hidden, members)
+        found[:, ~alone] = np.where(x < 0, 0.0, np.where(x < 1, zero, 1.0))
+    return np.where(np.isnan(values), np.nan, found)
 
 
 def quantiles(evidence: Evidence, columns: NDArray[np.intp], levels: Sequence[float]) -> Floats:
     """Quantiles of c columns given the columns that are not asked for, (n, c, Q)."""
-    hidden = cells_of(_without(evidence, columns))
-    asked = margins_of(evidence.table, columns)
-    found = margins.quantiles(evidence.components, hidden, asked, levels)
-    return in_units(evidence.table, columns, found.cpu().numpy())
+    hidden, table = evidence.without(columns), evidence.table
+    alone, members = _apart(table, columns)
+    found = np.empty((len(evidence.raw), len(columns), len(levels)))
+    if alone.any():
+        asked = margins_of(table, columns[alone])
+        answers = margins.quantiles(evidence.components, hidden.cells, asked, levels)
+        found[:, alone] = in_units(table, columns[alone], answers.cpu().numpy())
+    if members:
+        zero = 1 - _chances(hidden, members)
+        found[:, ~alone] = zero[:, :, None] < np.array(levels)
+    return found
+
+
+def _apart(table: Table, columns: NDArray[np.intp]) -> tuple[NDArray[np.bool_], list[int]]:
+    """Which of c columns are in no one-hot group, (c,), and the others."""
+    members = [j for j in columns.tolist() if j in table.layout.grouped]
+    return ~np.isin(columns, members), members
+
+
+def _chances(evidence: Evidence, members: list[int]) -> Floats:
+    """Probability of a one in c members of one-hot groups, (n, c)."""
+    answers = np.empty((len(evidence.raw), len(evidence.table.columns)))
+    groups.put_members(evidence, answers, groups.chances(evidence))
+    return answers[:, members]
 
 
 def margins_of(table: Table, columns: NDArray[np.intp]) -> list[Margin]:
-    """The columns as the circuits know them.
+    """The columns, which are in no one-hot group, as the circuits know them.
 
     Raises
     ------
@@ -69,14 +97,15 @@ def margins_of(table: Table, columns: NDArray[np.intp]) -> list[Margin]:
     """
     inverses, asked = table.inverses(), []
     for j in columns.tolist():
-        column, inverse = table.columns[j], inverses[j]
+        v = int(table.layout.variables[j])
+        column, inverse = table.columns[j], inverses[v]
         if column.support == "codes":
             raise ValueError(
                 f"{column.raw.title} holds categories, which have no order and so no quantiles "
                 "and no cdf; columns of numbers and of zeros and ones are accepted."
             )
         pieces = None if inverse is None else Pieces(*map(torch.from_numpy, inverse))
-        asked.append(Margin(j, pieces, column.support in WHOLE))
+        asked.append(Margin(v, pieces, column.support in WHOLE))
     return asked
 
 
@@ -86,10 +115,3 @@ def in_units(table: Table, columns: NDArray[np.intp], u: Floats) -> Floats:
     for i, j in enumerate(columns.tolist()):
         x[:, i] = table.in_units(j, u[:, i])
     return x
-
-
-def _without(evidence: Evidence, columns: NDArray[np.intp]) -> Encoded:
-    """The rows without evidence in the columns."""
-    keep = np.ones(len(evidence.table.columns), dtype=bool)
-    keep[columns] = False
-    return evidence.only(keep)

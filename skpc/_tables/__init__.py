@@ -5,6 +5,7 @@ from .columns import Column
 from .columns_of_frames import complete, missing_cells, with_columns, with_indicators
 from .describe import describe
 from .encoded import Encoded
+from .find_groups import FoundGroup, describe_group, find_groups
 from .holes import Holes
 from .numeric import Numeric
 from .raw import RawColumn, RawTable
@@ -20,6 +21,7 @@ __all__ = [
     "SUPPORTS",
     "Column",
     "Encoded",
+    "FoundGroup",
     "Holes",
     "Numeric",
     "RawColumn",
@@ -31,6 +33,8 @@ __all__ = [
     "complete",
     "container",
     "describe",
+    "describe_group",
+    "find_groups",
     "holds_numbers",
     "missing_cells",
     "numbers",

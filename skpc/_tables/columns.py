@@ -1,6 +1,6 @@
 """One column of a training table: its type and family, and how it becomes numbers."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -63,6 +63,31 @@ class Column:
     beyond: float = 0.0
     grid: Grid = NO_GRID
     fixed: bool = False
+
+    def state(self) -> dict[str, Any]:
+        """The column as dicts, lists and numbers, for files."""
+        return {
+            **{f.name: getattr(self, f.name) for f in fields(self) if f.name != "raw"},
+            "categories": list(self.categories),
+            "rows": np.array(self.rows),
+            "shape": self.shape and self.shape.state(),
+            "grid": self.grid.state(),
+            "raw": self.raw.state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """The column from what `state` returned."""
+        return cls(
+            **{
+                **state,
+                "categories": tuple(state["categories"]),
+                "rows": tuple(state["rows"].tolist()),
+                "shape": state["shape"] and Shape.from_state(state["shape"]),
+                "grid": Grid.from_state(state["grid"]),
+                "raw": RawColumn.from_state(state["raw"]),
+            }
+        )
 
     @property
     def snapped(self) -> float:

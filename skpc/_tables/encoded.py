@@ -1,15 +1,18 @@
 """A table as a circuit reads it: numbers and atoms, and the log Jacobian of the change of units.
 
-Axes: n rows, b rows of a block, D columns, d columns of numbers.
+Axes: n rows, b rows of a block, D columns, V columns of the circuit, d columns of numbers, G groups
+of columns of zeros and ones, k patterns of a group that are seen in part, C its codes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .cells import numbers
 from .columns import Column, standardise
+from .one_hot import Codes, Seen
 from .piecewise import Atoms, Maps
 from .raw import RawColumn
 
@@ -26,47 +29,102 @@ class Encoded:
 
     Attributes
     ----------
-    z : ndarray (n, D)
+    z : ndarray (n, V)
         Digits, codes and standardised numbers, 0 at atoms; NaN where the circuit has no
-        evidence, because the cell is missing or its value was never seen.
-    atoms : ndarray of int16 (n, D) or None
+        evidence, because the cell is missing or its value was never seen, and in the columns of
+        groups, whose codes are in `codes`.
+    atoms : ndarray of int16 (n, V) or None
         i + 1 at atom i of the column, else 0; None where no column has atoms.
     unseen : ndarray (n, D) of bool
-        Whether the cell has a value that training did not show.
+        Whether the cell of the table has a value that training did not show.
     log_slope : ndarray (n, D)
         Log of the slope of z along a real column's values: its term in log |det J|.
+    groups : tuple of Seen (G,)
+        What the rows show of each group.
+    first : int
+        The circuit's column of the first group; the others follow.
+    exact : bool
+        Whether patterns that training never showed are allowed for where a row shows a part of a
+        group (see `Seen.codes`).
     """
 
     z: Floats
     atoms: Atoms | None
     unseen: Mask
     log_slope: Floats
+    groups: tuple[Seen, ...] = ()
+    first: int = 0
+    exact: bool = True
 
-    def only(self, keep: Mask) -> "Encoded":
-        """The same table with evidence in the columns of a mask (D,) alone.
+    @cached_property
+    def codes(self) -> list[Codes]:
+        """The groups as columns of codes, (G,)."""
+        return [seen.codes(self.exact) for seen in self.groups]
+
+    @cached_property
+    def values(self) -> Floats:
+        """The numbers with the codes of groups that are known, (n, V)."""
+        if not self.groups:
+            return self.z
+        values = self.z.copy()
+        for i, codes in enumerate(self.codes):
+            values[:, self.first + i] = codes.values
+        return values
+
+    @property
+    def evidence(self) -> list[tuple[int, Codes]]:
+        """Columns of the circuit with groups that are seen in part, and these."""
+        numbered = enumerate(self.codes, self.first)
+        return [(v, codes) for v, codes in numbered if len(codes.likelihoods)]
+
+    def of_states(self) -> "Encoded":
+        """The same rows as training and draws see them.
+
+        Where a row shows a part of a group, it has one of the patterns that training showed.
+        """
+        return replace(self, exact=False)
+
+    @property
+    def log_groups(self) -> Floats:
+        """What the groups' constants add to the log density of the circuit, (n,)."""
+        return sum((codes.log_constant for codes in self.codes), np.zeros(len(self.z)))
+
+    def only(self, keep: Mask, variables: Mask) -> "Encoded":
+        """The same table with evidence in some columns alone.
 
         The circuit integrates out all other columns: their cells are missing here.
+
+        Parameters
+        ----------
+        keep : ndarray (D,) of bool
+            Columns of the table.
+        variables : ndarray (V,) of bool
+            The same as columns of the circuit; of groups it says nothing.
         """
-        atoms = None if self.atoms is None else np.where(keep, self.atoms, np.int16(0))
+        atoms = None if self.atoms is None else np.where(variables, self.atoms, np.int16(0))
         # Integrate out: a cell of NaN is missing, and its change of units adds nothing.
-        z, log_slope = np.where(keep, self.z, np.nan), np.where(keep, self.log_slope, 0.0)
-        return Encoded(z, atoms, self.unseen & keep, log_slope)
+        z, log_slope = np.where(variables, self.z, np.nan), np.where(keep, self.log_slope, 0.0)
+        groups = tuple(seen.only(keep[list(seen.group.columns)]) for seen in self.groups)
+        return replace(
+            self, z=z, atoms=atoms, unseen=self.unseen & keep, log_slope=log_slope, groups=groups
+        )
 
     def beside(self, digits: Floats) -> "Encoded":
-        """The same table with m columns of digits (n, m) after its own."""
+        """The same table with m columns of digits (n, m) after its own, for the circuit."""
         wide = digits.shape
         atoms = None if self.atoms is None else np.hstack([self.atoms, np.zeros(wide, np.int16)])
-        return Encoded(
-            np.hstack([self.z, digits]),
-            atoms,
-            np.hstack([self.unseen, np.zeros(wide, dtype=bool)]),
-            np.hstack([self.log_slope, np.zeros(wide)]),
-        )
+        return replace(self, z=np.hstack([self.z, digits]), atoms=atoms)
 
     def rows(self, index: NDArray[np.intp]) -> "Encoded":
         """The rows at these positions."""
-        atoms = None if self.atoms is None else self.atoms[index]
-        return Encoded(self.z[index], atoms, self.unseen[index], self.log_slope[index])
+        return replace(
+            self,
+            z=self.z[index],
+            atoms=None if self.atoms is None else self.atoms[index],
+            unseen=self.unseen[index],
+            log_slope=self.log_slope[index],
+            groups=tuple(seen.rows(index) for seen in self.groups),
+        )
 
 
 class Reals:

@@ -63,12 +63,6 @@ class Holes:
             digits[(digits == 1) & unknown[list(self.positions)]] = np.nan
         return encoded.beside(digits)
 
-    def widened(self, columns: Mask) -> Mask:
-        """A mask (D,) of columns with that of their indicators after it, (D + m,)."""
-        return (
-            np.concatenate([columns, columns[list(self.positions)]]) if self.positions else columns
-        )
-
     def drawn(self, z: Floats) -> dict[int, Mask]:
         """Masks (n,) of the holes of columns that have any in rows of numbers (n, D + m)."""
         d = z.shape[1] - len(self.positions)

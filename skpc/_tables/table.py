@@ -1,6 +1,6 @@
 """Tables to the numbers that a circuit models, and back.
 
-Axes: n rows, b rows of a block, D columns, m indicators of holes.
+Axes: n rows, b rows of a block, D columns, m indicators of holes, V columns of the circuit.
 
 A column is modelled as a binary digit, as a code 0 to C - 1, as a count, as a real number
 standardised to mean 0 and variance 1, as a positive number divided by the mean, or as a
@@ -11,9 +11,13 @@ In a column of codes all values that training did not show have one probability 
 independent of all other columns (see `describe.unseen_share`); known codes share the rest. So it
 is with values other than 0 and 1 in columns that are binary by their values, and with counts
 above the largest of training; where the user declared the column so, they are refused.
+
+Columns of zeros and ones of which at most one is 1 are one column of codes of the circuit
+(`one_hot`); where its columns and those of the table differ, `Layout` says which are which.
 """
 
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -24,9 +28,10 @@ from .columns import Column, restore, standardise
 from .describe import check_within, unseen_share
 from .encoded import Encoded, Reals
 from .filling import type_to_fill
-from .grids import Grid
 from .holes import Holes
-from .piecewise import Atoms, Shape
+from .layout import Layout
+from .one_hot import Group
+from .piecewise import Atoms
 from .raw import RawColumn, RawTable
 from .reading import container
 from .supports import within
@@ -51,12 +56,16 @@ class Table:
     levels : list or None
         Names of the levels of a pandas frame's columns.
     holes : Holes
-        Indicators of missing cells, which a circuit models as m columns after the D of the table.
+        Indicators of missing cells, which a circuit models as m columns after all others.
+    groups : sequence of Group
+        One-hot groups, each a column of codes of the circuit.
 
     Attributes
     ----------
-    modelled : list of Column (D + m,)
-        The columns and the indicators. Numbers of a table have so many columns.
+    layout : Layout
+        Where the columns stand among those of the circuit.
+    modelled : list of Column (V,)
+        Columns of the circuit: those in no group, the groups, and the indicators.
     """
 
     def __init__(
@@ -66,65 +75,57 @@ class Table:
         names: list[Any] | None,
         levels: list[Any] | None = None,
         holes: Holes = NO_HOLES,
+        groups: Sequence[Group] = (),
     ) -> None:
         self.columns = columns
         self.holes = holes
-        self.modelled = [*columns, *holes.columns(columns)]
-        self._reals = Reals(columns)
+        self.groups = tuple(groups)
+        self.layout = Layout(len(columns), self.groups, holes)
+        self.modelled = self.layout.modelled(columns)
+        self._free = [columns[j] for j in self.layout.free]
+        self._reals = Reals(self._free)
         self.library = library
         self.names = names
         self.levels = levels
 
     def state(self) -> dict[str, Any]:
         """The table as dicts, lists and numbers, for files."""
-        columns = [
-            {
-                **{f.name: getattr(column, f.name) for f in fields(column) if f.name != "raw"},
-                "categories": list(column.categories),
-                "rows": np.array(column.rows),
-                "shape": column.shape and column.shape.state(),
-                "grid": column.grid.state(),
-                "raw": column.raw.state(),
-            }
-            for column in self.columns
-        ]
-        names = {"names": self.names, "levels": self.levels}
-        holes = list(self.holes.positions)
-        return {"columns": columns, "library": self.library, **names, "holes": holes}
+        return {
+            "columns": [column.state() for column in self.columns],
+            "library": self.library,
+            "names": self.names,
+            "levels": self.levels,
+            "holes": list(self.holes.positions),
+            "groups": [group.state() for group in self.groups],
+        }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """The table from what `state` returned."""
-        columns = [
-            Column(
-                **{
-                    **column,
-                    "categories": tuple(column["categories"]),
-                    "rows": tuple(column["rows"].tolist()),
-                    "shape": column["shape"] and Shape.from_state(column["shape"]),
-                    "grid": Grid.from_state(column["grid"]),
-                    "raw": RawColumn.from_state(column["raw"]),
-                }
-            )
-            for column in state["columns"]
-        ]
+        columns = [Column.from_state(column) for column in state["columns"]]
         holes = Holes(tuple(state["holes"]))
-        return cls(columns, state["library"], state["names"], state["levels"], holes)
+        groups = [Group.from_state(group) for group in state["groups"]]
+        return cls(columns, state["library"], state["names"], state["levels"], holes, groups)
 
-    def _of(self, columns: list[Column]) -> "Table":
-        """The same table with other columns."""
-        return Table(columns, self.library, self.names, self.levels, self.holes)
+    def _of(self, columns: list[Column], groups: Sequence[Group] | None = None) -> "Table":
+        """The same table with other columns, or other groups too."""
+        groups = self.groups if groups is None else groups
+        return Table(columns, self.library, self.names, self.levels, self.holes, groups)
 
     def with_rows(self, rows: Floats) -> "Table":
-        """The same columns, with probabilities of unseen values after observed rows, (D + m,)."""
+        """The same columns, with probabilities of unseen values after observed rows, (V,)."""
         columns = []
-        for column, n in zip(self.columns, rows[: len(self.columns)], strict=True):
+        for column, n in zip(self.columns, rows[self.layout.variables], strict=True):
             if column.unseen:
                 column = replace(column, unseen=unseen_share(n, len(column.categories) or 2))
             elif column.beyond:
                 column = replace(column, beyond=unseen_share(n, column.n_values))
             columns.append(column)
-        return self._of(columns)
+        groups = [
+            replace(group, unseen=unseen_share(rows[self.layout.variables[group.columns[0]]], n))
+            for group, n in ((group, group.n_shown) for group in self.groups)
+        ]
+        return self._of(columns, groups)
 
     def extended(self, table: RawTable) -> "Table":
         """The columns after further training rows, which widen the bounds of numbers."""
@@ -150,13 +151,18 @@ class Table:
                 "X[columns]."
             )
 
+    @property
+    def n_values(self) -> int:
+        """Columns and indicators of holes, D + m."""
+        return len(self.columns) + len(self.holes.positions)
+
     def number_bounds(self) -> tuple[Floats, Floats]:
-        """Bounds of the numbers of every column as a circuit has them, twice (D + m,)."""
+        """Bounds of the numbers of every column of the circuit, twice (V,)."""
         low, high = zip(*(column.number_bounds for column in self.modelled), strict=True)
         return np.array(low), np.array(high)
 
     def encode(self, table: RawTable, unknown: NDArray[np.bool_] | None = None) -> Encoded:
-        """Numbers of a table with these columns, (n, D + m).
+        """Numbers of a table with these columns, as a circuit reads them.
 
         Parameters
         ----------
@@ -172,10 +178,8 @@ class Table:
             other columns than in training.
         """
         self._check_names(table)
-        n, d = len(table), len(self.columns)
-        z, log_slope = np.empty((n, d)), np.zeros((n, d))
-        unseen = np.zeros((n, d), dtype=bool)
-        atoms = np.zeros((n, d), dtype=np.int16) if self._reals.has_atoms else None
+        n, layout = len(table), self.layout
+        z, unseen = np.empty((n, len(self.columns))), np.zeros((n, len(self.columns)), dtype=bool)
         for j, (column, raw) in enumerate(zip(self.columns, table.columns, strict=True)):
             if column.support == "codes":
                 z[:, j], unseen[:, j] = codes_of(column, raw)
@@ -186,27 +190,53 @@ class Table:
                 z[:, j] = raw.values
             else:
                 z[:, j], unseen[:, j] = numbers_within(column, raw)
+        seen = tuple(group.read(z[:, list(group.columns)]) for group in self.groups)
+        raws, first = table.columns, len(layout.free)
+        if self.groups:
+            raws, z = [raws[j] for j in layout.free], z[:, layout.free]
+        log_slope = np.zeros(z.shape)
+        atoms = np.zeros(z.shape, dtype=np.int16) if self._reals.has_atoms else None
         for start in range(0, n if self._reals.index else 0, ROWS):
             rows = slice(start, start + ROWS)
             block = None if atoms is None else atoms[rows]
-            self._reals.encode(table.columns, z[rows], block, log_slope[rows])
-        return self.holes.beside(Encoded(z, atoms, unseen, log_slope), table, unknown)
+            self._reals.encode(raws, z[rows], block, log_slope[rows])
+        encoded = Encoded(z, atoms, unseen, log_slope)
+        if self.groups:
+            wide = encoded.beside(np.full((n, len(seen)), np.nan))
+            slopes = np.zeros(unseen.shape)
+            slopes[:, layout.free] = log_slope
+            encoded = replace(wide, log_slope=slopes, groups=seen, first=first)
+        return self.holes.beside(encoded, table, unknown)
+
+    def only(self, table: Encoded, columns: NDArray[np.bool_]) -> Encoded:
+        """The same rows with evidence in columns of a mask (D,), holes included, and no others."""
+        return table.only(columns, self.layout.mask(columns))
 
     def log_jacobian(self, table: Encoded) -> Floats:
         """Log Jacobian of the change of units, which a row's log density gains, (n,).
 
         It includes the probabilities of seen and unseen values.
         """
-        return self.log_slopes(table).sum(axis=1)
+        return self.log_slopes(table).sum(axis=1) + table.log_groups
 
     def log_slopes(self, table: Encoded) -> Floats:
-        """What each cell adds to the log Jacobian, (n, D + m); 0 where there is no evidence."""
+        """What each cell adds to the log Jacobian, (n, D); 0 where there is no evidence.
+
+        What a group adds as a whole is not in it.
+        """
         slopes = table.log_slope.copy()
         for j, column in enumerate(self.columns):
             if column.unseen > 0:
-                slopes[:, j] += np.log1p(-column.unseen) * ~np.isnan(table.z[:, j])
+                slopes[:, j] += np.log1p(-column.unseen) * self._is_known(table, j)
                 slopes[:, j] += np.log(column.unseen) * table.unseen[:, j]
         return slopes
+
+    def _is_known(self, table: Encoded, j: int) -> NDArray[np.bool_]:
+        """Where column j has a value that training showed, (n,)."""
+        if j in self.layout.grouped:
+            g, i = self.layout.grouped[j]
+            return ~table.groups[g].hidden[:, i]
+        return ~np.isnan(table.z[:, self.layout.variables[j]])
 
     def decode_column(self, j: int, z: Floats, atoms: Atoms | None) -> NDArray[Any]:
         """Numbers and atoms of column j back to values, (n,)."""
@@ -242,29 +272,29 @@ class Table:
         return np.where(atoms[nearest] == u, np.array(column.shape.values)[nearest], x)
 
     def ordered(self, table: Encoded) -> Floats:
-        """Numbers (n, D + m) with real columns in the order of their values, atoms included."""
-        z = table.z.copy()
-        for j, column in enumerate(self.columns):
+        """Numbers (n, V) with real columns in the order of their values, atoms included."""
+        z = table.values.copy()
+        for j, column in enumerate(self._free):
             if table.atoms is not None and column.shape and column.shape.atoms:
                 z[:, j] = column.shape.decode(z[:, j], table.atoms[:, j])
         return z
 
     @property
-    def has_numbers(self) -> bool:
-        """Whether a column holds anything but zeros and ones and codes."""
-        return any(self.continuous)
+    def is_binary(self) -> bool:
+        """Whether all columns of the circuit hold zeros and ones: no numbers, no categories."""
+        return all(column.support == "binary" for column in self.modelled)
 
     @property
     def continuous(self) -> list[bool]:
-        """Which columns hold numbers, (D + m,)."""
+        """Which columns of the circuit hold numbers, (V,)."""
         return [column.support not in ("binary", "codes") for column in self.modelled]
 
     def n_codes(self) -> list[int]:
-        """Number of codes of every column, 0 where it holds none, (D + m,)."""
+        """Number of codes of every column of the circuit, 0 where it holds none, (V,)."""
         return [len(c.categories) if c.support == "codes" else 0 for c in self.modelled]
 
     def inverses(self) -> list[tuple[Floats, Floats, Floats, Floats] | None]:
-        """Standardised values of mapped columns as functions of their numbers, (D + m,).
+        """Standardised values of mapped columns of the circuit as functions of their numbers, (V,).
 
         Of each column breaks, intercepts and slopes (see `Shape.inverse`) and values of atoms;
         None where a number is the standardised value itself.
@@ -276,9 +306,8 @@ class Table:
     ) -> tuple[Floats, Floats]:
         """Means and variances (n, D) of numbers in the units of the table; NaN for codes.
 
-        Given are those of numbers as a circuit has them, (n, D + m).
-        Observed cells of `table` have their own value as mean and the variance 0. A variance
-        beyond all floats is infinite.
+        Given are those of standardised numbers and digits, (n, D + m). Observed cells of `table`
+        have their own value as mean and the variance 0. A variance beyond all floats is infinite.
         """
         shift = np.array([column.shift for column in self.columns])
         scale = np.array([column.scale for column in self.columns])

@@ -166,12 +166,13 @@ def test_only_keeps_columns():
         np.array([[False, True], [False, False]]),
         np.array([[0.5, 0.0], [0.5, 1.0]]),
     )
-    one = encoded.only(np.array([True, False]))
+    keep = np.array([True, False])
+    one = encoded.only(keep, keep)
     assert_array_equal(one.z, [[1.0, np.nan], [0.0, np.nan]])
     assert_array_equal(one.atoms, encoded.atoms)
     assert not one.unseen.any()
     assert_array_equal(one.log_slope, [[0.5, 0.0], [0.5, 0.0]])
-    other = encoded.only(np.array([False, True]))
+    other = encoded.only(~keep, ~keep)
     assert_array_equal(other.z, [[np.nan, np.nan], [np.nan, 4.0]])
     assert not other.atoms.any()
 

@@ -4,8 +4,8 @@ Axes: n rows, D columns, B rows of a block.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -36,11 +36,24 @@ class Component:
 
     def blocks(self, cells: Cells) -> tuple[Tensor, ...]:
         """Positions of rows in blocks of bounded memory."""
-        return torch.arange(len(cells), device=cells.device).split(self.circuit.block_rows)
+        return torch.arange(len(cells), device=cells.device).split(
+            self.circuit.rows_of_block(cells)
+        )
 
     def log_density(self, cells: Cells, dtype: torch.dtype) -> Tensor:
         """Log density of every row, (n,); missing cells are integrated out."""
         return queries.log_density(self.circuit, self.parameters, cells, dtype)
+
+    def knowing(self, rows: Cells) -> tuple[Self, Cells]:
+        """The component that reads the cells of B rows that are known in part, and these rows."""
+        circuit, parameters, rows = self.circuit.knowing(self.parameters, rows)
+        if circuit is self.circuit:
+            return self, rows
+        knowing = replace(self, circuit=circuit, parameters=parameters)
+        # What was computed of the leaves and the units holds with slots as well.
+        known = {name for name in vars(self) if name not in {f.name for f in fields(self)}}
+        vars(knowing).update({name: vars(self)[name] for name in known})
+        return knowing, rows
 
     def sample(self, n: int, generator: torch.Generator) -> Cells:
         """Independent draws of whole rows, (n, D)."""

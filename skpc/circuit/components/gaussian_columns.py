@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..passes import Cells
-from ..queries import Cdf, Pieces, log_bases, log_leaves, normal_cdf
+from ..queries import Cdf, Pieces, fold_of, log_bases, log_leaves, mixed_codes, normal_cdf
 from .correlations import Numbers
 from .gaussian_units import GaussianUnits
 
@@ -43,6 +43,15 @@ def log_cells(units: GaussianUnits, rows: Cells, numbers: Numbers, joint: Tensor
                 leaf = torch.where(observed[:, j], leaf + ratios[:, :, j], leaf)
             answers[:, column] -= torch.logsumexp(shares - leaf, dim=0)
     return answers
+
+
+def log_codes(units: GaussianUnits, numbers: Numbers, joint: Tensor, column: int) -> Tensor:
+    """Log of the sum over units u of post(u) / p_u(cell) p_u(c), of every code c, (C, B)."""
+    fold, i = fold_of(units.circuit, column)
+    mine = fold.group_of == i
+    theta, base = (values[mine] for values in fold.unpack(units.parameters.leaves))
+    leaf = log_leaves(fold, i, theta, base, numbers.statistics)
+    return mixed_codes(fold, theta, base, torch.log_softmax(joint, dim=0) - leaf)
 
 
 def _log_ratios(units: GaussianUnits, numbers: Numbers) -> Tensor:

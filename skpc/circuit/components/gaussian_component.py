@@ -20,7 +20,7 @@ class GaussianComponent(GaussianUnits):
 
     def observe(self, rows: Cells, space: Space | None = None) -> GaussianPosterior:
         """The posterior given the observed cells of B rows, whose densities are computed once."""
-        rows = rows.to(self.circuit.device)
-        numbers = self.numbers(rows)
-        joint = self.joint(numbers)
-        return GaussianPosterior(self.circuit, self.parameters, rows, self, numbers, joint)
+        units, rows = self.knowing(rows.to(self.circuit.device))
+        numbers = units.numbers(rows)
+        joint = units.joint(numbers)
+        return GaussianPosterior(units.circuit, units.parameters, rows, units, numbers, joint)

@@ -24,12 +24,18 @@ def sample(units: GaussianUnits, n: int, generator: torch.Generator) -> Cells:
     return joined(blocks)
 
 
-def draw(units: GaussianUnits, numbers: UnitNumbers, generator: torch.Generator | None) -> Cells:
+def draw(
+    units: GaussianUnits,
+    rows: Cells,
+    numbers: UnitNumbers,
+    generator: torch.Generator | None,
+) -> Cells:
     """Rows (b, D) in their units, with hidden numbers given the observed ones.
 
-    Drawn, or without a generator modes of leaves and means of hidden numbers.
+    Drawn, or without a generator modes of leaves and means of hidden numbers. What is known in
+    part of a cell is taken from `rows` (b, D).
     """
-    drawn = draw_leaves(units.circuit, units.parameters, numbers.unit[None], generator)
+    drawn = draw_leaves(units.circuit, units.parameters, numbers.unit[None], generator, rows)
     w = conditional_numbers(units, numbers, generator)
     return _with_numbers(units, drawn, numbers.unit, w)
 

@@ -51,12 +51,17 @@ class GaussianPosterior(Posterior):
     def draw(self, index: Tensor, generator: torch.Generator | None) -> Cells:
         """All cells (b, D) of rows like selected ones (b,), drawn or most probable."""
         unit = pick(self.probabilities[0].T[index], generator)
-        return gaussian_draws.draw(self.component, self.numbers.rows(index, unit), generator)
+        numbers = self.numbers.rows(index, unit)
+        return gaussian_draws.draw(self.component, self.rows.rows(index), numbers, generator)
 
     @property
     def log_cells(self) -> Tensor:
         """Log density of every cell given the others of its row, (B, D); NaN where not evidence."""
         return gaussian_columns.log_cells(self.component, self.rows, self.numbers, self.joint)
+
+    def log_codes(self, column: int) -> Tensor:
+        """Log probability of every code of a column given the other cells of the row, (C, B)."""
+        return gaussian_columns.log_codes(self.component, self.numbers, self.joint, column)
 
     def cdf(self, index: Tensor, column: int, pieces: Pieces | None) -> Cdf:
         """The cdf of a column in selected rows (b,) that hide it, given their observed cells."""

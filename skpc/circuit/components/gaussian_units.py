@@ -109,6 +109,13 @@ class GaussianUnits(Component):
 
     def blocks(self, cells: Cells) -> tuple[Tensor, ...]:
         """Positions of rows in blocks of bounded memory, with the rows of a pattern adjacent."""
+        blocks = self._blocks(cells)
+        if cells.partly is None:
+            return blocks
+        size = self.circuit.rows_of_block(cells)
+        return tuple(part for block in blocks for part in block.split(size))
+
+    def _blocks(self, cells: Cells) -> tuple[Tensor, ...]:
         order = torch.arange(len(cells), device=cells.device)
         most = max(self.width, (len(self.columns) // 2) ** 2)
         if len(cells) * self.n_units * most <= LARGEST:
@@ -154,8 +161,10 @@ class GaussianUnits(Component):
         """Log density of every row, (n,), in float64; missing cells are integrated out."""
         scores = torch.empty(len(cells), dtype=dtype, device=self.circuit.device)
         for index in self.blocks(cells):
-            numbers = self.numbers(cells.rows(index).to(self.circuit.device, torch.float64))
-            logs = torch.logsumexp(self.joint(numbers), dim=0) + numbers.statistics.log_base
+            rows = cells.rows(index).to(self.circuit.device, torch.float64)
+            units, rows = self.knowing(rows)
+            numbers = units.numbers(rows)
+            logs = torch.logsumexp(units.joint(numbers), dim=0) + numbers.statistics.log_base
             scores[index.to(scores.device)] = logs.to(dtype)
         return scores
 

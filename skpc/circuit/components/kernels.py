@@ -132,12 +132,15 @@ class KernelComponent(Component):
 
         The kernel of a row is highest there: without it rows of training score as new ones do.
         """
-        found = [self._log_others(block) for block in cells.split(self.circuit.block_rows)]
+        found = [
+            self._log_others(block) for block in cells.split(self.circuit.rows_of_block(cells))
+        ]
         return torch.cat(found)
 
     def _log_others(self, cells: Cells) -> Tensor:
-        statistics = self.circuit.gather(cells, torch.float64)
-        joint = self.circuit.inputs.log_densities(self.parameters.leaves, statistics)[0]
+        units, known = self.knowing(cells)
+        statistics = units.circuit.gather(known, torch.float64)
+        joint = units.circuit.inputs.log_densities(units.parameters.leaves, statistics)[0]
         joint = joint + self.parameters.sums[0][0, 0].log()[:, None]
         own, left, equal = self._equal_rows(cells)
         same = own[:, None].to(joint.device) == equal.to(joint.device)

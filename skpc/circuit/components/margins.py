@@ -3,7 +3,7 @@
 Axes: n rows, b of them, D columns, c of them that are asked for, Q levels of quantiles.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -27,6 +27,30 @@ def log_cells(components: Sequence[Component], cells: Cells) -> Tensor:
     answers = torch.full_like(cells.values, torch.nan, device=components[0].circuit.device)
     for block in observe(components, cells):
         answers[block.index] = block.log_cells
+    return answers
+
+
+@torch.inference_mode()
+def log_codes(
+    components: Sequence[Component], cells: Cells, n_codes: Mapping[int, int]
+) -> dict[int, Tensor]:
+    """Log probabilities of the codes of some columns given the other cells of the row, each (n, C).
+
+    One upward and one downward pass per component serve all columns, as for `log_cells`.
+
+    Parameters
+    ----------
+    components : sequence of Component
+    cells : Cells (n, D)
+        Those of a column are not evidence for itself.
+    n_codes : dict
+        Number of codes C by column.
+    """
+    like = torch.empty(0, dtype=torch.float64, device=components[0].circuit.device)
+    answers = {column: like.new_empty((len(cells), c)) for column, c in n_codes.items()}
+    for block in observe(components, cells):
+        for column, answer in answers.items():
+            answer[block.index] = block.log_codes(column).T
     return answers
 
 

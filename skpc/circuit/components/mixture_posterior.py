@@ -86,6 +86,12 @@ class MixturePosterior:
         of_components = torch.stack([posterior.log_cells for posterior in self.posteriors])
         return -torch.logsumexp(shares - of_components, dim=0)
 
+    def log_codes(self, column: int) -> Tensor:
+        """Log probability of every code of a column given the other cells of the row, (C, B)."""
+        pairs = zip(self.log_responsibilities, self.posteriors, strict=True)
+        joint = [share + posterior.log_codes(column) for share, posterior in pairs]
+        return torch.log_softmax(torch.logsumexp(torch.stack(joint), dim=0), dim=0)
+
     def cdf(self, index: Tensor, column: int, pieces: Pieces | None) -> Cdf:
         """The cdf of a column in selected rows (b,) that hide it, given their observed cells."""
         cdfs = [posterior.cdf(index, column, pieces) for posterior in self.posteriors]

@@ -12,6 +12,7 @@ from .gaussian import FARTHEST, Gaussian
 from .group import GroupLeaf, as_group
 from .lognormal import LogNormal
 from .numeric import Numeric
+from .partly_known import PartlyKnown, partly_known
 from .poisson import Poisson
 from .rare_categories import RareCategories
 from .special import normal_below
@@ -50,10 +51,12 @@ __all__ = [
     "Leaf",
     "LogNormal",
     "Numeric",
+    "PartlyKnown",
     "Poisson",
     "RareCategories",
     "as_group",
     "form_of",
     "normal_below",
+    "partly_known",
     "with_atoms",
 ]

@@ -45,9 +45,18 @@ class Categorical(Leaf):
         return self.n_categories - 1
 
     @property
-    def form(self) -> Form:
+    def form(self) -> Form | None:
         """A code."""
         return Form("codes", self.n_categories)
+
+    @property
+    def n_codes(self) -> int:
+        """Number of codes C."""
+        return self.n_categories
+
+    def log_codes(self, theta: Tensor) -> Tensor:
+        """Log probability of every code plus A, (n, t, K) to (n, C, K)."""
+        return theta
 
     def statistics(self, x: Tensor) -> Tensor:
         """One-hot, (n, 1, B) to (n, C, B)."""

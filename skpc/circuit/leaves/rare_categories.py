@@ -47,6 +47,15 @@ class RareCategories(Categorical):
             [torch.tensor(list(frequent), dtype=torch.long), likeliest[None]]
         )
 
+    @property
+    def n_codes(self) -> int:
+        """Number of codes C."""
+        return len(self.groups)
+
+    def log_codes(self, theta: Tensor) -> Tensor:
+        """Log probability of every code plus A, (n, t, K) to (n, C, K)."""
+        return theta[:, self.groups.to(theta.device)] + self.log_shares.to(theta)[:, None]
+
     def statistics(self, x: Tensor) -> Tensor:
         """One-hot of the groups, (n, 1, B) to (n, t, B)."""
         return super().statistics(self.groups.to(x.device)[x.long()].to(x.dtype))

@@ -8,6 +8,7 @@ from .layers import Layer
 from .layers.base import WEIGHT_FLOOR, floored
 from .leaf_folds import LeafFold
 from .memory import Space
+from .partly import Partly
 from .partly_seen import partial_patterns
 from .random import seeded
 from .shortcuts import may_fail
@@ -23,6 +24,7 @@ __all__ = [
     "LeafFold",
     "MeanStatistics",
     "Parameters",
+    "Partly",
     "Space",
     "Trace",
     "compiled_update",

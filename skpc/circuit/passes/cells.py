@@ -11,6 +11,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from .partly import Partly, joined_partly
+
 
 @dataclass(frozen=True, eq=False)
 class Cells:
@@ -22,10 +24,14 @@ class Cells:
         Codes and standardised numbers; NaN where the circuit has no evidence, 0 at an atom.
     atoms : Tensor (n, D) of int16, or None
         i + 1 where the cell is atom i of its column, else 0; None where no column has atoms.
+    partly : Partly or None
+        Evidence that leaves several codes possible, about cells that are missing in `values`:
+        a circuit that does not know of it (`Circuit.knowing`) integrates these out.
     """
 
     values: Tensor
     atoms: Tensor | None = None
+    partly: Partly | None = None
 
     @classmethod
     def empty(
@@ -64,15 +70,35 @@ class Cells:
         """The same cells on a device, with values of a type."""
         values = self.values.to(device, dtype)
         atoms = self.atoms if self.atoms is None else self.atoms.to(device)
-        return self if values is self.values and atoms is self.atoms else Cells(values, atoms)
+        partly = self.partly and self.partly.to(device)
+        same = values is self.values and atoms is self.atoms and partly is self.partly
+        return self if same else Cells(values, atoms, partly)
 
     def rows(self, index: slice | Tensor) -> "Cells":
         """Rows by a slice, by positions or by a mask."""
+        partly = self.partly and self.partly.rows(index)
         if isinstance(index, Tensor) and index.dtype == torch.long:
             # Quicker than by square brackets for the few rows of a batch.
             atoms = None if self.atoms is None else self.atoms.index_select(0, index)
-            return Cells(self.values.index_select(0, index), atoms)
-        return Cells(self.values[index], self.atoms if self.atoms is None else self.atoms[index])
+            return Cells(self.values.index_select(0, index), atoms, partly)
+        atoms = self.atoms if self.atoms is None else self.atoms[index]
+        return Cells(self.values[index], atoms, partly)
+
+    def spelled(self, n_codes: Sequence[int]) -> "Cells":
+        """The same cells with the evidence i of a column of `partly` as the value C + i.
+
+        Parameters
+        ----------
+        n_codes : sequence of int (D,)
+            Number of codes C of every column.
+        """
+        if self.partly is None:
+            return self
+        values = self.values.clone()
+        for column, index in zip(self.partly.columns, self.partly.index.T, strict=True):
+            spelled = (index + n_codes[column]).to(values.dtype)
+            values[:, column] = torch.where(index >= 0, spelled, values[:, column])
+        return Cells(values, self.atoms)
 
     def split(self, size: int) -> Iterator["Cells"]:
         """Blocks of `size` rows, the last one of those that remain; no rows are one block."""
@@ -101,9 +127,10 @@ def joined(blocks: Sequence[Cells]) -> Cells:
     if len(blocks) == 1:
         return blocks[0]
     values = torch.cat([block.values for block in blocks])
+    partly = joined_partly([(len(block), block.partly) for block in blocks])
     if all(block.atoms is None for block in blocks):
-        return Cells(values)
-    return Cells(values, torch.cat([_atoms(block) for block in blocks]))
+        return Cells(values, None, partly)
+    return Cells(values, torch.cat([_atoms(block) for block in blocks]), partly)
 
 
 def _atoms(cells: Cells) -> Tensor:

@@ -19,10 +19,16 @@ from .build import build_layers, direct_leaves
 from .cells import Cells
 from .compiled_leaves import has_m_step, leaf_plan
 from .inputs import InputLayer
-from .leaf_blocks import plan_blocks
+from .knowing import Widening, n_slots, widened
+from .layout import check_groups
+from .leaf_blocks import BlockPlan, plan_blocks
 from .memory import LARGEST, Space
+from .partly import Partly
 from .trace import Choice, Flow, Trace
 from .unit_rows import add_expected, unit_rows
+
+# Most rows of a block in which cells are known in part, and circuits with slots that are kept.
+PARTLY_ROWS, MOST_KNOWING = 256, 16
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,8 @@ class Circuit:
     device : torch.device
     groups : sequence of tuple of int, optional
         The columns that each leaf owns; one each, in order, by default.
+    plans : sequence of BlockPlan, optional
+        Blocks of the leaf regions, if they shall be those of another circuit with this graph.
     """
 
     def __init__(
@@ -95,16 +103,23 @@ class Circuit:
         n_leaves: int,
         device: torch.device,
         groups: Sequence[tuple[int, ...]] | None = None,
+        plans: Sequence[BlockPlan] | None = None,
     ) -> None:
         groups = [(v,) for v in range(len(families))] if groups is None else groups
-        _check_groups(graph, families, groups)
+        check_groups(graph, families, groups)
         self.device = device
-        direct = direct_leaves(graph, families, groups, layer, n_leaves, n_sums)
-        self.n_direct = len(direct)
-        plans = plan_blocks(graph, families, groups, direct)
+        self._made_of = graph, families, layer, n_sums, n_leaves, groups
+        self._knowing: dict[tuple[tuple[int, ...], int], tuple[Circuit, Widening]] = {}
+        # Of every column the value at which evidence begins, where cells may be known in part.
+        self.slots: list[int] | None = None
+        if plans is None:
+            direct = direct_leaves(graph, families, groups, layer, n_leaves, n_sums)
+            plans = plan_blocks(graph, families, groups, direct)
+        self.plans = plans
+        self.n_direct = sum(len(r) for plan in plans if plan.direct for r in plan.regions)
         order = [region for plan in plans for of_scope in plan.regions for region in of_scope]
         self.levels, self.layers = build_layers(
-            graph, layer, n_leaves, n_sums, device, order, len(direct)
+            graph, layer, n_leaves, n_sums, device, order, self.n_direct
         )
         self.inputs = InputLayer(plans, families, groups, n_leaves, device)
         self.n_sums = n_sums
@@ -161,6 +176,10 @@ class Circuit:
         """
         return max(16, min(4096, LARGEST // self.floats_per_row))
 
+    def rows_of_block(self, cells: Cells) -> int:
+        """Rows of a block of a table; fewer where each row may add a value to columns of codes."""
+        return self.block_rows if cells.partly is None else min(self.block_rows, PARTLY_ROWS)
+
     @cached_property
     def draw_rows(self) -> int:
         """Rows that are drawn at once: the probabilities of a layer's choices fill about 64 MB."""
@@ -184,9 +203,42 @@ class Circuit:
         sums = iter(parameters.sums)
         return [(layer, next(sums) if layer.shape else None) for layer in self.layers]
 
+    def knowing(self, parameters: Parameters, rows: Cells) -> tuple["Circuit", Parameters, Cells]:
+        """A circuit that reads the cells of B rows that are known in part, with its parameters.
+
+        It is this one where there are none.
+        """
+        if rows.partly is None or self.slots is not None:
+            return self, parameters, rows
+        rows = rows.to(self.device)
+        assert rows.partly is not None
+        partly = rows.partly.used()
+        circuit, widening = self._widened(partly)
+        wide = Parameters(widening.parameters(parameters.leaves, partly), parameters.sums)
+        return circuit, wide, Cells(rows.values, rows.atoms, partly)
+
+    def _widened(self, partly: Partly) -> tuple["Circuit", Widening]:
+        """The same circuit with slots for evidence; one is built for each power of two of them."""
+        key = partly.columns, n_slots(partly)
+        if key not in self._knowing:
+            if len(self._knowing) == MOST_KNOWING:
+                self._knowing.clear()
+            graph, families, layer, n_sums, n_leaves, groups = self._made_of
+            wide, starts = widened(families, groups, *key)
+            sizes = n_sums, n_leaves
+            circuit = Circuit(graph, wide, layer, *sizes, self.device, groups, self.plans)
+            circuit.slots = starts
+            widening = Widening(self.inputs, circuit.inputs, self.plans)
+            self._knowing[key] = circuit, widening
+        return self._knowing[key]
+
+    def _read(self, cells: Cells) -> Cells:
+        return cells if self.slots is None else cells.spelled(self.slots)
+
     def gather(self, cells: Cells, dtype: torch.dtype) -> BlockStatistics:
         """Statistics of B rows for the leaf regions, for passes in the type `dtype`."""
-        return self.inputs.gather(cells.to(self.device, self.leaf_dtype(dtype)), dtype)
+        cells = self._read(cells).to(self.device, self.leaf_dtype(dtype))
+        return self.inputs.gather(cells, dtype)
 
     def forward(
         self,
@@ -232,6 +284,9 @@ class Circuit:
         self, parameters: Parameters, cells: Cells, dtype: torch.dtype, space: Space | None = None
     ) -> Tensor:
         """Log density of B rows, (B,); missing cells are integrated out."""
+        if cells.partly is not None and self.slots is None:
+            circuit, parameters, cells = self.knowing(parameters, cells)
+            return circuit.log_density(parameters, cells, dtype, space)
         if self._is_compiled(len(cells)):
             found = self.run_compiled(parameters, cells, dtype, space)
             return (found.root + found.log_base).to(dtype)
@@ -250,6 +305,12 @@ class Circuit:
         space: Space | None = None,
     ) -> Expected:
         """The E-step on B rows of weights (B,), float64, by passes in a type; see `flows`."""
+        if cells.partly is not None and self.slots is None:
+            circuit, wide, cells = self.knowing(parameters, cells)
+            assert cells.partly is not None
+            found = circuit.expected(wide, cells, weights, dtype, exponent, space)
+            _, widening = self._widened(cells.partly)
+            return found._replace(leaves=widening.counts(found.leaves, wide.leaves, cells.partly))
         if self._is_compiled(len(cells)):
             return self.run_compiled(parameters, cells, dtype, space, weights, exponent)
         statistics = self.gather(cells, dtype)
@@ -281,7 +342,8 @@ class Circuit:
         assert self.program is not None
         leaves, statistics = parameters.leaves, None
         if self.reader is not None:
-            values, log_base = self.reader.read(cells.values, cells.atoms)
+            read = self._read(cells)
+            values, log_base = self.reader.read(read.values, read.atoms)
         else:
             statistics = self.gather(cells, dtype)
             codes, log_base = self.inputs.codes(statistics), statistics.log_base
@@ -376,23 +438,6 @@ class Circuit:
             layer.choose(weights, trace, choice, generator)
         others = choice.regions.get(0)
         return choice.direct if others is None else torch.cat([choice.direct, others])
-
-
-def _check_groups(
-    graph: RegionGraph, families: Sequence[Leaf], groups: Sequence[tuple[int, ...]]
-) -> None:
-    """Refuse groups that do not share the columns of a graph out, and leaves of another width."""
-    columns = sorted(column for group in groups for column in group)
-    if columns != list(range(graph.n_variables)):
-        raise ValueError(
-            f"The region graph covers {graph.n_variables} columns, "
-            f"the leaves own the columns {columns}."
-        )
-    for family, group in zip(families, groups, strict=True):
-        if family.n_columns != len(group):
-            raise ValueError(
-                f"The family {family.name!r} has {family.n_columns} columns; it is given {group}."
-            )
 
 
 def product_mixture(families: Sequence[Leaf], n_units: int, device: torch.device) -> Circuit:

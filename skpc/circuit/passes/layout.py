@@ -3,6 +3,24 @@
 from collections.abc import Sequence
 
 from ..leaves import Leaf
+from ..structures import RegionGraph
+
+
+def check_groups(
+    graph: RegionGraph, families: Sequence[Leaf], groups: Sequence[tuple[int, ...]]
+) -> None:
+    """Refuse groups that do not share the columns of a graph out, and leaves of another width."""
+    columns = sorted(column for group in groups for column in group)
+    if columns != list(range(graph.n_variables)):
+        raise ValueError(
+            f"The region graph covers {graph.n_variables} columns, "
+            f"the leaves own the columns {columns}."
+        )
+    for family, group in zip(families, groups, strict=True):
+        if family.n_columns != len(group):
+            raise ValueError(
+                f"The family {family.name!r} has {family.n_columns} columns; it is given {group}."
+            )
 
 
 def members_of(families: Sequence[Leaf]) -> list[list[int]]:

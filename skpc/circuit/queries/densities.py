@@ -29,7 +29,6 @@ def log_density(
     """
     typed = circuit.typed(parameters, dtype)
     space = Space()
-    scores = [
-        circuit.log_density(typed, block, dtype, space) for block in cells.split(circuit.block_rows)
-    ]
+    blocks = cells.split(circuit.rows_of_block(cells))
+    scores = [circuit.log_density(typed, block, dtype, space) for block in blocks]
     return scores[0] if len(scores) == 1 else torch.cat(scores)

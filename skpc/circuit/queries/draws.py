@@ -6,8 +6,8 @@ Axes: n rows, D columns, d of a group, B rows of a block, F leaf regions, t stat
 import torch
 from torch import Tensor
 
-from ..leaves import GroupLeaf
-from ..passes import Cells, Circuit, Parameters, joined, partial_patterns
+from ..leaves import GroupLeaf, PartlyKnown
+from ..passes import Cells, Circuit, Parameters, Partly, joined, partial_patterns
 
 
 def sample(circuit: Circuit, parameters: Parameters, n: int, generator: torch.Generator) -> Cells:
@@ -39,7 +39,8 @@ def draw_leaves(
     units : Tensor (F, B)
     generator : torch.Generator or None
     evidence : Cells (B, D), optional
-        Groups of which a row shows some cells are drawn given these.
+        Groups of which a row shows some cells are drawn given these, and cells that are known in
+        part given what is known.
 
     Returns
     -------
@@ -59,10 +60,45 @@ def draw_leaves(
         if fold.of_group is not None and evidence is not None:
             cells = evidence.values[row[:, None], columns]
             _draw_hidden(fold.of_group, chosen, cells, generator, values)
+        if isinstance(fold.family, PartlyKnown) and evidence is not None:
+            where = columns[:, 0], row, evidence.partly
+            _draw_possible(fold.family, chosen, *where, generator, values)
         drawn.values[row[:, None], columns] = values.squeeze(2)
         if drawn.atoms is not None and atoms is not None:
             drawn.atoms[row[:, None], columns] = atoms.squeeze(2)
     return drawn
+
+
+def _draw_possible(
+    family: PartlyKnown,
+    theta: Tensor,
+    columns: Tensor,
+    rows: Tensor,
+    partly: Partly | None,
+    generator: torch.Generator | None,
+    values: Tensor,
+) -> None:
+    """Draw codes of cells that are known in part given what is known, or take the mode; in place.
+
+    Parameters
+    ----------
+    theta : Tensor (n, t, 1)
+        Of the units chosen for n cells.
+    columns, rows : Tensor (n,)
+        Where the cells are.
+    partly : Partly or None
+        Of the rows.
+    values : Tensor (n, 1, 1)
+        Draws without evidence, of which those of these cells are replaced.
+    """
+    if partly is None:
+        return
+    for i, column in enumerate(partly.columns):
+        evidence = torch.where(columns == column, partly.index[rows, i], -1)
+        some = torch.nonzero(evidence >= 0)[:, 0]
+        if len(some):
+            likelihoods = partly.likelihoods[i][evidence[some]]
+            values[some] = family.given(theta[some], likelihoods, generator)
 
 
 def _draw_hidden(

@@ -16,7 +16,9 @@ statistics.
 import torch
 from torch import Tensor
 
+from ..leaves import Categorical
 from ..passes import BlockStatistics, Cells, Circuit, LeafFold, Parameters, Trace
+from .distributions import fold_of
 
 
 def log_cells(
@@ -24,7 +26,7 @@ def log_cells(
     parameters: Parameters,
     rows: Cells,
     statistics: BlockStatistics,
-    trace: Trace,
+    logs: Tensor,
 ) -> Tensor:
     """Log densities of cells given the others of their row, (B, D); NaN where not evidence.
 
@@ -35,15 +37,14 @@ def log_cells(
     rows : Cells (B, D)
     statistics : BlockStatistics
         Of the rows.
-    trace : Trace
-        Of their upward pass.
+    logs : Tensor (F, K, B)
+        From `log_posteriors`.
 
     Raises
     ------
     NotImplementedError
         For leaves over several columns.
     """
-    logs = _log_posteriors(circuit, parameters, statistics, trace)
     answers = log_bases(circuit, rows)
     for fold in circuit.inputs.folds:
         _refuse_groups(fold)
@@ -90,7 +91,53 @@ def log_leaves(
     return torch.matmul(torch.cat([theta, base], dim=1).transpose(1, 2), rows)
 
 
-def _log_posteriors(
+def log_codes(
+    circuit: Circuit,
+    parameters: Parameters,
+    statistics: BlockStatistics,
+    logs: Tensor,
+    column: int,
+) -> Tensor:
+    """Log of the sum over units u of post(u) / p_u(cell) p_u(c), of every code c, (C, B).
+
+    Parameters
+    ----------
+    circuit : Circuit
+    parameters : Parameters
+    statistics : BlockStatistics
+        Of the rows.
+    logs : Tensor (F, K, B)
+        From `log_posteriors`.
+    column : int
+        Of codes.
+    """
+    fold, position = fold_of(circuit, column)
+    theta, base = fold.unpack(parameters.leaves)
+    mine = torch.nonzero(fold.group_of == position)[:, 0]
+    leaf = log_leaves(fold, position, theta[mine], base[mine], statistics)
+    return mixed_codes(fold, theta[mine], base[mine], logs[fold.region_of[mine]] - leaf)
+
+
+def mixed_codes(fold: LeafFold, theta: Tensor, base: Tensor, logs: Tensor) -> Tensor:
+    """Log of the sum over units of their shares times the probabilities of codes, (C, B).
+
+    Parameters
+    ----------
+    fold : LeafFold
+        Of columns of codes.
+    theta, base : Tensor (m, t, K) and (m, 1, K)
+        Parameters and -A, A the log partition.
+    logs : Tensor (m, K, B)
+        Of the shares.
+    """
+    assert isinstance(fold.family, Categorical)
+    codes = torch.exp(fold.family.log_codes(theta) + base).transpose(0, 1).flatten(1)
+    logs = logs.flatten(0, 1)
+    most = logs.amax(dim=0)
+    return torch.log(codes @ torch.exp(logs - most)) + most
+
+
+def log_posteriors(
     circuit: Circuit, parameters: Parameters, statistics: BlockStatistics, trace: Trace
 ) -> Tensor:
     """Log posterior probabilities of the leaf regions' units, (F, K, B); they do not underflow."""

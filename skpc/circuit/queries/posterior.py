@@ -21,7 +21,7 @@ from ..passes import (
 )
 from .distributions import Cdf, cdf_of_column
 from .draws import draw_leaves
-from .leave_one_out import log_cells
+from .leave_one_out import log_cells, log_codes, log_posteriors
 from .moments import UnitMoments, centred, expected_moments, given_seen, with_evidence
 from .piecewise import Pieces
 
@@ -94,6 +94,13 @@ class Posterior(ABC):
     def log_cells(self) -> Tensor:
         """Log density of every cell given the others of its row, (B, D); NaN where not evidence."""
 
+    @abstractmethod
+    def log_codes(self, column: int) -> Tensor:
+        """Log probability of every code of a column given the other cells of the row, (C, B).
+
+        That of a code with the other cells, over the density of the whole row: not normalised.
+        """
+
     def cdf(self, index: Tensor, column: int, pieces: Pieces | None) -> Cdf:
         """The cdf of a column in selected rows that hide it, given their observed cells.
 
@@ -141,7 +148,20 @@ class CircuitPosterior(Posterior):
     @property
     def log_cells(self) -> Tensor:
         """Log density of every cell given the others of its row, (B, D); NaN where not evidence."""
-        return log_cells(self.circuit, self.parameters, self.rows, self.statistics, self.trace)
+        return log_cells(
+            self.circuit, self.parameters, self.rows, self.statistics, self.log_posteriors
+        )
+
+    def log_codes(self, column: int) -> Tensor:
+        """Log probability of every code of a column given the other cells of the row, (C, B)."""
+        return log_codes(
+            self.circuit, self.parameters, self.statistics, self.log_posteriors, column
+        )
+
+    @cached_property
+    def log_posteriors(self) -> Tensor:
+        """Log posterior probabilities of the leaf regions' units, (F, K, B)."""
+        return log_posteriors(self.circuit, self.parameters, self.statistics, self.trace)
 
     @cached_property
     def probabilities(self) -> Tensor:
@@ -171,7 +191,7 @@ def observe(
     space : Space, optional
         Memory of an earlier block, whose posterior is not needed any more.
     """
-    rows = rows.to(circuit.device)
+    circuit, parameters, rows = circuit.knowing(parameters, rows.to(circuit.device))
     statistics = circuit.gather(rows, torch.float64)
     trace = circuit.forward(parameters, statistics, torch.float64, space)
     return CircuitPosterior(circuit, parameters, rows, trace, statistics)

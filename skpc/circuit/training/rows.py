@@ -76,7 +76,7 @@ def blocks(
     circuit: Circuit, rows: Rows, index: Tensor | None = None
 ) -> Iterator[tuple[Cells, Tensor]]:
     """Cells and weights of rows (all without an index), a bounded number at a time."""
-    size = circuit.block_rows
+    size = circuit.rows_of_block(rows.cells)
     if index is None:
         yield from zip(rows.cells.split(size), rows.weights.split(size), strict=True)
     else:
