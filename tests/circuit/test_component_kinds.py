@@ -246,6 +246,7 @@ def test_kernels_compete_only_where_they_are_named():
 
 def test_a_small_network_says_whether_a_large_one_is_trained(monkeypatch):
     monkeypatch.setattr(latent_mixture, "TRIED_STEPS", 6)
+    monkeypatch.setattr(latent_mixture, "LEAST_STEPS", 30)
     begun = []
     start = latent_mixture.start
     monkeypatch.setattr(
@@ -254,6 +255,10 @@ def test_a_small_network_says_whether_a_large_one_is_trained(monkeypatch):
         lambda circuit, *rest: begun.append(circuit.inputs.n_units) or start(circuit, *rest),
     )
     kind, lines = LatentMixture(n_points=600), []
+    assert kind.fit(task([torch.full((80,), -50.0, dtype=torch.float64)])) is not None
+    assert begun == [600]
+    begun.clear()
+    monkeypatch.setattr(latent_mixture, "SHORT", 30)
     certain = torch.full((80,), 50.0, dtype=torch.float64)
     assert kind.fit(task([certain], report=lines.append)) is None
     assert begun == [512]

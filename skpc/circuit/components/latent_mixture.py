@@ -42,9 +42,10 @@ POINTS = 1024
 RATE = 5e-3
 # Passes over the rows, and the least and largest numbers of steps, which overrule them.
 PASSES, LEAST_STEPS, MOST_STEPS = 12, 800, 2500
-# A network of so many points is trained for so many steps first, which costs a tenth. Where it
-# raises the mean log density of the held-out rows by less nats, a larger one is not trained.
-TRIED_POINTS, TRIED_STEPS, LEAST_GAIN = 512, 480, 0.01
+# A network of so many points is trained first, for a share of the steps and at most so many, which
+# costs a tenth. Where it raises the mean log density of the held-out rows by less than LEAST_GAIN
+# nats, a larger one is not trained. Trainings of fewer steps than SHORT are not worth the question.
+TRIED_POINTS, TRIED_SHARE, TRIED_STEPS, LEAST_GAIN, SHORT = 512, 0.25, 480, 0.01, 400
 # Most rows to learn from: random ones of a larger table.
 MOST_ROWS = 200_000
 # The last passes learn the held-out rows too: their number as a share of the passes before, and
@@ -231,13 +232,16 @@ class _Fit:
 def _promises(kind: LatentMixture, task: ComponentTask) -> bool:
     """Whether a small network, trained for a moment, adds to what was fitted before.
 
-    It is not asked where it would cost a good part of the fit, or where nothing was fitted before.
+    It is not asked where training is short, or where nothing was fitted before.
     """
-    rows = task.rows.sampled(min(MOST_ROWS, TRIED_STEPS * BATCH), task.random)
-    steps = -(-len(rows) // BATCH)
-    if not task.scores or kind.n_networks * steps * _passes_of(kind, len(rows)) < 3 * TRIED_STEPS:
+    n = min(len(task.rows), MOST_ROWS)
+    all_steps = -(-n // BATCH) * _passes_of(kind, n)
+    if not task.scores or all_steps < SHORT:
         return True
-    small = replace(kind, n_points=min(TRIED_POINTS, kind.n_points), max_iter=TRIED_STEPS // steps)
+    n_steps = min(TRIED_STEPS, int(TRIED_SHARE * all_steps))
+    rows = task.rows.sampled(n_steps * BATCH, task.random)
+    passes = n_steps // -(-len(rows) // BATCH)
+    small = replace(kind, n_points=min(TRIED_POINTS, kind.n_points), max_iter=passes)
     fit = _start_fit(small, task, rows, Recorder())
     scores = fit.first(seeded(task.random), (), 0.0).scores
     gain = task.mixed([scores]) - task.mixed([])
