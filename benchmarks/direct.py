@@ -223,7 +223,9 @@ def accuracy(folder, n_features=500, n_splits=10):
 
 def weight_bytes(model):
     """Bytes of one weight vector: codes, and the exponents of their features' steps."""
-    exponents = np.log2(model.weight_step_ / model.weight_step_.min()).round()
+    steps = np.atleast_1d(model.weight_scale_)
+    # Packed, the mantissa of a step is part of its input's scale.
+    exponents = np.ceil(np.log2(steps / steps.min()) - 1e-9)
     bits = model.n_bits + np.ceil(np.log2(exponents.max() + 1))
     return bits * len(model.coef_) / 8
 

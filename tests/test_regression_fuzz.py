@@ -232,7 +232,7 @@ def test_packed_ensembles_are_stored_and_compiled_whole(request, tmp_path):
         try:
             packed = model.pack(3, random_state=0)
         except ValueError as error:
-            assert "weight_step_" in str(error)  # noqa: PT017
+            assert "weight_scale_" in str(error)  # noqa: PT017
             return
         packed.save(tmp_path / "model.npz")
         loaded = PackedEnsemble.load(tmp_path / "model.npz")
