@@ -238,7 +238,10 @@ def test_noise_free_targets_on_the_grid_stay_finite():
     y = x @ np.array([1.0, -2, 0, 3, 7, 0]) / x.std(axis=0).mean()
     model = DirectBayesianRegressor(**FAST).fit(x, y)
     assert np.isfinite(model.elbo_path_).all()
-    assert model.score(x, y) > 0.99
+    assert model.score(x, y) > 1 - 1e-11
+    with pytest.warns(UserWarning, match=r"expected squared error by .* Use more n_bits"):
+        powers = DirectBayesianRegressor(weight_scale="ridge", **FAST).fit(x, y)
+    assert 0.99 < powers.score(x, y) < 0.9999
 
 
 def test_sampled_weights_follow_their_posterior():
@@ -317,14 +320,15 @@ def waves(n, seed=0):
 def test_steps_near_ridge_predict_as_ridge_does_where_features_overlap():
     (x, y), (new_x, new_y) = waves(400), waves(1000, seed=1)
     ridge = BayesianRidge().fit(x, y)
-    near = DirectBayesianRegressor(weight_scale="ridge", **FAST).fit(x, y)
+    with pytest.warns(UserWarning, match='in place of "ridge", weight_scale="auto"'):
+        near = DirectBayesianRegressor(weight_scale="ridge", **FAST).fit(x, y)
     auto = DirectBayesianRegressor(**FAST).fit(x, y)
     elbo = DirectBayesianRegressor(weight_scale="elbo", **FAST).fit(x, y)
     models = (ridge, near, auto, elbo)
     errors = [np.sqrt(np.mean((m.predict(new_x) - new_y) ** 2)) for m in models]
     assert errors[1] < 1.2 * errors[0]
     assert errors[2] < 1.05 * errors[0]
-    assert auto.excess_error_ <= 0.02
+    assert auto.excess_error_ <= 0.01
     assert errors[3] > 1.5 * errors[0]
     assert elbo.excess_error_ > 1.0
     assert near.noise_variance_ == pytest.approx(0.02**2, rel=0.5)

@@ -38,7 +38,8 @@ from .result import FittedRegression, column_name, public_attributes
 # Nats of the bound from which on a user is told that rounding took them.
 WARNED = 0.5
 # Rise of the expected squared error over the ridge's from which on a user is told that codes are
-# too few: 5 % of the root mean square error.
+# too few: 5 % of the root mean square error. It is of the error of new rows, so that it does not
+# count where the ridge passes through nearly all rows.
 COARSE = 0.1
 # Values of `weight_scale` whose steps come from a ridge regression.
 NEAR_RIDGE = {"auto": "steps", "ridge": "powers"}
@@ -94,8 +95,8 @@ class RegressionFit:
         The estimator's public attributes.
     widened : bool
         Whether the noise grid is wider than the user's range.
-    near_ridge : bool
-        Whether the codes are to predict as a ridge regression does.
+    coarse : bool
+        Whether codes that are to predict as a ridge regression does are too few for that.
     loss : float
         Nats by which the rounding of sums that are kept may have changed the bound, and by which it
         was lowered therefore.
@@ -104,7 +105,7 @@ class RegressionFit:
     fitted: FittedRegression
     attributes: dict[str, Any]
     widened: bool
-    near_ridge: bool
+    coarse: bool
     loss: float
 
     def warnings(self, noise_range: Any) -> Iterator[str]:
@@ -116,8 +117,8 @@ class RegressionFit:
                 f"The posterior of the noise variance sits at the edge of noise_range=({low}, "
                 f"{high}); it was widened to ({levels[0]:.3g}, {levels[-1]:.3g})."
             )
-        excess = self.attributes["excess_error_"]
-        if self.near_ridge and excess > COARSE:
+        if self.coarse:
+            excess = self.attributes["excess_error_"]
             yield (
                 f"Codes of these n_bits raise the expected squared error by {excess:.0%} over that "
                 "of the ridge regression that they are near to (excess_error_). Use more n_bits, "
@@ -189,19 +190,15 @@ def fit_regression(
     ridge = best_ridge(data, prior_units(data))
     options = _options(spec, data)
     solution = solve_regression(data, options, random, residuals, ridge)
-    fitted = FittedRegression(
-        rows.X.shape[1],
-        rows.feature_names,
-        feature_map,
-        moments,
-        predictive_of(data, solution, ridge),
-    )
+    posterior = predictive_of(data, solution, ridge)
+    n_columns, names = rows.X.shape[1], rows.feature_names
+    fitted = FittedRegression(n_columns, names, feature_map, moments, posterior)
     attributes = public_attributes(fitted, data, solution)
     return RegressionFit(
         fitted=fitted,
         attributes=attributes,
         widened=solution.widened,
-        near_ridge=options.near_ridge is not None,
+        coarse=options.near_ridge is not None and posterior.excess * ridge.freedom > COARSE,
         loss=0.0 if whole else loss(solution),
     )
 

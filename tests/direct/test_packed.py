@@ -171,8 +171,13 @@ def test_inputs_reach_the_range_they_were_given():
     # A step that is no power of two of the others has coarser levels, and reaches further.
     uneven = shared | {"step": np.array([1.0, 3.0])}
     packed = pack(codes, 4, **uneven, intercept=0.0, noise_variance=1.0, input_range=4.0)
-    assert packed.exponents().tolist() == [0, 2]
-    assert packed.scale == pytest.approx([4 / 127, 4 / 127 * 4 / 3])
+    assert packed.exponents().tolist() == [0, 1]
+    assert packed.scale == pytest.approx([4 / 127 * 3 / 2, 4 / 127])
+    # Steps that are nearly alike take no bits.
+    uneven = shared | {"step": np.array([1.0, 1.01])}
+    packed = pack(codes, 4, **uneven, intercept=0.0, noise_variance=1.0, input_range=4.0)
+    assert packed.exponent_bits == 0
+    assert packed.scale == pytest.approx([4 / 127 * 1.01, 4 / 127])
 
 
 @pytest.mark.parametrize("steps", KINDS)

@@ -38,7 +38,9 @@ def test_errors_of_rounding_are_made_up_for(seed):
     assert (codes == np.round(codes)).all()
     assert np.abs(codes).max() < 7
     each = np.round(ridge.mean / step)
-    assert ridge.excess(codes * step) < ridge.excess(each * step)
+    # On seed 3 they are the same codes.
+    better = ridge.excess(codes * step) / ridge.excess(each * step)
+    assert better == pytest.approx(1.0) if seed == 3 else better < 0.99
 
 
 def test_without_correlation_weights_are_rounded_each_by_itself():
@@ -111,8 +113,7 @@ def test_the_first_grid_that_is_good_enough_is_taken(n_bits, seed):
     ridge, codes = ridge_of(data), integer_codes(n_bits)
     found = round_ridge(ridge, codes, data.x_scale)
     assert np.abs(found.codes).max() <= codes.max()
-    if n_bits >= 4:
-        assert ridge.excess(found.weights) <= GOOD
+    assert ridge.excess(found.weights) <= (GOOD if n_bits > 2 else 2 * GOOD)
     powers = round_ridge(ridge, codes, data.x_scale, powers=True)
     exponents = np.log2(powers.step)
     assert exponents == pytest.approx(exponents.round(), abs=1e-12)

@@ -38,6 +38,8 @@ class Ridge:
         Noise variance s2.
     weight : float
         Sum of the rows' weights n.
+    freedom : float
+        Share of n that the noise is known from: what weights and intercept do not take.
     mean : ndarray (B,)
         Of the weights: m = P^-1 X'y.
     precision : ndarray (B, B)
@@ -51,6 +53,7 @@ class Ridge:
     penalty: Floats
     noise: float
     weight: float
+    freedom: float
     mean: Floats
     precision: Floats
     root: Floats
@@ -119,9 +122,12 @@ def best_ridge(data: Standardised, units: Floats) -> Ridge:
     gram = data.gram * unit
     gram *= unit[:, None]
     values, vectors = np.linalg.eigh(gram)
-    penalties = data.weight * PENALTIES
-    total = np.maximum(values, 0.0) + penalties[:, None]  # (P, B)
     along = vectors.T @ (unit * data.moment)
+    # Where no row reaches, both are zero but for rounding, of which a small penalty makes weights.
+    nothing = values <= 16 * len(values) * np.finfo(float).eps * values.max(initial=0.0)
+    values, along = np.where(nothing, 0.0, values), np.where(nothing, 0.0, along)
+    penalties = data.weight * PENALTIES
+    total = values + penalties[:, None]  # (P, B)
     explained = (along**2 / total).sum(axis=1)
     # Where y is explained up to rounding, a better explanation is no merit of a penalty.
     noise = np.maximum((data.square - explained) / data.weight, lowest_noise(data))
@@ -131,12 +137,14 @@ def best_ridge(data: Standardised, units: Floats) -> Ridge:
     penalty = penalties[best] / unit**2
     precision = data.gram.copy()
     precision[np.diag_indices_from(precision)] += penalty
+    taken = float((values / total[best]).sum())
     # By eigenvectors, since with a small penalty P may be singular but for rounding.
     size = np.sqrt(total[best])[:, None]
     return Ridge(
         penalty=penalty,
         noise=float(noise[best]),
         weight=data.weight,
+        freedom=max((data.weight - data.centred - taken) / data.weight, 0.0),
         mean=unit * (vectors @ (along / total[best])),
         precision=precision,
         root=size * vectors.T / unit,
