@@ -10,6 +10,8 @@ from sklearn.base import clone
 from sklearn.datasets import load_diabetes, make_regression
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import BayesianRidge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import SplineTransformer
 
 from skpc import DirectBayesianRegressor
 from skpc.direct import collect
@@ -184,6 +186,90 @@ def test_without_an_intercept_zero_goes_to_zero():
     ones = np.column_stack([x, np.ones(200)])
     with_ones = DirectBayesianRegressor(fit_intercept=False, n_bits=6, **FAST).fit(ones, y)
     assert with_ones.score(ones, y) > 0.9
+
+
+@pytest.mark.parametrize(("n", "correlation"), [(50, 0.0), (200, 0.8), (5000, 0.0), (5000, 0.8)])
+def test_true_weights_lie_within_their_deviations(n, correlation):
+    """Those of draws are far too small: codes are certain, and weights depend on each other."""
+    hits = []
+    for seed in range(12):
+        random = np.random.RandomState(seed)
+        common = np.sqrt(correlation) * random.standard_normal((n, 1))
+        x = common + np.sqrt(1 - correlation) * random.standard_normal((n, 8))
+        coef = random.standard_normal(8)
+        y = x @ coef + 0.7 * random.standard_normal(n)
+        model = DirectBayesianRegressor(**FAST).fit(x, y)
+        gap = np.abs(model.coef_ - coef)
+        hits.append([np.mean(gap < 1.96 * s) for s in (model.coef_std_, model.draw_std_)])
+    honest, drawn = np.mean(hits, axis=0)
+    # 96 weights: a standard error is 2 %.
+    assert 0.88 <= honest <= 1.0
+    assert drawn < honest - 0.08
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["one step", "a step a feature"])
+@pytest.mark.parametrize("seed", range(2))
+def test_planted_integers_are_found_and_predict_as_the_truth_does(own, seed):
+    random = np.random.RandomState(seed)
+    x = random.standard_normal((10_000, 12))
+    steps = 2.0 ** random.randint(-2, 3, 12) / 7 if own else np.full(12, 1 / 7)
+    codes = random.randint(-7, 8, 12)
+    y = x @ (codes * steps) + 0.3 * random.standard_normal(10_000)
+    model = DirectBayesianRegressor(random_state=0).fit(x[:5000], y[:5000])
+    assert np.round(model.coef_ / steps) == pytest.approx(codes)
+    assert model.coef_ == pytest.approx(codes * steps, abs=0.02)
+    error = np.sqrt(np.mean((model.predict(x[5000:]) - y[5000:]) ** 2))
+    right = np.sqrt(np.mean((x[5000:] @ (codes * steps) - y[5000:]) ** 2))
+    assert error < 1.003 * right
+    given = DirectBayesianRegressor(weight_scale=steps * x[:5000].std(axis=0), random_state=0)
+    assert (given.fit(x[:5000], y[:5000]).weight_codes_ == codes).all()
+
+
+@pytest.mark.parametrize("weight_scale", ["auto", "ridge", "elbo"])
+def test_the_scale_that_was_taken_can_be_named(weight_scale):
+    model = DirectBayesianRegressor(weight_scale=weight_scale, **FAST).fit(X, Y)
+    named = DirectBayesianRegressor(weight_scale=model.weight_scale_, **FAST).fit(X, Y)
+    assert named.weight_scale_ == pytest.approx(model.weight_scale_, rel=1e-12)
+
+
+@pytest.mark.parametrize("n_bits", [2, 3, 4, 8])
+@pytest.mark.parametrize("prior", ["uniform", "normal"])
+def test_the_default_predicts_as_the_ridge_does(n_bits, prior):
+    (x, y), (new_x, new_y) = waves(400), waves(1000, seed=1)
+    model = DirectBayesianRegressor(n_bits, prior=prior, **FAST).fit(x, y)
+    ridge, unit = ridge_of(x, y)
+    z = (new_x - x.mean(axis=0)) / x.std(axis=0)
+    theirs = z @ ridge.mean * unit + y.mean()
+    errors = [np.sqrt(np.mean((m - new_y) ** 2)) for m in (model.predict(new_x), theirs)]
+    assert errors[0] < 1.05 * errors[1]
+    assert model.excess_error_ < 0.05
+
+
+def test_features_of_a_map_and_of_a_pipeline_give_one_model():
+    splines = SplineTransformer(n_knots=6)
+    inside = DirectBayesianRegressor(feature_map=splines, **FAST).fit(X, Y)
+    outside = make_pipeline(splines, DirectBayesianRegressor(**FAST)).fit(X, Y)
+    for ours, theirs in zip(
+        inside.predict(X, return_std=True), outside.predict(X, return_std=True), strict=True
+    ):
+        assert ours == pytest.approx(theirs, rel=1e-9)
+    assert (inside.weight_codes_ == outside[-1].weight_codes_).all()
+
+
+@pytest.mark.parametrize("weight_scale", ["auto", "ridge"])
+def test_more_mass_at_zero_gives_more_zeros(weight_scale):
+    x, y = waves(400)
+    zeros, errors = [], []
+    for mass in (0.2, 0.9, 0.999):
+        prior = np.where(np.arange(-7, 8) == 0, mass, (1 - mass) / 14)
+        options = {"prior": prior, "weight_scale": weight_scale, **FAST}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Codes of these n_bits")
+            model = DirectBayesianRegressor(**options).fit(x, y)
+        zeros.append(model.sparsity_)
+        errors.append(model.excess_error_)
+    assert zeros[0] < zeros[1] < zeros[2]
+    assert errors[0] <= errors[2] * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("seed", range(3))
