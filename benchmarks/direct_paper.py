@@ -3,7 +3,7 @@
     python benchmarks/direct_paper.py elbo --data FOLDER
     python benchmarks/direct_paper.py table --data FOLDER [--names NAME ...] [--splits N]
                                             [--basis kernel|fourier]
-                                            [--prior NAME] [--scale auto|ridge]
+                                            [--prior NAME] [--scale elbo|auto|ridge]
 
 FOLDER (or the variable SKPC_DATA) holds uci/<name>.npz with X, y and test_mask. `elbo` draws the
 ELBO against iterations and seconds and says on how many states it is exact; `table` measures test
@@ -51,6 +51,8 @@ N_FEATURES = 2000
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 SCORE = "neg_mean_squared_error"
 OPTIONS = Options(4, "uniform", None, 15, None, "auto", 1000, 1e-6)
+# How steps are chosen, as `weight_scale` names it.
+SCALES = {"elbo": None, "auto": "steps", "ridge": "powers"}
 
 
 def lengthscales(x, y, seed, n_rows=500, max_iter=100):
@@ -178,7 +180,7 @@ KERNEL = [
 
 
 def table(arguments):
-    options = replace(OPTIONS, prior=arguments.prior, near_ridge=arguments.scale == "ridge")
+    options = replace(OPTIONS, prior=arguments.prior, near_ridge=SCALES[arguments.scale])
     head = [
         "Test RMSE in the stored units of y, mean over splits, with",
         *(KERNEL if arguments.basis == "kernel" else FOURIER),
@@ -301,7 +303,7 @@ if __name__ == "__main__":
     parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--basis", default="kernel", choices=["kernel", "fourier"])
     parser.add_argument("--prior", default="uniform")
-    parser.add_argument("--scale", default="auto", choices=["auto", "ridge"])
+    parser.add_argument("--scale", default="elbo", choices=SCALES)
     parser.add_argument("--output", help="name of the results file, direct_<name>.md")
     arguments = parser.parse_args()
     {"elbo": elbo, "table": table}[arguments.what](arguments)

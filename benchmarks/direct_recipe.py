@@ -174,7 +174,7 @@ def process_posterior(data):
     gram *= unit[:, None]
     scaled = replace(data, gram=gram, moment=data.moment * unit)
     # The landmarks' process has more noise than the whole one: the evidence says how much.
-    ridge = best_ridge(scaled)
+    ridge = best_ridge(scaled, np.ones(len(unit)))
     gram[np.diag_indices_from(gram)] += ridge.penalty
     inverse = np.linalg.inv(gram)
     return unit * (inverse @ scaled.moment), unit * np.sqrt(ridge.noise * np.diag(inverse))

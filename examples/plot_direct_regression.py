@@ -3,7 +3,7 @@ Bayesian regression with integer weights
 ========================================
 
 `DirectBayesianRegressor` puts a posterior on small integers: each weight is a code of a few bits
-times one step. Here it learns a wave from noisy points through random Fourier features, and the
+times a step. Here it learns a wave from noisy points through random Fourier features, and the
 progression of diabetes from ten measurements. The figure shows its predictions with 90 %
 intervals, and the posterior of every diabetes weight over its fifteen codes.
 

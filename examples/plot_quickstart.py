@@ -165,7 +165,7 @@ def show_regression():
         covered = np.mean(np.abs(y_test - mean) < 1.645 * std)
         print(f"  {name:<28}{root_mean_squared_error(y_test, mean):>9.2f}{covered:>24.0%}")
     draw = ours.sample_weights(1, random_state=0)[0]
-    print(f"A draw of the weights: {' '.join(map(str, draw))}, in steps of {ours.weight_step_:.2f}")
+    print(f"A draw of the weights: {' '.join(map(str, draw))}")
 
 
 show_regression()

@@ -66,7 +66,8 @@ def rmse(predicted):
 # %%
 # Picture
 # -------
-# Twenty packs of every size: a pack with few draws may be lucky or not.
+# Twenty packs of every size: a pack with few draws may be lucky or not. A pack of one is no draw
+# but the likeliest codes together, and always the same.
 
 sizes = [1, 2, 4, 8, 16, 32, 64]
 errors = np.empty((len(sizes), 20))

@@ -43,8 +43,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     The posterior of every weight is a distribution on a grid of small integers, and that of the
     noise variance one on a grid of levels. The evidence lower bound (ELBO) is computed exactly,
     with no sampling, from second moments of the data: the cost of training does not depend on
-    the number of rows once they were read. Predictive means and standard deviations are exact,
-    and draws of weights are small integers, many of them zero.
+    the number of rows once they were read. By default the integers are those next to a Bayesian
+    ridge regression, and predict as well. Draws of weights are small integers.
 
     Parameters
     ----------
@@ -53,15 +53,16 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     prior : {"uniform", "normal", "laplace", "spike"} or array-like (K,), default="uniform"
         Prior of the codes: uniform, a discretised normal or Laplace distribution, extra mass
         at zero, or probabilities of the K = 2**n_bits - 1 codes.
-    weight_scale : "auto", "ridge", float or array-like (B,), default="auto"
+    weight_scale : "auto", "ridge", "elbo", float or array-like (B,), default="auto"
         Weight of code 1, one for all features or one each, in units of y per standard deviation
-        of a feature. "auto": the step with the highest ELBO, and with it the width of a "normal"
-        or "laplace" prior or the mass at zero of "spike". "ridge": a power of two (times the
-        spread of y) for each feature, from the weights of a ridge regression that were rounded
-        so that their errors cancel; for many correlated features. With steps of your own, and
-        with "ridge", a normal prior has a standard deviation of a third of the largest code, a
-        Laplace prior a mean absolute value of a quarter of it, and "spike" a mass of one half at
-        zero.
+        of a feature. "auto": the plainest steps, one for all or one each, with which codes predict
+        nearly as well as the ridge regression that they are rounded from (see Notes). "ridge":
+        codes rounded alike, with a power of two (times the spread of y) for each feature. "elbo":
+        the one step for all with the highest ELBO, for comparing models by their bounds; where
+        features are correlated it predicts worse. All three choose the width of a "normal" or
+        "laplace" prior, or the mass at zero of "spike", by the ELBO. With steps of your own a
+        normal prior has a standard deviation of a third of the largest code, a Laplace prior a
+        mean absolute value of a quarter of it, and "spike" a mass of one half at zero.
     posterior : {"mean_field", "mixture"}, default="mean_field"
         Form of the posterior: independent weights, or a mixture of such posteriors, which can
         have several modes and weights that depend on each other.
@@ -74,8 +75,9 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         variance on a coarse grid, from twelve decades below the variance of y (its mean square
         without an intercept) to four times that variance, and no lower than the rounding of y;
         no level lies outside. A range at whose edge the posterior lies is widened up to those
-        ends, with a warning. With `weight_scale="ridge"`, "auto" is a range around the noise
-        variance of the rounded ridge regression, and no range is widened.
+        ends, with a warning. With `weight_scale` "auto" and "ridge" it is the noise variance of
+        the rounded ridge regression and its standard error, and a range of yours is widened to
+        hold that variance.
     fit_intercept : bool, default=True
         Whether to centre features and target on their means.
     feature_map : transformer or None, default=None
@@ -110,14 +112,22 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     coef_ : ndarray (B,)
         Posterior means of the weights, in units of y per unit of a feature.
     coef_std_ : ndarray (B,)
-        Posterior standard deviations of the weights, in the same units.
+        Standard deviations of the true weights about `coef_`, in the same units: those of the
+        ridge regression, which knows how weights depend on each other, and the distance from it.
+    draw_std_ : ndarray (B,)
+        Standard deviations of the weights that `sample_weights` draws, in the same units. They are
+        no measure of how far off `coef_` is: independent factors, and codes far apart, are too
+        certain.
+    excess_error_ : float
+        Relative rise of the expected squared error over that of the ridge regression, as its
+        posterior knows it: 0.01 is half a percent of the root mean square error.
     intercept_ : float
         Prediction where all features are 0.
     weight_codes_ : ndarray of int8 (B,)
-        Most probable code of every weight.
-    weight_step_ : float or ndarray (B,)
-        Weight of code 1: `codes * weight_step_` are weights in units of y per standard deviation
-        of a feature. A number if it is one for all.
+        The likeliest codes together that were found: no other code of a single weight is likelier.
+    weight_scale_ : float or ndarray (B,)
+        Weight of code 1 that was taken: `codes * weight_scale_` are weights in units of y per
+        standard deviation of a feature. A number if it is one for all.
     weight_probabilities_ : ndarray (B, K)
         Posterior probabilities of the codes of each weight by itself, in ascending order of
         codes.
@@ -126,8 +136,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         a higher bound.
     component_probabilities_ : ndarray (R, B, K)
         Probabilities of the codes under each component.
-    code_prior_ : ndarray (K,)
-        Prior probabilities of the codes.
+    code_prior_ : ndarray (K,) or (B, K)
+        Prior probabilities of the codes, one row for all weights or one each.
     sparsity_ : float
         Expected share of zeros among drawn weights.
     noise_variance_ : float
@@ -168,14 +178,27 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
     The bound contains the divergence of every weight's posterior from its prior. Where many
     features are strongly correlated, the step with the highest bound is therefore smaller, and
-    the fit smoother, than the one that predicts best. There, `weight_scale="ridge"` predicts
-    better: the weights of a ridge regression, whose penalty has the highest evidence, are rounded
-    one after another, each compensating the errors so far (Babai's nearest plane), to an integer
-    code times a power of two. The ELBO is then maximised on that grid, from those codes and from
-    a fresh start. Steps and noise range are chosen by y (empirical Bayes), so the bound holds for
-    that grid, and cannot be compared with that of other grids. A uniform prior suits it, since
-    most codes lie between half of the largest and the largest. It costs O(B**3), and a few bits a
-    weight for the exponents of the steps.
+    the fit smoother, than the one that predicts best. "auto" and "ridge" start from a ridge
+    regression: w_j ~ N(0, (s2 / l) u_j**2) a priori, with the penalty l of the highest evidence.
+    Its units u_j follow from the columns alone, whatever they come from: the inverse of the range
+    of a standardised feature, so that effects over whole ranges are alike a priori. Neither a
+    column's unit nor its zero counts. Only among features whose ranges are alike, as those of
+    splines are, one of less than a tenth of the others' has a smaller u_j in proportion: it was
+    zero in nearly all rows, and may be a thousand times as large in the next. With m and P the
+    posterior's mean and precision, weights w raise the expected squared error by
+    (w - m)'P(w - m) / (n s2), and no row is needed to know it. The weights m are rounded one after
+    another, each compensating the errors so far (Babai's nearest plane), then single codes move
+    while that helps: to one step for all, to powers of two times a common factor for each, then to
+    these times a mantissa of one, two and more bits, until the rise is at most 0.01. A prior of
+    codes with a peak at zero has steps of at least two standard deviations, so that zero differs
+    from its neighbours. The ELBO is maximised on that grid from these codes, with the prior of the
+    codes times the ridge's; factors that would lose what the codes had are made more certain of
+    them. Steps and prior are chosen by y (empirical Bayes), so the bound holds for that grid, and
+    cannot be compared with that of other grids. It costs O(B**3).
+
+    Means are exact under the posterior of the codes. Deviations of predictions and coefficients
+    are the ridge's, and what the codes cannot reach is added to the noise: the factors of a
+    mean-field posterior are too certain by far where features are correlated or rows are many.
 
     A mixture is one over the weights; its components share the factor of the noise variance. Its
     expected log-likelihood is then exact, at one product with X'X a component, and the best factor
@@ -187,7 +210,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     mean-field is at most log(R) nats if there is one mode: large for a few weights that depend on
     each other, small against the whole for thousands. The search costs O(R B**3).
 
-    The model keeps the second moments, (B + 1)**2 numbers, so that `partial_fit` can add to them.
+    The model keeps the second moments, (B + 1)**2 numbers, so that `partial_fit` can add to them,
+    and as many for the deviations.
 
     References
     ----------
@@ -203,13 +227,13 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = DirectBayesianRegressor(random_state=0).fit(X, y)
     >>> model.weight_codes_.tolist()
-    [0, -3, 7, 5, -3, 0, -2, 2, 7, 1]
+    [0, -3, 6, 4, -2, 0, -2, 1, 6, 1]
     >>> mean, std = model.predict(X[:1], return_std=True)
     >>> float(mean[0].round(1)), float(std[0].round(1))
-    (200.9, 54.6)
+    (201.9, 54.8)
     >>> model.sample_weights(2, random_state=0)
-    array([[ 0, -3,  7,  5, -3,  0, -2,  3,  7,  1],
-           [ 0, -3,  7,  6, -4, -1, -3,  3,  7,  2]], dtype=int8)
+    array([[ 0, -2,  6,  4, -2,  0, -2,  2,  7,  1],
+           [ 0, -3,  6,  5, -3, -1, -3,  2,  6,  2]], dtype=int8)
 
     A mixture of five components, whose bound is higher:
 
@@ -222,7 +246,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         "n_bits": [Interval(Integral, 2, 8, closed="both")],
         "prior": [StrOptions(set(PRIORS)), "array-like"],
         "weight_scale": [
-            StrOptions({"auto", "ridge"}),
+            StrOptions({"auto", "ridge", "elbo"}),
             Interval(Real, 0, None, closed="neither"),
             "array-like",
         ],
@@ -347,7 +371,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Exact mean (and standard deviation) of the posterior predictive distribution.
+        """Mean (and standard deviation) of the predictive distribution.
 
         Parameters
         ----------
@@ -358,7 +382,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         -------
         mean : ndarray (n,)
         std : ndarray (n,)
-            Of a new target: uncertainty of the weights and E[sigma^2] together. If `return_std`.
+            Of a new target: the uncertainty of the weights under the ridge regression, what the
+            codes lack of it, and E[sigma^2] together. If `return_std`.
 
         Raises
         ------
@@ -396,7 +421,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         return self._fitted_regression
 
     def sample_weights(self, n_samples: int = 1, random_state: Any = None) -> NDArray[np.int8]:
-        """Draw integer weights from the posterior.
+        """Draw integer weights from the posterior of the codes.
 
         Parameters
         ----------
@@ -406,8 +431,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray of int8 (n_samples, B)
-            Codes: `codes * weight_step_` are weights in units of y per standard deviation of a
-            feature, `codes * weight_step_ / feature_scale_` in the units of `coef_`.
+            Codes: `codes * weight_scale_` are weights in units of y per standard deviation of a
+            feature, `codes * weight_scale_ / feature_scale_` in the units of `coef_`.
         """
         posterior = self._read().posterior
         return posterior.draw_codes(n_samples, check_random_state(random_state))
@@ -420,7 +445,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         n_samples : int, default=8
-            Draws in the ensemble.
+            Draws in the ensemble; one is no draw, but `weight_codes_`.
         random_state : int, RandomState instance or None, default=None
         input_range : float, default=8.0
             Standard deviations from its mean that a feature reaches as int8, in 127 levels on
@@ -446,7 +471,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         return fitted.pack(int(n_samples), random, float(input_range))
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Floats:
-        """Draw targets from the posterior predictive distribution, without approximation.
+        """Draw targets from the predictive distribution.
 
         Parameters
         ----------
@@ -464,7 +489,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         return fitted.draw_targets(X, n_samples, check_random_state(random_state))
 
     def log_predictive_density(self, X: Any, y: Any) -> Floats:
-        """Log density of targets under the posterior predictive distribution.
+        """Log density of targets under the predictive distribution.
 
         Parameters
         ----------
@@ -478,9 +503,9 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
         Notes
         -----
-        The mixture over noise levels, and over components, is exact. The linear predictor is a
-        sum of B independent discrete terms in each component; it enters as a normal variable of
-        its exact mean and variance, which is close when many features share the variance.
+        The mixture over noise levels, and over components, is exact. The linear predictor enters
+        as a normal variable: of the exact mean under each component, and of the variance that the
+        ridge regression has there.
         """
         fitted = self._read()
         (X, y), _ = check_numbers(self, X, y, features=_features(fitted))

@@ -44,9 +44,11 @@ def enumerate_weights(model):
     codes = np.array(list(product(range(-half, half + 1), repeat=len(model.coef_))))
     columns = np.arange(codes.shape[1])
     q = model.component_probabilities_[:, columns, codes + half].prod(axis=-1)
-    return codes * model.weight_step_ / model.feature_scale_, model.mixture_weights_ @ q
+    return codes * model.weight_scale_ / model.feature_scale_, model.mixture_weights_ @ q
 
 
+# One of the checks' tables has no noise, for which powers of two are told to be too coarse.
+@pytest.mark.filterwarnings("ignore:Codes of these n_bits")
 @parametrize_with_checks(INSTANCES)
 def test_common_checks(estimator, check):
     check(estimator)
@@ -60,40 +62,37 @@ def test_column_names_and_parameters_are_checked(estimator):
 
 @pytest.mark.parametrize("solver", ["auto", "coordinate", "sampling"])
 @pytest.mark.parametrize("n_bits", [2, 3])
-def test_predictive_moments_equal_enumeration_under_the_posterior(n_bits, solver):
+def test_means_and_deviations_of_draws_equal_enumeration_under_the_posterior(n_bits, solver):
     x, y = table(n=6)
-    model = mixture(n_bits=n_bits, prior="normal", solver=solver, max_iter=200).fit(x, y)
+    options = {"weight_scale": "elbo", "prior": "normal", "max_iter": 200}
+    model = mixture(n_bits=n_bits, solver=solver, **options).fit(x, y)
     assert len(model.mixture_weights_) > 1
     weights, q = enumerate_weights(model)
     assert q.sum() == pytest.approx(1.0)
     values = (x - x.mean(axis=0)) @ weights.T + y.mean()
-    mean = values @ q
-    variance = (values - mean[:, None]) ** 2 @ q
-    ours, std = model.predict(x, return_std=True)
-    assert ours == pytest.approx(mean, abs=1e-10)
-    assert std**2 == pytest.approx(variance + model.noise_variance_, abs=1e-10)
+    assert model.predict(x) == pytest.approx(values @ q, abs=1e-10)
     assert model.coef_ == pytest.approx(q @ weights, abs=1e-10)
-    assert model.coef_std_**2 == pytest.approx(q @ (weights - model.coef_) ** 2, abs=1e-10)
+    assert model.draw_std_**2 == pytest.approx(q @ (weights - model.coef_) ** 2, abs=1e-10)
 
 
-def test_weights_of_a_mixture_depend_on_each_other_and_predict_better_intervals():
+def test_weights_of_a_mixture_depend_on_each_other():
     x, y = table(n=30, d=2)
-    plain = DirectBayesianRegressor(random_state=0).fit(x, y)
-    model = mixture(weight_scale=plain.weight_step_).fit(x, y)
+    plain = DirectBayesianRegressor(weight_scale="elbo", random_state=0).fit(x, y)
+    model = mixture(weight_scale=plain.weight_scale_).fit(x, y)
     assert model.elbo_ > plain.elbo_ + 0.3
     weights, q = enumerate_weights(model)
     covariance = np.cov(weights.T, aweights=q, ddof=0)
     assert covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]) < -0.3
     # The weights' own uncertainty is what independence leaves out.
-    assert (model.coef_std_ > plain.coef_std_).all()
+    assert (model.draw_std_ > plain.draw_std_).all()
 
 
-@pytest.mark.parametrize("weight_scale", ["auto", "ridge", 4.0, np.linspace(2.0, 6.0, 10)])
+@pytest.mark.parametrize("weight_scale", ["auto", "ridge", "elbo", 4.0, np.linspace(2.0, 6.0, 10)])
 def test_every_weight_scale_and_the_mean_field_start(weight_scale):
     X, y = load_diabetes(return_X_y=True)
     plain = DirectBayesianRegressor(weight_scale=weight_scale, random_state=0).fit(X, y)
     model = mixture(weight_scale=weight_scale).fit(X, y)
-    assert np.all(model.weight_step_ == plain.weight_step_)
+    assert np.all(model.weight_scale_ == plain.weight_scale_)
     assert (model.noise_levels_ == plain.noise_levels_).all()
     assert model.elbo_ >= plain.elbo_
     assert (np.diff(model.elbo_path_) >= -1e-12 * abs(model.elbo_)).all()
@@ -121,7 +120,7 @@ def test_draws_choose_a_component_first():
     drawn = model.sample_weights(20_000, random_state=0)
     assert drawn.dtype == np.int8
     weights, q = enumerate_weights(model)
-    ours = drawn * model.weight_step_ / model.feature_scale_
+    ours = drawn * model.weight_scale_ / model.feature_scale_
     exact = np.cov(weights.T, aweights=q, ddof=0)
     assert np.cov(ours.T) == pytest.approx(exact, abs=0.05 * abs(exact).max())
     assert (drawn == 0).mean() == pytest.approx(model.sparsity_, abs=0.01)

@@ -24,12 +24,25 @@ from ..direct.moments import (
     collect_residuals,
     standardise,
 )
-from ..direct.solve import Options, loss, predictive_of, solve_regression
+from ..direct.solve import (
+    Options,
+    best_ridge,
+    loss,
+    predictive_of,
+    prior_units,
+    solve_regression,
+)
 from .feature_map import fit_feature_map, transform_of
 from .result import FittedRegression, column_name, public_attributes
 
 # Nats of the bound from which on a user is told that rounding took them.
 WARNED = 0.5
+# Rise of the expected squared error over the ridge's from which on a user is told that codes are
+# too few: 5 % of the root mean square error. It is of the error of new rows, so that it does not
+# count where the ridge passes through nearly all rows.
+COARSE = 0.1
+# Values of `weight_scale` whose steps come from a ridge regression.
+NEAR_RIDGE = {"auto": "steps", "ridge": "powers"}
 
 
 @dataclass(frozen=True)
@@ -82,23 +95,34 @@ class RegressionFit:
         The estimator's public attributes.
     widened : bool
         Whether the noise grid is wider than the user's range.
+    coarse : bool
+        Whether codes that are to predict as a ridge regression does are too few for that.
     loss : float
-        Nats by which rounding may have changed the bound, and by which it was lowered therefore.
+        Nats by which the rounding of sums that are kept may have changed the bound, and by which it
+        was lowered therefore.
     """
 
     fitted: FittedRegression
     attributes: dict[str, Any]
     widened: bool
+    coarse: bool
     loss: float
 
     def warnings(self, noise_range: Any) -> Iterator[str]:
-        """Warnings about a noise range that was widened, and about sums of too few digits."""
+        """Warnings: a noise range that was widened, coarse codes, sums of too few digits."""
         if self.widened:
             low, high = noise_range
             levels = self.attributes["noise_levels_"]
             yield (
                 f"The posterior of the noise variance sits at the edge of noise_range=({low}, "
                 f"{high}); it was widened to ({levels[0]:.3g}, {levels[-1]:.3g})."
+            )
+        if self.coarse:
+            excess = self.attributes["excess_error_"]
+            yield (
+                f"Codes of these n_bits raise the expected squared error by {excess:.0%} over that "
+                "of the ridge regression that they are near to (excess_error_). Use more n_bits, "
+                'a prior with less mass at zero or, in place of "ridge", weight_scale="auto".'
             )
         if self.loss > WARNED:
             yield (
@@ -110,7 +134,7 @@ class RegressionFit:
 
     def summary(self) -> str:
         """One line with the chosen step and noise, the share of zeros and the ELBO."""
-        step = np.max(self.attributes["weight_step_"])
+        step = np.max(self.attributes["weight_scale_"])
         line = (
             "[DIRECT] step {step:.4g}, noise variance {noise_variance_:.4g}, zeros "
             "{sparsity_:.1%}, ELBO {elbo_:.6g} after {n_iter_} iterations"
@@ -163,12 +187,20 @@ def fit_regression(
         moments = merge(last.moments, moments)
     data = standardise(moments, spec.fit_intercept)
     residuals = partial(collect_residuals, source, data) if whole else None
-    solution = solve_regression(data, _options(spec, data), random, residuals)
-    fitted = FittedRegression(
-        rows.X.shape[1], rows.feature_names, feature_map, moments, predictive_of(data, solution)
-    )
+    ridge = best_ridge(data, prior_units(data))
+    options = _options(spec, data)
+    solution = solve_regression(data, options, random, residuals, ridge)
+    posterior = predictive_of(data, solution, ridge)
+    n_columns, names = rows.X.shape[1], rows.feature_names
+    fitted = FittedRegression(n_columns, names, feature_map, moments, posterior)
     attributes = public_attributes(fitted, data, solution)
-    return RegressionFit(fitted, attributes, solution.widened, loss(solution))
+    return RegressionFit(
+        fitted=fitted,
+        attributes=attributes,
+        widened=solution.widened,
+        coarse=options.near_ridge is not None and posterior.excess * ridge.freedom > COARSE,
+        loss=0.0 if whole else loss(solution),
+    )
 
 
 def _collect(source: Source, rows: Rows, device: str) -> Moments:
@@ -211,7 +243,7 @@ def _options(spec: RegressionSpec, data: Standardised) -> Options:
         solver="auto" if sampling else solver,
         max_iter=int(spec.max_iter),
         tol=float(spec.tol),
-        near_ridge=isinstance(weight_scale, str) and weight_scale == "ridge",
+        near_ridge=NEAR_RIDGE.get(weight_scale) if isinstance(weight_scale, str) else None,
         n_components=int(spec.n_mixtures) if mixture else 1,
         sampling=sampling,
     )

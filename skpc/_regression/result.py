@@ -62,7 +62,7 @@ class FittedRegression:
     def draw_targets(self, X: Any, n_samples: int, random: np.random.RandomState) -> Floats:
         """Targets (n, n_samples); those of a column share one draw of weights and noise."""
         posterior = self.posterior
-        weights = posterior.weights_of(posterior.draw_codes(n_samples, random)).T
+        weights = posterior.draw_weights(n_samples, random).T
         noise = posterior.draw_noise(n_samples, random)
         mean = self._map(lambda features: (features - posterior.centre) @ weights, X)
         return posterior.intercept + mean + random.standard_normal(mean.shape) * np.sqrt(noise)
@@ -70,16 +70,17 @@ class FittedRegression:
     def pack(
         self, n_samples: int, random: np.random.RandomState, input_range: float
     ) -> PackedEnsemble:
-        """Draws of weights, packed."""
+        """Draws of weights, packed; of one, the likeliest codes."""
         posterior = self.posterior
+        drawn = n_samples > 1
         return pack(
-            posterior.draw_codes(n_samples, random),
+            posterior.draw_codes(n_samples, random) if drawn else posterior.codes[None],
             n_bits=posterior.n_bits,
             step=posterior.step,
             centre=posterior.centre,
             spread=posterior.spread,
             intercept=posterior.intercept,
-            noise_variance=posterior.noise_variance,
+            noise_variance=posterior.noise_variance + posterior.shortfall,
             input_range=input_range,
         )
 
@@ -153,12 +154,14 @@ def public_attributes(
     return {
         **mapped,
         "coef_": coef,
-        "coef_std_": np.sqrt(variance) / posterior.spread,
+        "coef_std_": posterior.coefficient_deviations(),
+        "draw_std_": np.sqrt(variance) / posterior.spread,
+        "excess_error_": posterior.excess,
         "intercept_": posterior.intercept - float(posterior.centre @ coef),
         "feature_scale_": posterior.spread,
-        "weight_step_": float(step[0]) if (step == step[0]).all() else step,
+        "weight_scale_": float(step[0]) if (step == step[0]).all() else step,
         "weight_probabilities_": probabilities,
-        "weight_codes_": codes[probabilities.argmax(axis=1)].astype(np.int8),
+        "weight_codes_": posterior.codes,
         "mixture_weights_": posterior.weights,
         "component_probabilities_": posterior.probabilities,
         "code_prior_": np.exp(solution.problem.log_prior),

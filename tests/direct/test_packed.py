@@ -171,8 +171,13 @@ def test_inputs_reach_the_range_they_were_given():
     # A step that is no power of two of the others has coarser levels, and reaches further.
     uneven = shared | {"step": np.array([1.0, 3.0])}
     packed = pack(codes, 4, **uneven, intercept=0.0, noise_variance=1.0, input_range=4.0)
-    assert packed.exponents().tolist() == [0, 2]
-    assert packed.scale == pytest.approx([4 / 127, 4 / 127 * 4 / 3])
+    assert packed.exponents().tolist() == [0, 1]
+    assert packed.scale == pytest.approx([4 / 127 * 3 / 2, 4 / 127])
+    # Steps that are nearly alike take no bits.
+    uneven = shared | {"step": np.array([1.0, 1.01])}
+    packed = pack(codes, 4, **uneven, intercept=0.0, noise_variance=1.0, input_range=4.0)
+    assert packed.exponent_bits == 0
+    assert packed.scale == pytest.approx([4 / 127 * 1.01, 4 / 127])
 
 
 @pytest.mark.parametrize("steps", KINDS)
@@ -211,7 +216,7 @@ def test_sums_are_exact_up_to_the_largest_code_that_is_packed():
     packed = pack(np.array([[0, 63]], dtype=np.int8), 8, **shared)
     assert packed.sums(np.array([[127, -128]], dtype=np.int8)) == -128 * 63 * 2**39
     codes = np.array([[0, 64]], dtype=np.int8)
-    with pytest.raises(ValueError, match=r"weight_step_ reaches from 1 to .* pass 2\*\*53"):
+    with pytest.raises(ValueError, match=r"weight_scale_ reaches from 1 to .* pass 2\*\*53"):
         pack(codes, 8, **shared)
     with pytest.raises(ValueError, match=r"pass 2\*\*53"):
         replace(packed, code_stream=bits.dense(codes, 8)[0], mask_stream=np.zeros(0, np.uint8))
@@ -221,7 +226,7 @@ def test_steps_too_far_apart_are_refused():
     shared = {"centre": np.zeros(2), "spread": np.ones(2), "intercept": 0.0}
     codes = np.ones((2, 2), dtype=np.int8)
     for far in (2.0**46, 1e300):
-        with pytest.raises(ValueError, match=r"weight_step_ reaches from 1 to .* pass 2\*\*53"):
+        with pytest.raises(ValueError, match=r"weight_scale_ reaches from 1 to .* pass 2\*\*53"):
             pack(codes, 4, np.array([1.0, far]), noise_variance=1.0, input_range=4.0, **shared)
 
 

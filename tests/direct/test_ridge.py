@@ -1,14 +1,14 @@
+"""The ridge regression that codes are near to: evidence, units of its prior, posterior."""
+
 import numpy as np
 import pytest
-from scipy.linalg import cholesky
 from scipy.stats import multivariate_normal
+from sklearn.linear_model import BayesianRidge
 
 from skpc.direct import collect
-from skpc.direct.model import evaluate
 from skpc.direct.moments import standardise
-from skpc.direct.solve import Options, best_ridge, solve_mean_field, solve_regression
-from skpc.direct.solve import ridge as module
-from skpc.direct.solve.ridge import EASINGS, FLOORS, PENALTIES, feed_back, round_ridge
+from skpc.direct.solve import best_ridge, prior_units
+from skpc.direct.solve.ridge import PENALTIES
 
 
 def rows(seed, n_rows=60, n_features=12, noise=0.05):
@@ -21,110 +21,106 @@ def rows(seed, n_rows=60, n_features=12, noise=0.05):
     return x / x.std(axis=0), y / y.std()
 
 
-def standard(x, y):
-    return standardise(collect(x, y, np.ones(len(y))), True)
+def standard(x, y, fit_intercept=True):
+    return standardise(collect(x, y, np.ones(len(y))), fit_intercept)
 
 
 @pytest.mark.parametrize("noise", [0.05, 1.0, 5.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_penalty_maximises_the_density_of_the_rows(seed, noise):
     x, y = rows(seed, noise=noise)
+    units = np.random.RandomState(seed).uniform(0.2, 1.0, 12)
+    units /= np.sqrt(np.mean(units**2))
 
     def evidence(penalty):
-        shape = np.eye(len(y)) + x @ x.T / penalty
+        shape = np.eye(len(y)) + (x * units**2) @ x.T / penalty
         noise = y @ np.linalg.solve(shape, y) / len(y)
         return multivariate_normal(np.zeros(len(y)), noise * shape).logpdf(y), noise
 
-    ridge = best_ridge(standard(x, y))
-    best, at_best = evidence(ridge.penalty)
+    ridge = best_ridge(standard(x, y), units)
+    penalty = ridge.penalty * units**2
+    assert penalty == pytest.approx(penalty[0])
+    best, at_best = evidence(penalty[0])
     assert ridge.noise == pytest.approx(at_best, rel=1e-6)
-    assert best >= max(evidence(p)[0] for p in len(y) * PENALTIES[40::4]) - 1e-6
+    assert best >= max(evidence(p)[0] for p in len(y) * PENALTIES[100::4]) - 1e-6
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_errors_of_rounding_are_made_up_for(seed):
-    x, y = rows(seed)
-    metric = x.T @ x + 0.01 * np.eye(x.shape[1])
-    target = np.linalg.solve(metric, x.T @ y)
-    codes, step = feed_back(cholesky(metric), target, 7.0, 0.01)
-    assert (np.abs(codes) <= 7).all()
-    assert (codes == np.round(codes)).all()
-    assert (np.log2(step) % 1 == 0).all()
-
-    def distance(weights):
-        return (weights - target) @ metric @ (weights - target)
-
-    assert distance(codes * step) < distance(step * np.clip(np.round(target / step), -7, 7))
+@pytest.mark.parametrize("noise", [0.05, 1.0])
+def test_the_posterior_is_that_of_bayesian_ridge(noise):
+    x, y = rows(1, n_rows=200, noise=noise)
+    ridge, theirs = best_ridge(standard(x, y), np.ones(12)), BayesianRidge(tol=1e-8).fit(x, y)
+    # Penalties are a quarter of an octave apart.
+    assert 1 / ridge.noise == pytest.approx(theirs.alpha_, rel=0.1)
+    assert ridge.mean == pytest.approx(theirs.coef_, abs=0.02 * np.abs(theirs.coef_).max())
+    covariance = ridge.deviations.T @ ridge.deviations
+    assert covariance == pytest.approx(ridge.noise * np.linalg.inv(ridge.precision), rel=1e-6)
+    assert ridge.root.T @ ridge.root == pytest.approx(ridge.precision)
+    assert np.sqrt(np.diag(covariance)) == pytest.approx(np.sqrt(np.diag(theirs.sigma_)), rel=0.1)
 
 
-def test_without_correlation_weights_are_rounded_each_by_itself():
-    target = np.random.RandomState(0).standard_normal(30)
-    codes, step = feed_back(3 * np.eye(30), target, 7.0, 0.1)
-    assert (codes == np.round(target / step)).all()
-    large = np.abs(target) > 0.1
-    assert (np.abs(codes[large]) >= 3).all()
+def test_excess_is_the_rise_of_the_error_that_the_posterior_expects():
+    x, y = rows(0, noise=1.0)
+    ridge = best_ridge(standard(x, y), np.ones(12))
+    random = np.random.RandomState(0)
+    codes = ridge.mean + 0.3 * random.standard_normal(12)
+    drawn = ridge.mean + random.standard_normal((100_000, 12)) @ ridge.deviations
+    # P is X'X and as much of the prior.
+    gram = ridge.precision
+
+    def error(weights):
+        gaps = drawn - weights
+        return np.mean(np.einsum("sb,bc,sc->s", gaps, gram, gaps)) / len(y)
+
+    rise = (error(codes) - error(ridge.mean)) / ridge.noise
+    assert ridge.excess(codes) == pytest.approx(rise, rel=0.02)
+    assert ridge.excess(ridge.mean) == 0.0
 
 
-def test_grids_reach_beyond_their_weights():
-    target = np.random.RandomState(0).standard_normal(30)
-    _, step = feed_back(np.eye(30), target, 7.0, 0.1, deviation=0.5)
-    assert (7 * step >= np.abs(target) + 0.5).all()
-    assert (3.5 * step < np.abs(target) + 0.5).all()
+def test_units_of_columns_and_what_is_added_to_them_change_nothing():
+    x, y = rows(2)
+    plain = prior_units(standard(x, y))
+    assert plain == pytest.approx(1 / np.ptp(x, axis=0))
+    other = x * np.logspace(-9, 9, 12) + np.logspace(-5, 5, 12)
+    assert prior_units(standard(other, y)) == pytest.approx(plain, rel=1e-9)
 
 
-@pytest.mark.parametrize("seed", [1, 3, 4, 5])
-def test_of_all_roundings_the_likeliest_under_the_ridge_is_taken(seed, monkeypatch):
-    x, y = rows(seed, n_rows=50, n_features=30, noise=1.0)
-    data, penalty = standard(x, y), best_ridge(standard(x, y)).penalty
-
-    def loss():
-        weights = round_ridge(data, 1.0).weights
-        return ((y - x @ weights) ** 2).sum() + penalty * weights @ weights
-
-    taken, alone = loss(), np.empty((len(EASINGS), len(FLOORS)))
-    for i, easing in enumerate(EASINGS):
-        for j, floor in enumerate(FLOORS):
-            monkeypatch.setattr(module, "EASINGS", [easing])
-            monkeypatch.setattr(module, "FLOORS", [floor])
-            alone[i, j] = loss()
-    assert taken == pytest.approx(alone.min())
-    assert alone[0].min() > alone.min(), "larger penalties than the ridge's own are tried"
+def test_without_an_intercept_ranges_are_from_zero():
+    x, y = rows(2)
+    units = prior_units(standard(x + 100.0, y, fit_intercept=False))
+    assert units == pytest.approx(np.sqrt(np.mean((x + 100) ** 2, 0)) / (x + 100).max(axis=0))
 
 
-@pytest.mark.parametrize("seed", [3, 4])
-def test_the_noise_covers_the_residuals_of_rounded_weights(seed):
-    x, y = rows(seed, n_rows=50, n_features=30, noise=1.0)
-    rounded, ridge = round_ridge(standard(x, y), 1.0), best_ridge(standard(x, y))
-    residual = np.mean((y - x @ rounded.weights) ** 2)
-    assert (residual > ridge.noise) == (seed == 3)
-    assert rounded.noise == pytest.approx(max(residual, ridge.noise))
+def test_a_feature_that_was_nearly_always_zero_is_held_back_among_its_like():
+    """Its next value may be thousands of its standard deviations away."""
+    random = np.random.RandomState(0)
+    x = random.uniform(size=(500, 20))
+    x[:, 0] = np.where(np.arange(500) < 3, 1e-6 * x[:, 0], 0.0)
+    y = x[:, 1:] @ random.standard_normal(19) + 0.1 * random.standard_normal(500)
+    units = prior_units(standard(x, y))
+    assert units[0] < 1e-5 * units[1:].min()
+    # Among columns of all kinds of units it is a column in a unit of its own.
+    mixed = x * np.append(1.0, np.logspace(-9, 9, 19))
+    assert prior_units(standard(mixed, y))[0] > 1e-3
 
 
-@pytest.mark.parametrize("n_bits", [2, 4, 8])
-def test_the_solve_is_no_worse_than_the_rounded_weights(n_bits):
-    data = standard(*rows(0, n_rows=200, n_features=40))
-    options = Options(n_bits, "uniform", None, 15, None, "auto", 1000, 1e-6, near_ridge=True)
-    solved = solve_regression(data, options, np.random.RandomState(0))
-    problem = solved.problem
-    rounded = round_ridge(data, problem.codes.max())
-    assert (problem.step == rounded.step).all()
-    assert problem.noise[0] < rounded.noise < problem.noise[-1]
-    theta = (problem.moment - rounded.weights @ problem.off_diagonal) / rounded.noise
-    start = evaluate(problem, theta[None], np.array([1 / rounded.noise]))
-    path = np.array(solve_mean_field(problem, start=start, temper=False).path)
-    assert path[0] == start.elbo[0]
-    assert (np.diff(path) >= -1e-12 * np.abs(path[1:])).all()
-    assert solved.elbo >= path[-1] - 1e-9 * abs(path[-1])
+def test_constant_features_and_targets_have_a_ridge():
+    x, y = np.ones((20, 3)), np.full(20, 7.0)
+    for table in (x, np.column_stack([x, np.arange(20.0)])):
+        data = standard(table, y)
+        ridge = best_ridge(data, prior_units(data))
+        assert (ridge.mean == 0).all()
+        assert np.isfinite(ridge.deviations).all()
+        assert ridge.noise > 0
 
 
-def test_more_bits_are_nearer_to_the_ridge():
-    x, y = rows(1, n_rows=200, n_features=40)
+@pytest.mark.parametrize("noise", [1e-3, 1e-6, 0.0])
+def test_tiny_noise_is_seen_and_weights_are_not_shrunk(noise):
+    random = np.random.RandomState(0)
+    x = random.standard_normal((300, 3))
+    y = x @ [1.0, -2.0, 0.5] + noise * random.standard_normal(300)
     data = standard(x, y)
-    ridge = best_ridge(data)
-    weights = np.linalg.solve(data.gram + ridge.penalty * np.eye(40), data.moment)
-    errors = [
-        np.mean((x @ (round_ridge(data, largest).weights - weights)) ** 2)
-        for largest in (1.0, 7.0, 127.0)
-    ]
-    assert errors[0] > errors[1] > errors[2]
-    assert errors[1] < ridge.noise
+    ridge = best_ridge(data, prior_units(data))
+    assert np.sqrt(ridge.noise) * y.std() == pytest.approx(max(noise, 1e-6 * y.std()), rel=0.2)
+    weights = ridge.mean * y.std() / x.std(axis=0)
+    assert weights == pytest.approx([1.0, -2.0, 0.5], abs=max(noise, 1e-9))
+    assert (ridge.prior_variance() * 30 > ridge.mean**2).all()

@@ -125,3 +125,14 @@ def test_blocks_bound_memory_and_skip_rows_of_no_weight(monkeypatch):
     whole = collect(2 * x[20:], y[20:], w[20:])
     assert np.allclose(moments.scatter, whole.scatter, rtol=1e-12)
     assert [s.stop - s.start for s in row_blocks(25, 4)] == [10, 10, 5]
+
+
+def test_ranges_are_those_of_all_blocks():
+    random = np.random.RandomState(0)
+    x, y = random.standard_normal((30, 3)) + 5.0, random.standard_normal(30)
+    blocks = [collect(x[rows], y[rows], np.ones(len(rows))) for rows in np.split(np.arange(30), 3)]
+    both = merge(merge(blocks[0], blocks[1]), blocks[2])
+    assert (both.low == np.append(x.min(axis=0), y.min())).all()
+    assert (both.high == np.append(x.max(axis=0), y.max())).all()
+    assert standardise(both, True).x_range == pytest.approx(np.ptp(x, axis=0))
+    assert standardise(both, False).x_range == pytest.approx(x.max(axis=0))

@@ -23,11 +23,14 @@ def log_evidence(model, x, y, weights=None) -> float:
         # Twice, since a mean is rounded as well.
         for _ in range(2):
             x, y = x - w @ x / w.sum(), y - w @ y / w.sum()
-    codes = np.array(list(product(range(len(model.code_prior_)), repeat=x.shape[1])))
-    step = np.broadcast_to(model.weight_step_, x.shape[1]) / model.feature_scale_
-    coef = (codes - len(model.code_prior_) // 2) * step
+    n_codes = model.code_prior_.shape[-1]
+    codes = np.array(list(product(range(n_codes), repeat=x.shape[1])))
+    step = np.broadcast_to(model.weight_scale_, x.shape[1]) / model.feature_scale_
+    coef = (codes - n_codes // 2) * step
     error = np.array([float(w @ (y - x @ c.astype(np.longdouble)) ** 2) for c in coef])
     levels = model.noise_levels_
     joint = -0.5 * n * np.log(2 * np.pi * levels) - 0.5 * error[:, None] / levels
-    joint += np.log(model.code_prior_)[codes].sum(axis=1)[:, None] - np.log(len(levels))
+    with np.errstate(divide="ignore"):
+        log_prior = np.log(np.broadcast_to(model.code_prior_, (x.shape[1], n_codes)))
+    joint += log_prior[np.arange(x.shape[1]), codes].sum(axis=1)[:, None] - np.log(len(levels))
     return float(logsumexp(joint))

@@ -46,15 +46,17 @@ def pack(
 
     Notes
     -----
-    A step is base 2**e_j m_j with 1/2 < m_j <= 1. The share m_j goes into the scale of the
-    input; it is 1 where steps are powers of two of one another.
+    A step is base 2**e_j m_j with 1/2 < m_j <= 1, where the largest step has a share m_j of one.
+    The share goes into the scale of the input; it is 1 where steps are powers of two of one
+    another, and steps that are nearly alike have one exponent.
     """
-    base = float(step.min())
-    if float(step.max()) > EXACT * base:
+    if float(step.max()) > EXACT * float(step.min()):
         raise ValueError(_too_wide(step))
-    share, exponents = np.frexp(step / base)
+    share, exponents = np.frexp(step / step.max())
     exponents[share == 0.5] -= 1
     share[share == 0.5] = 1.0
+    base = float(np.ldexp(step.max(), exponents.min()))
+    exponents -= exponents.min()
     # S times a sum less the total of all draws is at most twice S times the largest sum.
     if 2 * len(codes) * largest_sum(codes, exponents) >= EXACT:
         raise ValueError(_too_wide(step))
@@ -77,6 +79,6 @@ def pack(
 def _too_wide(step: Floats) -> str:
     """Message of the error about steps that differ by too much."""
     return (
-        f"weight_step_ reaches from {step.min():.3g} to {step.max():.3g}, too far apart for exact "
+        f"weight_scale_ reaches from {step.min():.3g} to {step.max():.3g}, too far apart for exact "
         "integer sums: they could pass 2**53."
     )

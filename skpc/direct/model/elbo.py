@@ -43,8 +43,8 @@ class Problem:
         Integers.
     step : ndarray (B,)
         Weight of code 1.
-    log_prior : ndarray (K,)
-        Of the codes.
+    log_prior : ndarray (K,) or (B, K)
+        Of the codes, one for all weights or one each.
     noise : ndarray (L,)
         Levels of the noise variance, of equal prior probability.
     origin : ndarray (B,) or None

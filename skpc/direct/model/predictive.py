@@ -31,6 +31,18 @@ class Predictive:
     mean, variance : ndarray (R, B)
         Of the weights under each component, in units of y per standard deviation of a feature
         (squared).
+    codes : ndarray of int8 (B,)
+        The likeliest ones together.
+    deviations : ndarray (B, B)
+        R, where R'R is the covariance of the weights under a ridge regression of the same data, in
+        the same units. Independent factors are too certain of weights that depend on each other,
+        and of a code that is nearest: they say how draws differ, not how far off the weights are.
+    bias : ndarray (B,)
+        Mean weights less those of the ridge.
+    excess : float
+        Relative rise of the expected squared error over the ridge's.
+    shortfall : float
+        What the noise variance lacks of the expected squared residual of the weights.
     noise_levels, noise_probabilities : ndarray (L,)
         Levels of the noise variance and their posterior probabilities.
     noise_variance : float
@@ -45,6 +57,11 @@ class Predictive:
     probabilities: Floats
     mean: Floats
     variance: Floats
+    codes: NDArray[np.int8]
+    deviations: Floats
+    bias: Floats
+    excess: float
+    shortfall: float
     noise_levels: Floats
     noise_probabilities: Floats
     noise_variance: float
@@ -60,36 +77,45 @@ class Predictive:
         return self.probabilities.shape[-1].bit_length()
 
     def linear_moments(self, features: Floats) -> Floats:
-        """Mean and variance of the linear predictor under each component, exact, (N, R, 2).
+        """Mean and variance of the linear predictor about each component, (N, R, 2).
+
+        The mean is exact. The variance is the ridge's, and what the noise lacks.
 
         Parameters
         ----------
         features : ndarray (N, B)
         """
         # In standard units, whose squares stay in range where those of a unit of X do not.
-        z = features - self.centre
+        # In one order, so that a table has the same predictions in whichever it is stored.
+        z = np.subtract(features, self.centre, order="C")
         z /= self.spread
         mean = z @ self.mean.T + self.intercept
-        return np.stack([mean, np.square(z, out=z) @ self.variance.T], axis=-1)
+        variance = np.square(z @ self.deviations.T).sum(axis=1) + self.shortfall
+        return np.stack([mean, np.broadcast_to(variance[:, None], mean.shape)], axis=-1)
+
+    def coefficient_deviations(self) -> Floats:
+        """Standard deviations of the true weights about ours, in units of coefficients, (B,)."""
+        return np.sqrt(np.square(self.deviations).sum(axis=0) + self.bias**2) / self.spread
 
     def draw_codes(self, n_draws: int, random: np.random.RandomState) -> NDArray[np.int8]:
         """Codes of every weight, (S, B): each draw chooses a component first."""
         return draw_mixture(self.weights, self.probabilities, n_draws, random)
 
-    def weights_of(self, codes: NDArray[np.int8]) -> Floats:
-        """Weights of codes (S, B), in units of y per unit of a feature."""
-        return codes * self.step / self.spread
+    def draw_weights(self, n_draws: int, random: np.random.RandomState) -> Floats:
+        """Weights (S, B) about the components, in units of y per unit of a feature."""
+        mean = self.mean[random.choice(len(self.weights), size=n_draws, p=self.weights)]
+        return (mean + random.standard_normal(mean.shape) @ self.deviations) / self.spread
 
     def draw_noise(self, n_draws: int, random: np.random.RandomState) -> Floats:
-        """Noise variances, (S,)."""
-        return random.choice(self.noise_levels, size=n_draws, p=self.noise_probabilities)
+        """Variances of targets about the linear predictor, (S,)."""
+        levels = random.choice(self.noise_levels, size=n_draws, p=self.noise_probabilities)
+        return levels + self.shortfall
 
     def log_density(self, y: Floats, linear: Floats) -> Floats:
         """Log density of targets, (N,).
 
-        The mixture over components and noise levels is exact; the linear predictor, a sum of B
-        independent discrete terms, enters each component as a normal variable of its exact mean
-        and variance.
+        The mixture over components and noise levels is exact; the linear predictor enters each
+        component as a normal variable of the mean and variance of `linear_moments`.
 
         Parameters
         ----------

@@ -64,6 +64,8 @@ class Moments:
         What rounding took from the means: a column far from zero varies by as little as that.
     scatter : ndarray (C, C)
         Weighted sum of outer products of [x, y] - mean.
+    low, high : ndarray (C,)
+        Smallest and largest value of every column.
     """
 
     n_rows: int
@@ -71,6 +73,8 @@ class Moments:
     mean: Floats
     rest: Floats
     scatter: Floats
+    low: Floats
+    high: Floats
 
     @property
     def count(self) -> float:
@@ -102,6 +106,7 @@ def collect(x: Floats, y: Floats, weights: Floats, device: str = "cpu") -> Momen
     rows[:, :-1], rows[:, -1] = x, y
     z = torch.as_tensor(rows, device=device)
     w = torch.as_tensor(weights / unit, dtype=torch.float64, device=device)
+    low, high = (bound.cpu().numpy() for bound in (z.amin(dim=0), z.amax(dim=0)))
     total = w.sum()
     mean = (w @ z) / total
     z -= mean
@@ -109,9 +114,8 @@ def collect(x: Floats, y: Floats, weights: Floats, device: str = "cpu") -> Momen
     correction = (w @ z) / total
     z -= correction
     z *= w.sqrt()[:, None]
-    moments = Moments(
-        len(x), float(total), *_sum(mean.cpu().numpy(), correction.cpu().numpy()), _gram(z)
-    )
+    centre, rest = _sum(mean.cpu().numpy(), correction.cpu().numpy())
+    moments = Moments(len(x), float(total), centre, rest, _gram(z), low, high)
     _check_units(moments, x, y)
     if unit == 1:
         return moments
@@ -175,7 +179,8 @@ def merge(a: Moments, b: Moments) -> Moments:
     for row, d in zip(scatter, (b.weight / weight) * a.weight * shift, strict=True):
         row += d * shift
     mean, rest = _sum(a.mean, a.rest + (b.weight / weight) * shift)
-    return Moments(a.n_rows + b.n_rows, weight, mean, rest, scatter)
+    low, high = np.minimum(a.low, b.low), np.maximum(a.high, b.high)
+    return Moments(a.n_rows + b.n_rows, weight, mean, rest, scatter, low, high)
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,9 @@ class Standardised:
     x_mean, x_rest, x_scale : ndarray (B,)
         Of the features, in their units; means, and what rounding took from them, are 0 without an
         intercept.
+    x_range : ndarray (B,)
+        Largest less smallest value of a feature, in its unit; of zero and its values without an
+        intercept. 0 where it is constant.
     y_mean, y_rest, y_scale : float
         Of the target, in its units.
     lowest_noise : float
@@ -210,6 +218,7 @@ class Standardised:
     x_mean: Floats
     x_rest: Floats
     x_scale: Floats
+    x_range: Floats
     y_mean: float
     y_rest: float
     y_scale: float
@@ -249,12 +258,21 @@ def standardise(moments: Moments, fit_intercept: bool) -> Standardised:
         x_mean=centre[:-1],
         x_rest=rest[:-1],
         x_scale=scale[:-1],
+        x_range=np.where(constant, 0.0, _range(moments, fit_intercept)),
         y_mean=float(centre[-1]),
         y_rest=float(rest[-1]),
         y_scale=float(scale[-1]),
         lowest_noise=float(least / scale[-1]) ** 2,
         centred=fit_intercept,
     )
+
+
+def _range(moments: Moments, fit_intercept: bool) -> Floats:
+    """How far a feature reaches, from its least value or, without an intercept, zero, (B,)."""
+    low, high = moments.low[:-1], moments.high[:-1]
+    if not fit_intercept:
+        low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    return high - low
 
 
 def _least_scale(moments: Moments, fit_intercept: bool) -> float:

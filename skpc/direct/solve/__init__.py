@@ -4,9 +4,11 @@ from .ascent import sweep
 from .mean_field import SOLVERS, solve_mean_field
 from .mixture import solve_mixture
 from .options import Options
+from .plain_grid import round_ridge
 from .precision import loss
 from .problem import problem_on_grid
-from .ridge import best_ridge
+from .ridge import Ridge, best_ridge, prior_units
+from .rounding import likeliest_codes
 from .search import solve_regression
 from .solution import Solution
 from .starts import state_at_zero
@@ -15,11 +17,15 @@ from .units import predictive_of
 __all__ = [
     "SOLVERS",
     "Options",
+    "Ridge",
     "Solution",
     "best_ridge",
+    "likeliest_codes",
     "loss",
     "predictive_of",
+    "prior_units",
     "problem_on_grid",
+    "round_ridge",
     "solve_mean_field",
     "solve_mixture",
     "solve_regression",

@@ -40,13 +40,13 @@ def sweep(problem: Problem, state: State) -> State:
     theta, mean = state.theta.copy(), state.posterior.mean.copy()
     cross = problem.cross(mean)
     codes = np.broadcast_to(problem.offsets, (len(problem.step), len(problem.codes)))
-    squares = codes**2
+    squares, log_prior = codes**2, np.broadcast_to(problem.log_prior, codes.shape)
     sharpness = -0.5 * tau[:, None] * (problem.diagonal * problem.step**2)
     for j, step in enumerate(problem.step):
         theta[:, j] = tau * (problem.moment[j] - cross[:, j])
         logits = np.outer(theta[:, j] * step, codes[j])
         logits += sharpness[:, j, None] * squares[j]
-        logits += problem.log_prior
+        logits += log_prior[j]
         logits -= logits.max(axis=1, keepdims=True)
         np.exp(logits, out=logits)
         change = step * (logits @ codes[j]) / logits.sum(axis=1) - mean[:, j]

@@ -64,6 +64,7 @@ def on_lattice(problem: Problem) -> Problem:
         square=float(coarse(np.array(problem.square), scale**2)),
         step=coarse_logarithm(problem.step),
         noise=coarse_logarithm(problem.noise),
+        log_prior=np.round(problem.log_prior * 2.0**28) / 2.0**28,
     )
 
 

@@ -18,15 +18,16 @@ class Options:
     prior : str or ndarray (K,)
         A name, or log probabilities.
     step : ndarray (B,) or None
-        Weight of code 1; None: by the ELBO, or by a ridge regression.
+        Weight of code 1; None: by the ELBO or, with `near_ridge`, by a ridge regression.
     n_noise_levels : int
     noise_range : tuple of float or None
         Lowest and highest noise variance; None: around the best one.
     solver : str
     max_iter : int
     tol : float
-    near_ridge : bool
-        Whether steps, and the noise range if there is none, come from a ridge regression.
+    near_ridge : {"steps", "powers"} or None
+        Whether steps, and the noise range if there is none, come from a ridge regression: the
+        plainest steps that are good enough, or powers of two.
     n_components : int
         Of the mixture; 1 is mean-field.
     sampling : bool
@@ -41,6 +42,6 @@ class Options:
     solver: str
     max_iter: int
     tol: float
-    near_ridge: bool = False
+    near_ridge: str | None = None
     n_components: int = 1
     sampling: bool = False

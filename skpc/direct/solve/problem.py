@@ -64,8 +64,15 @@ def prior_of_shape(prior: str | Floats, codes: Floats, k: int) -> Floats:
     return prior
 
 
-def levels_around(precision: float, weight: float, n_levels: int, lowest: float) -> Floats:
-    """A noise grid around a precision, wider than the posterior, (L,).
+def levels_around(
+    precision: float,
+    weight: float,
+    n_levels: int,
+    lowest: float,
+    deviations: float = 6.0,
+    least: float = 1.5,
+) -> Floats:
+    """A noise grid around a precision, by default wider than the posterior, (L,).
 
     It ends at `lowest` and at `HIGHEST`.
 
@@ -77,10 +84,14 @@ def levels_around(precision: float, weight: float, n_levels: int, lowest: float)
         Sum of the rows' weights.
     n_levels : int
     lowest : float
+    deviations, least : float
+        Standard deviations of the log of a variance that the grid reaches, and the factor that it
+        reaches at least.
     """
     # Rounded to a lattice, so that the same rows in other chunks have the same grid exactly.
     centre = 2.0 ** (round(-8 * np.log2(precision)) / 8)
     # The log of a variance is known to sqrt(2 / n) from n rows.
-    reach = max(1.5, np.exp(min(6.0 * np.sqrt(2.0 / weight), 6.0)))
+    reach = max(least, np.exp(min(deviations * np.sqrt(2.0 / weight), 6.0)))
     low = min(max(centre / reach, lowest), HIGHEST / 2)
-    return noise_levels(low, min(max(centre, 2 * low) * reach, HIGHEST), n_levels)
+    high = max(centre, min(2.0, reach) * low) * reach
+    return noise_levels(low, min(high, HIGHEST), n_levels)

@@ -1,178 +1,152 @@
-"""A grid near ridge regression: one step per feature, and the codes nearest to the ridge weights.
+"""The ridge regression that codes are rounded from, and its posterior.
 
-With many correlated features and little noise the errors of rounded weights must cancel. So the
-weights of a ridge regression, whose penalty maximises the evidence, are rounded one after
-another, and those that are still to be rounded compensate the errors so far.
+Weights are normal a priori, w_j ~ N(0, (s2 / l) u_j^2), in standard units. Which u_j says which
+effects are thought alike, and follows from the numbers of each column alone: those of a feature
+over its whole range. A column of another unit or zero then has the same predictions, and a feature
+that a few rows carry, whose range is many of its standard deviations, is held back.
 
 Axes: B features, P penalties.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, cholesky
 
 from ..arrays import Floats
 from ..moments import Standardised
+from .problem import lowest_noise
 
 # Penalties to choose from, as shares of the sum of weights: a lattice, so that the same rows in
 # other chunks have the same penalty to the last bit.
-PENALTIES = 2.0 ** np.arange(-30.0, 7.25, 0.25)
-# Penalties of the weights that are rounded, as multiples of the ridge's own: with larger ones the
-# errors of rounding need to cancel less.
-EASINGS = 2.0 ** np.arange(0.0, 3.5, 0.5)
-# Shares of the weights' root mean square that the grid of every weight reaches at least: with a
-# small share errors cancel better, and there are more different steps.
-FLOORS = (0.04, 0.08, 0.16)
-# Posterior standard deviations that a step reaches beyond its weight, so that the grid's edge
-# does not cut the posterior off: on held-out training rows 1/2 and 1 were equally good, and better
-# than 0 and 2 (benchmarks/results/direct_reach.md).
-REACH = 1.0
+PENALTIES = 2.0 ** np.arange(-50.0, 7.25, 0.25)
+# Features share a unit where nine in ten are within a factor of four of the median in size, as
+# those of splines, indicators, kernels and random functions are by their ranges.
+SHARED, ALIKE = 0.9, 4.0
+# A feature whose range is below this share of that of the others was all but zero in training.
+NEARLY_ZERO = 0.1
 
 
 @dataclass(frozen=True)
 class Ridge:
-    """Ridge regression with the penalty of the highest evidence.
+    """Ridge regression with the penalty of the highest evidence, as a normal posterior.
 
     Attributes
     ----------
-    penalty : float
-        Noise variance over the prior variance of a weight.
+    penalty : ndarray (B,)
+        Noise variance s2 over the prior variances of the weights, L.
     noise : float
-        Noise variance.
-    """
-
-    penalty: float
-    noise: float
-
-
-@dataclass(frozen=True)
-class Rounded:
-    """Weights on a grid near those of a ridge regression.
-
-    Attributes
-    ----------
-    step : ndarray (B,)
-        Weights of code 1, powers of two.
-    weights : ndarray (B,)
-        Codes times steps.
-    noise : float
-        Noise variance: that of the ridge or, if larger, the mean squared residual of the weights.
-    """
-
-    step: Floats
-    weights: Floats
-    noise: float
-
-
-def best_ridge(data: Standardised) -> Ridge:
-    """The penalty with the highest evidence, the noise variance at its best for each.
-
-    Notes
-    -----
-    With X'X = U diag(g) U' and c = U'X'y the log evidence of a penalty l, up to a constant, is
-
-        -(n / 2) log(s(l)) + (1 / 2) sum_j log(l / (g_j + l)),
-        s(l) = (y'y - sum_j c_j^2 / (g_j + l)) / n.
-    """
-    values, vectors = np.linalg.eigh(data.gram)
-    penalties = data.weight * PENALTIES
-    total = np.maximum(values, 0.0) + penalties[:, None]  # (P, B)
-    explained = ((vectors.T @ data.moment) ** 2 / total).sum(axis=1)
-    # Where y is explained up to rounding, a better explanation is no merit of a penalty.
-    noise = np.maximum((data.square - explained) / data.weight, 1e-12)
-    evidence = -0.5 * data.weight * np.log(noise)
-    evidence += 0.5 * (np.log(penalties)[:, None] - np.log(total)).sum(axis=1)
-    best = int(np.argmax(evidence))
-    return Ridge(float(penalties[best]), float(noise[best]))
-
-
-def feed_back(
-    root: Floats, target: Floats, largest: float, smallest: float, deviation: float = 0.0
-) -> tuple[Floats, Floats]:
-    """Integer codes (B,) and steps (B,) with weights near a target in the metric of root'root.
-
-    From the last feature to the first, each takes the weight that would be best if those before
-    it could compensate freely (Babai's nearest plane). It is rounded to a code, whose step is the
-    smallest power of two with which the largest code reaches the weight.
-
-    Parameters
-    ----------
+        Noise variance s2.
+    weight : float
+        Sum of the rows' weights n.
+    freedom : float
+        Share of n that the noise is known from: what weights and intercept do not take.
+    mean : ndarray (B,)
+        Of the weights: m = P^-1 X'y.
+    precision : ndarray (B, B)
+        P = X'X + diag(L); the posterior's covariance is s2 P^-1.
     root : ndarray (B, B)
-        Upper triangular.
-    target : ndarray (B,)
-    largest : float
-        Largest code.
-    smallest : float
-        Weight that the grid of every feature reaches at least.
-    deviation : float
-        Distance beyond the weight that its grid reaches, so that its posterior is not cut off.
-
-    Examples
-    --------
-    >>> codes, step = feed_back(np.eye(3), np.array([1.0, -1.8, 0.01]), 7.0, 0.5)
-    >>> codes, step
-    (array([ 4., -4.,  0.]), array([0.25 , 0.5  , 0.125]))
+        S with S'S = P.
+    deviations : ndarray (B, B)
+        R with R'R = s2 P^-1.
     """
-    codes, step = np.zeros_like(target), np.zeros_like(target)
-    columns = np.ascontiguousarray(root.T)
-    residual = root @ target
-    for j in range(len(target) - 1, -1, -1):
-        weight = residual[j] / root[j, j]
-        reach = max(abs(weight) + deviation, smallest)
-        step[j] = 2.0 ** np.ceil(np.log2(reach / largest))
-        codes[j] = np.round(weight / step[j])
-        residual[: j + 1] -= columns[j, : j + 1] * (codes[j] * step[j])
-    return codes, step
+
+    penalty: Floats
+    noise: float
+    weight: float
+    freedom: float
+    mean: Floats
+    precision: Floats
+    root: Floats
+    deviations: Floats
+
+    def excess(self, weights: Floats) -> float:
+        """Relative rise of the expected squared error with other weights (B,) than the mean.
+
+        (w - m)'P(w - m) / (n s2): the mean over the training rows and the posterior, no row needed.
+        """
+        gap = weights - self.mean
+        return max(float(gap @ self.precision @ gap), 0.0) / (self.weight * self.noise)
+
+    def prior_variance(self) -> Floats:
+        """Prior variances of the weights (B,), no less than the weights show.
+
+        Where penalties end, for tiny noise, s2 / L would be too small.
+        """
+        variance = self.noise / self.penalty
+        return variance * max(float(np.mean(self.mean**2 / variance)), 1.0)
 
 
-def round_ridge(data: Standardised, largest: float) -> Rounded:
-    """The best of several roundings: the one with the highest posterior density of the ridge.
+def prior_units(data: Standardised) -> Floats:
+    """Prior standard deviations u of the weights in standard units, up to a factor, (B,).
+
+    A feature of standard deviation d and range r has u = d / r. Where the features share a unit,
+    one whose range is far below that of the others has been zero in nearly all rows: it may
+    reach a thousand times as far in the next one, so it is held back in proportion.
+    """
+    varies = data.x_range > 0
+    if not varies.any():
+        return np.ones_like(data.x_range)
+    span = np.where(varies, data.x_range, 1.0)
+    units = np.where(varies, data.x_scale / span, 1.0)
+    if share_unit(span[varies]):
+        units = units * np.minimum(span / np.median(span[varies]) / NEARLY_ZERO, 1.0)
+    return units
+
+
+def share_unit(sizes: Floats) -> bool:
+    """Whether sizes of features (B,), not zero, are so alike that one unit is behind them."""
+    share = sizes / np.median(sizes)
+    return float(np.mean((share < ALIKE) & (share > 1 / ALIKE))) >= SHARED
+
+
+def best_ridge(data: Standardised, units: Floats) -> Ridge:
+    """The penalty with the highest evidence, the noise variance at its best for each.
 
     Parameters
     ----------
     data : Standardised
-    largest : float
-        Largest code.
+    units : ndarray (B,)
+        Prior standard deviations u of the weights, up to a factor.
+
+    Notes
+    -----
+    In units of u, with X'X = U diag(g) U' and c = U'X'y, the log evidence of a penalty l is, up to
+    a constant,
+
+        -(n / 2) log(s(l)) + (1 / 2) sum_j log(l / (g_j + l)),
+        s(l) = (y'y - sum_j c_j^2 / (g_j + l)) / n.
     """
-    ridge = best_ridge(data)
-    roundings = [
-        rounded for easing in EASINGS for rounded in _roundings(data, ridge, float(easing), largest)
-    ]
-    errors = [_squared_error(data, weights) for weights, _ in roundings]
-    losses = [
-        error + ridge.penalty * float(weights @ weights)
-        for error, (weights, _) in zip(errors, roundings, strict=True)
-    ]
-    best = int(np.argmin(losses))
-    weights, step = roundings[best]
-    return Rounded(step, weights, max(ridge.noise, errors[best] / data.weight))
-
-
-def _roundings(
-    data: Standardised, ridge: Ridge, easing: float, largest: float
-) -> Iterator[tuple[Floats, Floats]]:
-    """Weights (B,) and steps (B,), for each floor, near the ridge regression of one penalty."""
-    penalty = easing * ridge.penalty
-    deviation = REACH * np.sqrt(ridge.noise / (data.weight + ridge.penalty))
-    # Rounded to a lattice, so that no step depends on the last bit of the data.
-    deviation = 2.0 ** (round(8 * np.log2(max(deviation, 1e-12))) / 8)
-    penalised = data.gram.copy()
-    penalised[np.diag_indices_from(penalised)] += penalty
-    target = cho_solve(cho_factor(penalised), data.moment)
-    # Large weights are rounded first: many small ones, with fine steps, compensate their errors.
-    order = np.argsort(np.abs(target), kind="stable")
-    root = cholesky(penalised[np.ix_(order, order)])
-    typical = max(float(np.sqrt(np.mean(target**2))), 1e-8)
-    for floor in FLOORS:
-        weights, step = np.empty_like(target), np.empty_like(target)
-        codes, step[order] = feed_back(root, target[order], largest, floor * typical, deviation)
-        weights[order] = codes * step[order]
-        yield weights, step
-
-
-def _squared_error(data: Standardised, weights: Floats) -> float:
-    """||y - Xw||^2, not below 0."""
-    error = data.square - 2 * weights @ data.moment + weights @ data.gram @ weights
-    return max(float(error), 0.0)
+    # Penalties are shares of a mean square of one.
+    varies = np.diag(data.gram) > 0
+    unit = units / np.sqrt(np.mean(units[varies] ** 2)) if varies.any() else units
+    gram = data.gram * unit
+    gram *= unit[:, None]
+    values, vectors = np.linalg.eigh(gram)
+    along = vectors.T @ (unit * data.moment)
+    # Where no row reaches, both are zero but for rounding, of which a small penalty makes weights.
+    nothing = values <= 16 * len(values) * np.finfo(float).eps * values.max(initial=0.0)
+    values, along = np.where(nothing, 0.0, values), np.where(nothing, 0.0, along)
+    penalties = data.weight * PENALTIES
+    total = values + penalties[:, None]  # (P, B)
+    explained = (along**2 / total).sum(axis=1)
+    # Where y is explained up to rounding, a better explanation is no merit of a penalty.
+    noise = np.maximum((data.square - explained) / data.weight, lowest_noise(data))
+    evidence = -0.5 * data.weight * np.log(noise)
+    evidence += 0.5 * (np.log(penalties)[:, None] - np.log(total)).sum(axis=1)
+    best = int(np.argmax(evidence))
+    penalty = penalties[best] / unit**2
+    precision = data.gram.copy()
+    precision[np.diag_indices_from(precision)] += penalty
+    taken = float((values / total[best]).sum())
+    # By eigenvectors, since with a small penalty P may be singular but for rounding.
+    size = np.sqrt(total[best])[:, None]
+    return Ridge(
+        penalty=penalty,
+        noise=float(noise[best]),
+        weight=data.weight,
+        freedom=max((data.weight - data.centred - taken) / data.weight, 0.0),
+        mean=unit * (vectors @ (along / total[best])),
+        precision=precision,
+        root=size * vectors.T / unit,
+        deviations=np.sqrt(noise[best]) / size * vectors.T * unit,
+    )

@@ -15,17 +15,17 @@ from ..model import (
     State,
     edge_of,
     evaluate,
-    integer_codes,
     noise_levels,
     posterior_of,
 )
 from ..moments import Residuals, Standardised
 from .mean_field import solve_mean_field
 from .mixture import solve_mixture
+from .near_ridge import held_near, solve_near, solve_near_ridge
 from .options import Options
 from .precision import about, best_codes, is_exact, with_slack
 from .problem import HIGHEST, coarse_levels, levels_around, lowest_noise, problem_on_grid
-from .ridge import round_ridge
+from .ridge import Ridge, best_ridge, prior_units
 from .solution import Solution
 from .starts import full_tau
 from .steps import choose_step
@@ -39,6 +39,7 @@ def solve_regression(
     options: Options,
     random: np.random.RandomState,
     residuals: Callable[[Floats], Residuals] | None = None,
+    ridge: Ridge | None = None,
 ) -> Solution:
     """Choose the grids, solve for the mean field, and from there for a mixture if there is one.
 
@@ -52,11 +53,20 @@ def solve_regression(
         Sums over the residuals of weights (B,) in standard units. It is called where the noise is
         so small that it drowns in the rounding of `data`. Without it the bound is lowered by as
         much as rounding may have raised it.
+    ridge : Ridge, optional
+        The ridge regression of the data, for a grid near it; without it, it is computed.
     """
-    solution = _solve_independent(data, options, random)
+    if options.near_ridge is not None:
+        ridge = ridge or best_ridge(data, prior_units(data))
+        solution = solve_near_ridge(ridge, data, options)
+    else:
+        ridge = None
+        solution = _solve_independent(data, options, random)
     if residuals is not None:
         solution = _solve_residuals(solution, data, options, random, residuals)
     solution = _below_evidence(solution, data, options, random)
+    if ridge is not None:
+        solution = held_near(solution, ridge)
     if options.n_components == 1:
         return solution
     return solve_mixture(
@@ -84,7 +94,7 @@ def _solve_residuals(
         codes = best_codes(solution)
         problem = about(solution.problem, codes, residuals(codes * solution.problem.step))
         again = _solve_at_origin(problem, data, options, random)
-        solution = replace(again, widened=again.widened or solution.widened)
+        solution = replace(again, codes=solution.codes, widened=again.widened or solution.widened)
     return solution
 
 
@@ -107,7 +117,7 @@ def _below_evidence(
             path=[*(elbo + change for elbo in solution.path[:-1]), float(state.elbo[0])],
         )
     again = _solve_from(problem, data, options, state, random)
-    return replace(again, widened=again.widened or solution.widened)
+    return replace(again, codes=solution.codes, widened=again.widened or solution.widened)
 
 
 def _solve_at_origin(
@@ -115,6 +125,10 @@ def _solve_at_origin(
 ) -> Solution:
     """Solve about an origin, with a noise range of its own if it is to be chosen."""
     coarse = problem
+    if options.near_ridge is not None:
+        tau = np.array([full_tau(problem)])
+        start = evaluate(problem, np.zeros((1, len(problem.moment))), tau)
+        return _solve_from(problem, data, options, start, random)
     if options.noise_range is None:
         coarse = problem.with_grid(noise=coarse_levels(lowest_noise(data)))
     tau = np.array([full_tau(coarse)])
@@ -131,9 +145,9 @@ def _solve_from(
     start: State,
     random: np.random.RandomState,
 ) -> Solution:
-    """Solve on the grid of a problem, from a state and from a fresh start."""
-    if options.near_ridge:
-        return _best_solution(problem, options, start, random, temper=False)
+    """Solve on the grid of a problem, from a state and, where it was free, from a fresh start."""
+    if options.near_ridge is not None:
+        return solve_near(problem, options, start)
     return _widen_noise(problem, data, options, start, random)
 
 
@@ -148,8 +162,6 @@ def _solve_independent(
     data: Standardised, options: Options, random: np.random.RandomState
 ) -> Solution:
     """Choose the grids and solve for independent weights."""
-    if options.near_ridge:
-        return _solve_near_ridge(data, options, random)
     problem = problem_on_grid(data, options)
     warm = None
     if options.step is None:
@@ -161,27 +173,6 @@ def _solve_independent(
         )
         problem = problem.with_grid(noise=_levels(problem, state, data, options))
     return _widen_noise(problem, data, options, warm, random)
-
-
-def _solve_near_ridge(
-    data: Standardised, options: Options, random: np.random.RandomState
-) -> Solution:
-    """Solve on the grid of a rounded ridge regression, from its codes and from a fresh start.
-
-    The range of the noise is not widened: a larger noise variance could reach a higher bound with
-    codes that are no longer certain, and a worse fit.
-    """
-    rounded = round_ridge(data, float(integer_codes(options.n_bits).max()))
-    problem = problem_on_grid(data, replace(options, step=rounded.step))
-    if options.noise_range is None:
-        noise = levels_around(
-            1 / rounded.noise, data.weight, options.n_noise_levels, lowest_noise(data)
-        )
-        problem = problem.with_grid(noise=noise)
-    tau = 1 / float(np.clip(rounded.noise, problem.noise[0], problem.noise[-1]))
-    theta = tau * (problem.moment - rounded.weights @ problem.off_diagonal)
-    start = evaluate(problem, theta[None], np.array([tau]))
-    return _solve_from(problem, data, options, start, random)
 
 
 def _widen_noise(
@@ -213,9 +204,8 @@ def _best_solution(
     options: Options,
     warm: State | None,
     random: np.random.RandomState,
-    temper: bool = True,
 ) -> Solution:
-    """The better one of a fresh start and of a warm one, which may be tempered."""
+    """The better one of a fresh start and of a warm one, which is tempered."""
     # As many starts as cost about what one does with a thousand features.
     n_starts = int(np.clip(1024 // max(len(problem.moment), 1) - 31, 1, 256))
     run = partial(
@@ -224,5 +214,5 @@ def _best_solution(
     fresh = run(problem, n_starts=n_starts, random=random)
     if warm is None:
         return fresh
-    again = run(problem, start=evaluate(problem, warm.theta, warm.tau), temper=temper)
+    again = run(problem, start=evaluate(problem, warm.theta, warm.tau))
     return max(fresh, again, key=lambda solution: float(solution.state.elbo[0]))

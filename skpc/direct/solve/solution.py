@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..arrays import Floats
 from ..model import Posterior, Problem, State
 
 
@@ -23,6 +24,8 @@ class Solution:
         Gradients and sweeps, all together.
     converged : bool
         Whether every search so far ended because the ELBO rose by less than the tolerance.
+    codes : ndarray (B,) or None
+        Codes that a ridge regression was rounded to, where the grid is near one.
     widened : bool
         Whether the noise grid is wider than the user's range.
     """
@@ -33,6 +36,7 @@ class Solution:
     path: list[float]
     n_iter: int
     converged: bool
+    codes: Floats | None = None
     widened: bool = False
 
     @property
