@@ -154,7 +154,7 @@ def _is_heard(estimator: Any) -> bool:
 
 
 class PassReporter:
-    """Reports the passes of a fit to scikit-learn's callbacks, if there are any.
+    """Reports passes and components of a fit to scikit-learn's callbacks, if there are any.
 
     Parameters
     ----------
@@ -173,20 +173,20 @@ class PassReporter:
         self.stopped = False
         self._active = _is_heard(estimator)
 
-    def open(self, max_passes: int) -> None:
-        """A fit begins, of at most `max_passes` passes."""
+    def open(self, max_tasks: int) -> None:
+        """A fit begins, of at most `max_tasks` passes and other components."""
         if self._active:
-            self._root = self._estimator._init_callback_context(max_subtasks=max_passes)
+            self._root = self._estimator._init_callback_context(max_subtasks=max_tasks)
             self._root.call_on_fit_task_begin(estimator=self._estimator, X=self._X)
 
-    def begin(self) -> None:
-        """A pass begins."""
+    def begin(self, task: str = "pass") -> None:
+        """A pass begins, or the fit of the component of that name."""
         if self._active:
-            self._task = self._root.subcontext(task_name="pass")
+            self._task = self._root.subcontext(task_name=task)
             self._task.call_on_fit_task_begin(estimator=self._estimator, X=self._X)
 
     def end(self, result: Callable[[], Any]) -> bool:
-        """A pass ended; whether a callback wants training to stop.
+        """What began has ended; whether a callback wants the fit to stop.
 
         Parameters
         ----------

@@ -12,6 +12,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skpc.components import Kernels
+
 callback = pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
 
 
@@ -28,6 +30,43 @@ def test_every_pass_is_told(X):
     # The estimator of a pass is the model after it.
     assert_allclose(recorder.scores[-1], model.score(X), rtol=1e-12)
     assert recorder.scores == sorted(recorder.scores)
+
+
+def test_components_are_told_and_a_callback_can_stop_before_the_next(X):
+    """The estimator that ends a component has it, or does without what weighs too little."""
+    components = ["trees", "gaussians", Kernels()]
+    recorder = Components()
+    model = tiny(max_iter=2, components=components).set_callbacks(recorder).fit(X)
+    told = ["begin gaussians", "end gaussians", "begin kernels", "end kernels"]
+    assert recorder.calls[-6:-2] == told
+    assert recorder.scores[-1] == pytest.approx(model.score(X), rel=1e-12)
+    assert recorder.most == 2 + 2
+    stopped = Components(stop_after="gaussians")
+    tiny(max_iter=2, components=components).set_callbacks(stopped).fit(X)
+    assert "begin kernels" not in stopped.calls
+    assert stopped.calls[-3:] == ["end gaussians", "end fit", "teardown"]
+
+
+def test_components_without_trees_are_told(X):
+    recorder = Components()
+    model = tiny(components=["gaussians"]).set_callbacks(recorder).fit(X)
+    assert recorder.calls[1:-2] == ["begin fit", "begin gaussians", "end gaussians"]
+    assert recorder.scores == [pytest.approx(model.score(X), rel=1e-12)]
+
+
+class Components(Recorder):
+    """Scores after every component, and stops after one of them."""
+
+    def on_fit_task_begin(self, estimator, context):
+        super().on_fit_task_begin(estimator, context)
+        if context.task_name == "fit":
+            self.most = context.max_subtasks
+
+    def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
+        self.calls.append(f"end {context.task_name}")
+        if context.task_name not in ("pass", "fit"):
+            self.scores.append(fitted_estimator.score(X))
+        return context.task_name == self.stop_after
 
 
 def test_passes_begin_as_often_as_they_end(X):

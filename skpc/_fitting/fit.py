@@ -3,6 +3,7 @@
 Axes: n rows, D columns.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from .._tables import Encoded, strangers
 from ..circuit import training
 from .coding import choose_coding
 from .kinds import Competing, competing, stored_kind
-from .mixture import fit_others
+from .mixture import Fitted, fit_others
 from .plan import Plan, TrainingRows, keep_plan, make_plan
 from .report import Reporter, Stopwatch
 from .result import FittedDensity, FittedTrees, StoredComponent
@@ -82,14 +83,15 @@ def fit(
     scores: list[Tensor] = []
     density = _base(plan, data, last, settings)
     if not asked.trees:
-        reporter.open(0)
+        reporter.open(len(asked.others))
     else:
         with clock.phase("trees"):
             task = tree_task(spec, plan, rows, held, device, regularise, last)
             joins = regularise or bool(asked.others)
+            reporter.open(task.n_init * task.options.max_iter + len(asked.others))
             density, scores = _with_trees(task, streams, reporter, density, joins)
     if asked.others and held is not None and not reporter.stopped:
-        density = _with_others(spec, density, asked, scores, rows, held, streams, clock)
+        density = _with_others(spec, density, asked, scores, rows, held, streams, clock, reporter)
     density = replace(density, seconds=clock.seconds)
     reporter.close(lambda: density)
     return density
@@ -148,7 +150,6 @@ def _with_trees(
     task: TreeTask, streams: Streams, reporter: Reporter, density: FittedDensity, joins: bool
 ) -> tuple[FittedDensity, list[Tensor]]:
     """The density with trained trees, and what these say of held-out rows that will join them."""
-    reporter.open(task.n_init * task.options.max_iter)
     result = partial(_store_trees, density, task)
     state, progress = train_trees(task, streams, reporter, result, density.trees)
     scores = [held_scores(task, state)] if joins and task.held is not None else []
@@ -174,6 +175,7 @@ def _with_others(
     held: training.Rows,
     streams: Streams,
     clock: Stopwatch,
+    reporter: Reporter,
 ) -> FittedDensity:
     """The density with all components that weigh enough.
 
@@ -182,8 +184,17 @@ def _with_others(
     ValueError
         If there is none.
     """
+
+    def joined(fitted: Sequence[Fitted], weights: np.ndarray) -> FittedDensity:
+        """The density with fitted components."""
+        others = tuple(
+            StoredComponent(stored_kind(kind), one.name, one.arrays, one.n_parameters, one.history)
+            for kind, one in fitted
+        )
+        return replace(density, others=others, weights=weights)
+
     fitted, weights = fit_others(
-        spec, density.plan, asked.others, scores, rows, held, streams, clock
+        spec, density.plan, asked.others, scores, rows, held, streams, clock, reporter, joined
     )
     if not len(weights):
         names = [kind.name for kind in asked.others]
@@ -191,11 +202,7 @@ def _with_others(
             f"components {names} do not fit this table (they need two columns of numbers at "
             "least); add 'trees'."
         )
-    others = tuple(
-        StoredComponent(stored_kind(kind), one.name, one.arrays, one.n_parameters, one.history)
-        for kind, one in fitted
-    )
-    return replace(density, others=others, weights=weights)
+    return joined(fitted, weights)
 
 
 def partial_fit(

@@ -3,7 +3,8 @@
 Axes: n rows, P components.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,10 +18,14 @@ from ..circuit.components import (
 )
 from ..circuit.training import Rows
 from .plan import Plan
-from .report import Stopwatch
+from .report import Reporter, Stopwatch
+from .result import FittedDensity
 from .settings import DTYPES
 from .spec import FitSpec
 from .streams import Streams
+
+# A component with the kind that fitted it.
+Fitted = tuple[ComponentKind, FittedComponent]
 
 
 def fit_others(
@@ -32,7 +37,9 @@ def fit_others(
     held: Rows,
     streams: Streams,
     clock: Stopwatch,
-) -> tuple[list[tuple[ComponentKind, FittedComponent]], np.ndarray]:
+    reporter: Reporter,
+    joined: Callable[[Sequence[Fitted], np.ndarray], FittedDensity],
+) -> tuple[list[Fitted], np.ndarray]:
     """Components other than the trees that weigh enough, and the weights of all on held-out rows.
 
     Parameters
@@ -46,19 +53,25 @@ def fit_others(
         Rows to learn from, and held-out rows, which are learned afterwards.
     streams : Streams
     clock : Stopwatch
+    reporter : Reporter
+        Hears of every component, and may ask to try no more.
+    joined : callable
+        Makes the density of fitted components and the weights of all.
     """
     scores, fitted = list(scores), []
     weights = torch.ones(len(scores), dtype=torch.float64)
     for kind in kinds:
+        reporter.begin(kind.name)
         with clock.phase(kind.name):
             task = _task(spec, plan, scores, rows, held, streams.of(kind.name))
             task.report(f"{kind.name}: fitted to {len(rows)} rows, weighed on {len(held)} others")
             one = kind.fit(task)
-        if one is None:
-            continue
-        fitted.append((kind, one))
-        scores.append(one.scores)
-        weights = choose_weights(torch.stack(scores), held.counts)
+        if one is not None:
+            fitted.append((kind, one))
+            scores.append(one.scores)
+            weights = choose_weights(torch.stack(scores), held.counts)
+        if reporter.end(partial(joined, list(fitted), weights.cpu().numpy())):
+            break
     return fitted, weights.cpu().numpy()
 
 

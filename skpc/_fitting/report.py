@@ -10,20 +10,20 @@ from .result import FittedDensity
 
 
 class Reporter(Protocol):
-    """Is called at every pass of a fit, and may stop it."""
+    """Is called at every pass of the trees and for every other component, and may stop a fit."""
 
     @property
     def stopped(self) -> bool:
         """Whether it has asked to stop."""
 
-    def open(self, max_passes: int) -> None:
-        """A fit begins, of at most `max_passes` passes."""
+    def open(self, max_tasks: int) -> None:
+        """A fit begins, of at most `max_tasks` passes and other components."""
 
-    def begin(self) -> None:
-        """A pass begins."""
+    def begin(self, task: str = "pass") -> None:
+        """A pass begins, or the fit of the component of that name."""
 
     def end(self, result: Callable[[], FittedDensity]) -> bool:
-        """A pass ended; whether to stop training. `result` makes the density after the pass."""
+        """What began has ended; whether to stop. `result` makes the density as of now."""
 
     def close(self, result: Callable[[], FittedDensity]) -> None:
         """The fit ended."""
