@@ -269,6 +269,15 @@ def test_chance_makes_no_group(n):
         assert tiny(max_iter=1, components="trees").fit(X).settings_["one_hot"] is None
 
 
+def test_columns_that_are_never_seen_together_make_no_group():
+    """Two tables above one another, each with a flag that the other one lacks."""
+    rng = np.random.RandomState(0)
+    X = (rng.uniform(size=(600, 3)) < 0.6).astype(float)
+    X[:300, 0] = X[300:, 1] = np.nan
+    model = tiny(max_iter=5).fit(X)
+    assert model.settings_["one_hot"] is None
+
+
 def test_columns_that_are_rarely_one_make_no_group():
     kind = np.random.RandomState(0).randint(0, 10, 1000)
     X = np.column_stack([kind == 0, kind == 1])

@@ -1,7 +1,8 @@
 """One-hot groups in a table: columns of which never two are 1 in one row.
 
 A group must be more than chance would make: if its columns were independent, ones that never
-meet would be too improbable. By C(n - b, a) / C(n, a) none of a ones meets b rows of n.
+meet would be too improbable. By C(n - b, a) / C(n, a) none of a ones meets b rows of n. These n
+are the rows in which a column is seen: where it is missing, nothing shows that two do not meet.
 
 Axes: n rows, D columns.
 """
@@ -115,41 +116,62 @@ class _Ones:
     positions : list of int (D,)
     n : float
         Rows.
+    ones : ndarray (D,)
+        Rows in which a column is 1.
     counts : ndarray (D,)
-        Rows in which a column is 1, of n; as a share of those in which it is seen.
+        The same of n rows, by the share of those in which the column is seen.
     apart : ndarray (D, D) of bool
         Whether two columns are never 1 in one row.
+    seen : ndarray (D,)
+        Rows in which a column is seen.
+    met : ndarray (D, D)
+        Of the rows in which one column is seen, those in which the other one is 1.
     """
 
     def __init__(self, table: RawTable, positions: list[int], rows: Floats) -> None:
         self.positions, self.n = positions, float(rows.sum())
+        columns = [table.columns[j] for j in positions]
         both, counts = np.zeros((len(positions), len(positions))), np.zeros(len(positions))
-        seen = np.array([rows[~table.columns[j].missing].sum() for j in positions])
+        seen = np.array([rows[~column.missing].sum() for column in columns])
+        holes = any(column.missing.any() for column in columns)
+        hidden = np.zeros_like(both) if holes else 0.0
         size = max(1, CELLS // len(positions))
         for start in range(0, len(table), size):
             part = slice(start, start + size)
             # A missing cell is neither: it meets no other one.
-            ones = [(table.columns[j].values[part] == 1).astype(np.float32) for j in positions]
+            ones = [(column.values[part] == 1).astype(np.float32) for column in columns]
             stacked = np.column_stack(ones)
             both += stacked.T @ stacked
             counts += rows[part] @ stacked
-        self.apart = both == 0
+            if holes:
+                missing = np.column_stack([column.missing[part] for column in columns])
+                hidden += (missing * rows[part, None]).T @ stacked
+        self.apart, self.seen = both == 0, seen
+        self.ones, self.met = counts, np.broadcast_to(counts, both.shape) - hidden
         self.counts = counts * (self.n / np.where(seen > 0, seen, 1.0))
 
-    def log_chance(self, a: Floats, b: Floats) -> Floats:
-        """Log probability that a ones at random meet none of b rows, elementwise."""
-        n, top = self.n, 1.0
-        a, b = np.minimum(a, n), np.minimum(b, n)
+    def log_chance(self, group: list[int], others: NDArray[np.bool_]) -> Floats:
+        """Log probability that the ones of each column at random meet none of others, (d,).
+
+        Parameters
+        ----------
+        group : list of int (d,)
+        others : ndarray (d, d) of bool
+            Which other columns of the group count for each of them.
+        """
+        n, top = self.seen[group], 1.0
+        met = np.where(others, self.met[np.ix_(group, group)], 0.0).sum(axis=1)
+        a, b = np.minimum(self.ones[group], n), np.minimum(met, n)
         room = np.maximum(n - a - b + top, top)
         of_rest = gammaln(n - b + top) - gammaln(room)
         return np.minimum(of_rest - gammaln(n + top) + gammaln(n - a + top), 0.0)
 
     def is_group(self, group: list[int], log_tried: float) -> bool:
         """Whether columns that never meet are more than chance, of so many that might have been."""
-        counts = self.counts[group]
-        before = np.concatenate([[0.0], np.cumsum(counts)[:-1]])
-        chance = self.log_chance(counts, before).sum()
-        return bool(counts.sum() >= LEAST_COVER * self.n and chance < CHANCE - log_tried)
+        before = np.tri(len(group), k=-1, dtype=bool)
+        chance = self.log_chance(group, before).sum()
+        covers_enough = self.counts[group].sum() >= LEAST_COVER * self.n
+        return bool(covers_enough and chance < CHANCE - log_tried)
 
     def covers(self, group: list[int]) -> bool:
         """Whether one of the columns of a group is 1 in every row."""
@@ -157,11 +179,9 @@ class _Ones:
 
     def without_chance(self, group: list[int]) -> list[int]:
         """The columns of a group that chance would not have kept apart from all others of it."""
-        counts = self.counts[group]
-        total = counts.sum()
         if self.covers(group):
             return group
-        chance = self.log_chance(counts, total - counts)
+        chance = self.log_chance(group, ~np.eye(len(group), dtype=bool))
         return [j for j, c in zip(group, chance.tolist(), strict=True) if c < CHANCE]
 
     def shared(self, groups: list[list[int]]) -> float:
