@@ -7,7 +7,7 @@ are the rows in which a column is seen: where it is missing, nothing shows that 
 Axes: n rows, D columns.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -173,6 +173,10 @@ class _Ones:
         covers_enough = self.counts[group].sum() >= LEAST_COVER * self.n
         return bool(covers_enough and chance < CHANCE - log_tried)
 
+    def shown(self, columns: Iterable[int]) -> list[int]:
+        """Those of columns that are 1 in any row."""
+        return [j for j in columns if self.counts[j]]
+
     def covers(self, group: list[int]) -> bool:
         """Whether one of the columns of a group is 1 in every row."""
         return bool(self.counts[group].sum() >= self.n - 0.5)
@@ -196,40 +200,74 @@ class _Ones:
 
 
 def _best(ones: _Ones) -> list[FoundGroup]:
-    """Groups of adjacent columns, then of others; or of any, if these know more."""
-    everything = list(range(len(ones.positions)))
-    runs = list(_runs(ones))
-    left = sorted(set(everything) - {j for run in runs for j in run})
-    near, any_of = runs + list(_greedy(ones, left)), list(_greedy(ones, everything))
+    """Groups of adjacent columns, then of others; or of any, if these know more.
+
+    Those that cover all rows are in both: nothing speaks against them.
+    """
+    covering = list(_covering(ones))
+    left = _without(range(len(ones.positions)), covering)
+    runs = [run for part in _unbroken(left) for run in _runs(ones, part)]
+    others = _without(left, runs)
+    near, any_of = runs + list(_greedy(ones, others)), list(_greedy(ones, left))
     chosen = near if ones.shared(near) >= ones.shared(any_of) - 1e-9 else any_of
     return [
-        FoundGroup(
-            tuple(ones.positions[j] for j in sorted(group)), group in runs and ones.covers(group)
-        )
-        for group in chosen
+        FoundGroup(tuple(ones.positions[j] for j in sorted(group)), sure)
+        for groups, sure in ((covering, True), (chosen, False))
+        for group in groups
     ]
 
 
-def _runs(ones: _Ones) -> Iterator[list[int]]:
-    """Groups of adjacent columns, as long as they are apart; columns of zeros may be between."""
-    d, start = len(ones.positions), 0
+def _covering(ones: _Ones) -> Iterator[list[int]]:
+    """Groups of adjacent columns of which one is 1 in every row, wherever they begin."""
+    d, start, stop = len(ones.positions), 0, 0
     while start < d:
-        stop = start + 1
+        # What is apart from all columns after one is not less far from those after the next.
         while stop < d and ones.apart[stop, start:stop].all():
             stop += 1
-        shown = [j for j in range(start, stop) if ones.counts[j]]
-        kept = ones.without_chance(shown)
-        if len(kept) > 1 and ones.is_group(kept, 2 * np.log(d)):
+        run = ones.shown(range(start, stop))
+        if len(run) > 1 and ones.covers(run) and ones.is_group(run, 2 * np.log(d)):
+            yield list(range(run[0], run[-1] + 1))
+            start = stop
+        else:
+            start += 1
+
+
+def _without(columns: Sequence[int], groups: list[list[int]]) -> list[int]:
+    """Columns that are in no group."""
+    taken = {j for group in groups for j in group}
+    return [j for j in columns if j not in taken]
+
+
+def _unbroken(columns: list[int]) -> Iterator[range]:
+    """Ascending positions as ranges."""
+    start = 0
+    for i, j in enumerate(columns):
+        if i + 1 == len(columns) or columns[i + 1] != j + 1:
+            yield range(columns[start], j + 1)
+            start = i + 1
+
+
+def _runs(ones: _Ones, part: range) -> Iterator[list[int]]:
+    """Groups of adjacent columns, as long as they are apart; columns of zeros may be between."""
+    start = part.start
+    while start < part.stop:
+        stop = start + 1
+        while stop < part.stop and ones.apart[stop, start:stop].all():
+            stop += 1
+        kept = ones.without_chance(ones.shown(range(start, stop)))
+        if len(kept) > 1 and ones.is_group(kept, 2 * np.log(len(ones.positions))):
             # Columns of zeros between members are members that no row shows.
             between = [j for j in range(kept[0], kept[-1]) if not ones.counts[j]]
             yield sorted(kept + between)
+            # What chance kept apart at the end may be the first of the next group.
+            stop = kept[-1] + 1
         start = stop
 
 
 def _greedy(ones: _Ones, columns: list[int]) -> Iterator[list[int]]:
     """Groups that begin with the most frequent column and take the most frequent one apart."""
     d = len(ones.positions)
-    order = [j for j in sorted(columns, key=lambda j: -ones.counts[j]) if ones.counts[j]]
+    order = sorted(ones.shown(columns), key=lambda j: -ones.counts[j])
     free = np.zeros(d, dtype=bool)
     free[order] = True
     for first in order:
