@@ -124,8 +124,9 @@ class _Ones:
         Whether two columns are never 1 in one row.
     seen : ndarray (D,)
         Rows in which a column is seen.
-    met : ndarray (D, D)
-        Of the rows in which one column is seen, those in which the other one is 1.
+    hidden : ndarray (D, D) or None
+        Of the rows in which one column is missing, those in which the other one is 1; None where
+        no cell is missing.
     """
 
     def __init__(self, table: RawTable, positions: list[int], rows: Floats) -> None:
@@ -134,7 +135,7 @@ class _Ones:
         both, counts = np.zeros((len(positions), len(positions))), np.zeros(len(positions))
         seen = np.array([rows[~column.missing].sum() for column in columns])
         holes = any(column.missing.any() for column in columns)
-        hidden = np.zeros_like(both) if holes else 0.0
+        hidden = np.zeros_like(both) if holes else None
         size = max(1, CELLS // len(positions))
         for start in range(0, len(table), size):
             part = slice(start, start + size)
@@ -143,33 +144,35 @@ class _Ones:
             stacked = np.column_stack(ones)
             both += stacked.T @ stacked
             counts += rows[part] @ stacked
-            if holes:
+            if hidden is not None:
                 missing = np.column_stack([column.missing[part] for column in columns])
                 hidden += (missing * rows[part, None]).T @ stacked
         self.apart, self.seen = both == 0, seen
-        self.ones, self.met = counts, np.broadcast_to(counts, both.shape) - hidden
+        self.ones, self.hidden = counts, hidden
         self.counts = counts * (self.n / np.where(seen > 0, seen, 1.0))
 
-    def log_chance(self, group: list[int], others: NDArray[np.bool_]) -> Floats:
+    def log_chance(self, group: list[int], before: bool) -> Floats:
         """Log probability that the ones of each column at random meet none of others, (d,).
 
         Parameters
         ----------
         group : list of int (d,)
-        others : ndarray (d, d) of bool
-            Which other columns of the group count for each of them.
+        before : bool
+            Whether the others are those before it in the group, or all others.
         """
-        n, top = self.seen[group], 1.0
-        met = np.where(others, self.met[np.ix_(group, group)], 0.0).sum(axis=1)
-        a, b = np.minimum(self.ones[group], n), np.minimum(met, n)
+        n, ones, top = self.seen[group], self.ones[group], 1.0
+        met = (np.cumsum(ones) if before else ones.sum()) - ones
+        if self.hidden is not None:
+            hidden = self.hidden[np.ix_(group, group)]
+            met = met - (np.tril(hidden) if before else hidden).sum(axis=1)
+        a, b = np.minimum(ones, n), np.minimum(met, n)
         room = np.maximum(n - a - b + top, top)
         of_rest = gammaln(n - b + top) - gammaln(room)
         return np.minimum(of_rest - gammaln(n + top) + gammaln(n - a + top), 0.0)
 
     def is_group(self, group: list[int], log_tried: float) -> bool:
         """Whether columns that never meet are more than chance, of so many that might have been."""
-        before = np.tri(len(group), k=-1, dtype=bool)
-        chance = self.log_chance(group, before).sum()
+        chance = self.log_chance(group, before=True).sum()
         covers_enough = self.counts[group].sum() >= LEAST_COVER * self.n
         return bool(covers_enough and chance < CHANCE - log_tried)
 
@@ -185,7 +188,7 @@ class _Ones:
         """The columns of a group that chance would not have kept apart from all others of it."""
         if self.covers(group):
             return group
-        chance = self.log_chance(group, ~np.eye(len(group), dtype=bool))
+        chance = self.log_chance(group, before=False)
         return [j for j, c in zip(group, chance.tolist(), strict=True) if c < CHANCE]
 
     def shared(self, groups: list[list[int]]) -> float:
@@ -208,7 +211,8 @@ def _best(ones: _Ones) -> list[FoundGroup]:
     left = _without(range(len(ones.positions)), covering)
     runs = [run for part in _unbroken(left) for run in _runs(ones, part)]
     others = _without(left, runs)
-    near, any_of = runs + list(_greedy(ones, others)), list(_greedy(ones, left))
+    any_of = list(_greedy(ones, left))
+    near = runs + list(_greedy(ones, others)) if runs else any_of
     chosen = near if ones.shared(near) >= ones.shared(any_of) - 1e-9 else any_of
     return [
         FoundGroup(tuple(ones.positions[j] for j in sorted(group)), sure)
@@ -266,21 +270,22 @@ def _runs(ones: _Ones, part: range) -> Iterator[list[int]]:
 
 def _greedy(ones: _Ones, columns: list[int]) -> Iterator[list[int]]:
     """Groups that begin with the most frequent column and take the most frequent one apart."""
-    d = len(ones.positions)
     order = sorted(ones.shown(columns), key=lambda j: -ones.counts[j])
-    free = np.zeros(d, dtype=bool)
-    free[order] = True
-    for first in order:
+    # By frequency, so that the most frequent one of a mask is its first.
+    apart_of, counts = ones.apart[np.ix_(order, order)], ones.counts[order]
+    free = np.ones(len(order), dtype=bool)
+    for first in range(len(order)):
         if not free[first]:
             continue
-        group, apart = [first], free & ones.apart[first]
-        if ones.counts[[first, *np.flatnonzero(apart)]].sum() < LEAST_COVER * ones.n:
+        apart = free & apart_of[first]
+        if counts[first] + counts[apart].sum() < LEAST_COVER * ones.n:
             continue
-        while apart.any():
-            following = int(np.argmax(np.where(apart, ones.counts, -1.0)))
-            group.append(following)
-            apart &= ones.apart[following]
+        group, following = [order[first]], int(apart.argmax())
+        while apart[following]:
+            group.append(order[following])
+            apart &= apart_of[following]
+            following = int(apart.argmax())
         kept = ones.without_chance(group)
-        if len(kept) > 1 and ones.is_group(kept, len(kept) * np.log(d)):
-            free[kept] = False
+        if len(kept) > 1 and ones.is_group(kept, len(kept) * np.log(len(ones.positions))):
+            free[np.isin(order, kept)] = False
             yield kept
