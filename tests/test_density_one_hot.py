@@ -241,6 +241,17 @@ def test_adjacent_and_other_columns_are_found():
         }
 
 
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_flag_that_rarely_is_one_takes_no_column_from_a_group_beside_it(side):
+    """The flag never meets the column next to it, and meets another one of the group."""
+    kind = np.random.RandomState(0).randint(0, 3, 40)
+    group = kind[:, None] == np.arange(3)
+    flag = (kind == 1) & (np.cumsum(kind == 1) <= 2)
+    X = np.column_stack([flag, group] if side == "before" else [group, flag])
+    first = 1 if side == "before" else 0
+    assert tiny(max_iter=1).fit(X).settings_["one_hot"] == [[first, first + 1, first + 2]]
+
+
 def test_what_is_left_open_is_left_alone_in_few_rows():
     dummies = pd.get_dummies(table_of_words(40))
     assert len(tiny(max_iter=1).fit(dummies).settings_["one_hot"]) == 2
@@ -267,6 +278,15 @@ def test_chance_makes_no_group(n):
         rng = np.random.RandomState(seed)
         X = (rng.uniform(size=(n, 20)) < rng.uniform(0, 0.3, 20)).astype(int)
         assert tiny(max_iter=1, components="trees").fit(X).settings_["one_hot"] is None
+
+
+def test_columns_that_are_never_seen_together_make_no_group():
+    """Two tables above one another, each with a flag that the other one lacks."""
+    rng = np.random.RandomState(0)
+    X = (rng.uniform(size=(600, 3)) < 0.6).astype(float)
+    X[:300, 0] = X[300:, 1] = np.nan
+    model = tiny(max_iter=5).fit(X)
+    assert model.settings_["one_hot"] is None
 
 
 def test_columns_that_are_rarely_one_make_no_group():

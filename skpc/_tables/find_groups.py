@@ -1,12 +1,13 @@
 """One-hot groups in a table: columns of which never two are 1 in one row.
 
 A group must be more than chance would make: if its columns were independent, ones that never
-meet would be too improbable. By C(n - b, a) / C(n, a) none of a ones meets b rows of n.
+meet would be too improbable. By C(n - b, a) / C(n, a) none of a ones meets b rows of n. These n
+are the rows in which a column is seen: where it is missing, nothing shows that two do not meet.
 
 Axes: n rows, D columns.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -115,41 +116,69 @@ class _Ones:
     positions : list of int (D,)
     n : float
         Rows.
+    ones : ndarray (D,)
+        Rows in which a column is 1.
     counts : ndarray (D,)
-        Rows in which a column is 1, of n; as a share of those in which it is seen.
+        The same of n rows, by the share of those in which the column is seen.
     apart : ndarray (D, D) of bool
         Whether two columns are never 1 in one row.
+    seen : ndarray (D,)
+        Rows in which a column is seen.
+    hidden : ndarray (D, D) or None
+        Of the rows in which one column is missing, those in which the other one is 1; None where
+        no cell is missing.
     """
 
     def __init__(self, table: RawTable, positions: list[int], rows: Floats) -> None:
         self.positions, self.n = positions, float(rows.sum())
+        columns = [table.columns[j] for j in positions]
         both, counts = np.zeros((len(positions), len(positions))), np.zeros(len(positions))
-        seen = np.array([rows[~table.columns[j].missing].sum() for j in positions])
+        seen = np.array([rows[~column.missing].sum() for column in columns])
+        holes = any(column.missing.any() for column in columns)
+        hidden = np.zeros_like(both) if holes else None
         size = max(1, CELLS // len(positions))
         for start in range(0, len(table), size):
             part = slice(start, start + size)
             # A missing cell is neither: it meets no other one.
-            ones = [(table.columns[j].values[part] == 1).astype(np.float32) for j in positions]
+            ones = [(column.values[part] == 1).astype(np.float32) for column in columns]
             stacked = np.column_stack(ones)
             both += stacked.T @ stacked
             counts += rows[part] @ stacked
-        self.apart = both == 0
+            if hidden is not None:
+                missing = np.column_stack([column.missing[part] for column in columns])
+                hidden += (missing * rows[part, None]).T @ stacked
+        self.apart, self.seen = both == 0, seen
+        self.ones, self.hidden = counts, hidden
         self.counts = counts * (self.n / np.where(seen > 0, seen, 1.0))
 
-    def log_chance(self, a: Floats, b: Floats) -> Floats:
-        """Log probability that a ones at random meet none of b rows, elementwise."""
-        n, top = self.n, 1.0
-        a, b = np.minimum(a, n), np.minimum(b, n)
+    def log_chance(self, group: list[int], before: bool) -> Floats:
+        """Log probability that the ones of each column at random meet none of others, (d,).
+
+        Parameters
+        ----------
+        group : list of int (d,)
+        before : bool
+            Whether the others are those before it in the group, or all others.
+        """
+        n, ones, top = self.seen[group], self.ones[group], 1.0
+        met = (np.cumsum(ones) if before else ones.sum()) - ones
+        if self.hidden is not None:
+            hidden = self.hidden[np.ix_(group, group)]
+            met = met - (np.tril(hidden) if before else hidden).sum(axis=1)
+        a, b = np.minimum(ones, n), np.minimum(met, n)
         room = np.maximum(n - a - b + top, top)
         of_rest = gammaln(n - b + top) - gammaln(room)
         return np.minimum(of_rest - gammaln(n + top) + gammaln(n - a + top), 0.0)
 
     def is_group(self, group: list[int], log_tried: float) -> bool:
         """Whether columns that never meet are more than chance, of so many that might have been."""
-        counts = self.counts[group]
-        before = np.concatenate([[0.0], np.cumsum(counts)[:-1]])
-        chance = self.log_chance(counts, before).sum()
-        return bool(counts.sum() >= LEAST_COVER * self.n and chance < CHANCE - log_tried)
+        chance = self.log_chance(group, before=True).sum()
+        covers_enough = self.counts[group].sum() >= LEAST_COVER * self.n
+        return bool(covers_enough and chance < CHANCE - log_tried)
+
+    def shown(self, columns: Iterable[int]) -> list[int]:
+        """Those of columns that are 1 in any row."""
+        return [j for j in columns if self.counts[j]]
 
     def covers(self, group: list[int]) -> bool:
         """Whether one of the columns of a group is 1 in every row."""
@@ -157,11 +186,9 @@ class _Ones:
 
     def without_chance(self, group: list[int]) -> list[int]:
         """The columns of a group that chance would not have kept apart from all others of it."""
-        counts = self.counts[group]
-        total = counts.sum()
         if self.covers(group):
             return group
-        chance = self.log_chance(counts, total - counts)
+        chance = self.log_chance(group, before=False)
         return [j for j, c in zip(group, chance.tolist(), strict=True) if c < CHANCE]
 
     def shared(self, groups: list[list[int]]) -> float:
@@ -176,53 +203,89 @@ class _Ones:
 
 
 def _best(ones: _Ones) -> list[FoundGroup]:
-    """Groups of adjacent columns, then of others; or of any, if these know more."""
-    everything = list(range(len(ones.positions)))
-    runs = list(_runs(ones))
-    left = sorted(set(everything) - {j for run in runs for j in run})
-    near, any_of = runs + list(_greedy(ones, left)), list(_greedy(ones, everything))
+    """Groups of adjacent columns, then of others; or of any, if these know more.
+
+    Those that cover all rows are in both: nothing speaks against them.
+    """
+    covering = list(_covering(ones))
+    left = _without(range(len(ones.positions)), covering)
+    runs = [run for part in _unbroken(left) for run in _runs(ones, part)]
+    others = _without(left, runs)
+    any_of = list(_greedy(ones, left))
+    near = runs + list(_greedy(ones, others)) if runs else any_of
     chosen = near if ones.shared(near) >= ones.shared(any_of) - 1e-9 else any_of
     return [
-        FoundGroup(
-            tuple(ones.positions[j] for j in sorted(group)), group in runs and ones.covers(group)
-        )
-        for group in chosen
+        FoundGroup(tuple(ones.positions[j] for j in sorted(group)), sure)
+        for groups, sure in ((covering, True), (chosen, False))
+        for group in groups
     ]
 
 
-def _runs(ones: _Ones) -> Iterator[list[int]]:
-    """Groups of adjacent columns, as long as they are apart; columns of zeros may be between."""
-    d, start = len(ones.positions), 0
+def _covering(ones: _Ones) -> Iterator[list[int]]:
+    """Groups of adjacent columns of which one is 1 in every row, wherever they begin."""
+    d, start, stop = len(ones.positions), 0, 0
     while start < d:
-        stop = start + 1
+        # What is apart from all columns after one is not less far from those after the next.
         while stop < d and ones.apart[stop, start:stop].all():
             stop += 1
-        shown = [j for j in range(start, stop) if ones.counts[j]]
-        kept = ones.without_chance(shown)
-        if len(kept) > 1 and ones.is_group(kept, 2 * np.log(d)):
+        run = ones.shown(range(start, stop))
+        if len(run) > 1 and ones.covers(run) and ones.is_group(run, 2 * np.log(d)):
+            yield list(range(run[0], run[-1] + 1))
+            start = stop
+        else:
+            start += 1
+
+
+def _without(columns: Sequence[int], groups: list[list[int]]) -> list[int]:
+    """Columns that are in no group."""
+    taken = {j for group in groups for j in group}
+    return [j for j in columns if j not in taken]
+
+
+def _unbroken(columns: list[int]) -> Iterator[range]:
+    """Ascending positions as ranges."""
+    start = 0
+    for i, j in enumerate(columns):
+        if i + 1 == len(columns) or columns[i + 1] != j + 1:
+            yield range(columns[start], j + 1)
+            start = i + 1
+
+
+def _runs(ones: _Ones, part: range) -> Iterator[list[int]]:
+    """Groups of adjacent columns, as long as they are apart; columns of zeros may be between."""
+    start = part.start
+    while start < part.stop:
+        stop = start + 1
+        while stop < part.stop and ones.apart[stop, start:stop].all():
+            stop += 1
+        kept = ones.without_chance(ones.shown(range(start, stop)))
+        if len(kept) > 1 and ones.is_group(kept, 2 * np.log(len(ones.positions))):
             # Columns of zeros between members are members that no row shows.
             between = [j for j in range(kept[0], kept[-1]) if not ones.counts[j]]
             yield sorted(kept + between)
+            # What chance kept apart at the end may be the first of the next group.
+            stop = kept[-1] + 1
         start = stop
 
 
 def _greedy(ones: _Ones, columns: list[int]) -> Iterator[list[int]]:
     """Groups that begin with the most frequent column and take the most frequent one apart."""
-    d = len(ones.positions)
-    order = [j for j in sorted(columns, key=lambda j: -ones.counts[j]) if ones.counts[j]]
-    free = np.zeros(d, dtype=bool)
-    free[order] = True
-    for first in order:
+    order = sorted(ones.shown(columns), key=lambda j: -ones.counts[j])
+    # By frequency, so that the most frequent one of a mask is its first.
+    apart_of, counts = ones.apart[np.ix_(order, order)], ones.counts[order]
+    free = np.ones(len(order), dtype=bool)
+    for first in range(len(order)):
         if not free[first]:
             continue
-        group, apart = [first], free & ones.apart[first]
-        if ones.counts[[first, *np.flatnonzero(apart)]].sum() < LEAST_COVER * ones.n:
+        apart = free & apart_of[first]
+        if counts[first] + counts[apart].sum() < LEAST_COVER * ones.n:
             continue
-        while apart.any():
-            following = int(np.argmax(np.where(apart, ones.counts, -1.0)))
-            group.append(following)
-            apart &= ones.apart[following]
+        group, following = [order[first]], int(apart.argmax())
+        while apart[following]:
+            group.append(order[following])
+            apart &= apart_of[following]
+            following = int(apart.argmax())
         kept = ones.without_chance(group)
-        if len(kept) > 1 and ones.is_group(kept, len(kept) * np.log(d)):
-            free[kept] = False
+        if len(kept) > 1 and ones.is_group(kept, len(kept) * np.log(len(ones.positions))):
+            free[np.isin(order, kept)] = False
             yield kept
