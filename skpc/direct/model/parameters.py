@@ -30,7 +30,7 @@ def custom_log_prior(probabilities: Any, n_codes: int) -> Floats:
 
 
 def standard_steps(weight_scale: Any, n_features: int, y_scale: float) -> Floats | None:
-    """Steps in standard units, (B,), or None for "auto" and "ridge".
+    """Steps in standard units, (B,), or None where they are chosen.
 
     Raises
     ------
