@@ -149,7 +149,7 @@ show_missing_cells(circuits["wine"], tables["wine"][1], wine.feature_names, "pro
 # %%
 # Regression on small integers
 # ----------------------------
-# The weights of the regression are codes of four bits, -7 to 7, times one step. Its predictions
+# The weights of the regression are codes of four bits, -7 to 7, times a step. Its predictions
 # come with standard deviations, and every draw of its weights is a vector of small integers.
 
 

@@ -188,7 +188,9 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     posterior's mean and precision, weights w raise the expected squared error by
     (w - m)'P(w - m) / (n s2), and no row is needed to know it. The weights m are rounded one after
     another, each compensating the errors so far (Babai's nearest plane), then single codes move
-    while that helps: to one step for all, to powers of two times a common factor for each, then to
+    while that helps: to one step for all (where standard deviations are alike also one per unit of
+    X: then columns of other units may have other codes, within that rise), to powers of two times a
+    common factor for each, then to
     these times a mantissa of one, two and more bits, until the rise is at most 0.01. A prior of
     codes with a peak at zero has steps of at least two standard deviations, so that zero differs
     from its neighbours. The ELBO is maximised on that grid from these codes, with the prior of the

@@ -103,6 +103,8 @@ def test_bad_weights(weights, message):
         ({"weight_scale": "rigde"}, "'weight_scale' parameter .*'ridge'"),
         ({"weight_scale": [1.0, 2.0]}, "one step or one for each of 3 features"),
         ({"weight_scale": [1.0, np.nan, 2.0]}, "positive, finite steps"),
+        ({"weight_scale": 1e300}, r"holds 1e\+300; .* are accepted, 1e-120 to 1e\+120 times"),
+        ({"weight_scale": [1.0, 1e-300, 2.0]}, "holds 1e-300; .* are accepted"),
         ({"noise_range": (1.0, 0.5)}, "two variances 0 < low <= high"),
         ({"noise_range": "wide"}, "'noise_range' parameter"),
         ({"solver": "newton"}, "'solver' parameter .*'coordinate'"),

@@ -111,6 +111,16 @@ def test_constant_columns_add_nothing_where_they_stay_constant():
     assert (packed.quantise(constant)[:, 10] == 0).all()
 
 
+@pytest.mark.parametrize("weight_scale", ["auto", "elbo", 5.0])
+def test_the_code_of_a_constant_column_is_zero(weight_scale):
+    """All its codes are as probable; another value in a new row should change nothing."""
+    constant = np.column_stack([X, np.full(len(X), 7.0)])
+    model = DirectBayesianRegressor(weight_scale=weight_scale, **FAST).fit(constant, Y)
+    assert model.weight_codes_[10] == 0
+    moved = np.column_stack([X, np.full(len(X), 9.0)])
+    assert model.pack(1).predict(moved) == pytest.approx(model.pack(1).predict(constant))
+
+
 def test_a_pack_is_seeded_and_its_own():
     model = DirectBayesianRegressor(**FAST).fit(X[:100], Y[:100])
     packed = model.pack(20, random_state=1)

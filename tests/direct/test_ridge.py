@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import null_space
 from scipy.stats import multivariate_normal
 from sklearn.linear_model import BayesianRidge
 
@@ -25,10 +26,16 @@ def standard(x, y, fit_intercept=True):
     return standardise(collect(x, y, np.ones(len(y))), fit_intercept)
 
 
+@pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("noise", [0.05, 1.0, 5.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_penalty_maximises_the_density_of_the_rows(seed, noise):
+def test_penalty_maximises_the_density_of_what_no_intercept_changes(seed, noise, fit_intercept):
     x, y = rows(seed, noise=noise)
+    data = standard(x, y, fit_intercept)
+    if fit_intercept:
+        # All contrasts of rows, of which there is one less.
+        contrasts = null_space(np.ones((1, len(y))))
+        x, y = contrasts.T @ x, contrasts.T @ y
     units = np.random.RandomState(seed).uniform(0.2, 1.0, 12)
     units /= np.sqrt(np.mean(units**2))
 
@@ -37,12 +44,19 @@ def test_penalty_maximises_the_density_of_the_rows(seed, noise):
         noise = y @ np.linalg.solve(shape, y) / len(y)
         return multivariate_normal(np.zeros(len(y)), noise * shape).logpdf(y), noise
 
-    ridge = best_ridge(standard(x, y), units)
+    ridge = best_ridge(data, units)
     penalty = ridge.penalty * units**2
     assert penalty == pytest.approx(penalty[0])
     best, at_best = evidence(penalty[0])
     assert ridge.noise == pytest.approx(at_best, rel=1e-6)
-    assert best >= max(evidence(p)[0] for p in len(y) * PENALTIES[100::4]) - 1e-6
+    assert best >= max(evidence(p)[0] for p in data.weight * PENALTIES[100::4]) - 1e-6
+
+
+@pytest.mark.parametrize("shape", [(30, 29), (30, 30), (30, 50), (50, 200)])
+def test_targets_of_noise_alone_are_noise_though_features_could_explain_them(shape):
+    random = np.random.RandomState(0)
+    data = standard(random.standard_normal(shape), random.standard_normal(shape[0]))
+    assert best_ridge(data, prior_units(data)).noise > 0.5
 
 
 @pytest.mark.parametrize("noise", [0.05, 1.0])

@@ -9,6 +9,9 @@ import numpy as np
 
 from ..arrays import Floats
 
+# Steps in standard units whose squares, times codes and rows, float64 can hold.
+STEPS = (1e-120, 1e120)
+
 
 def custom_log_prior(probabilities: Any, n_codes: int) -> Floats:
     """Log of a user's probabilities of the codes, normalised, (K,).
@@ -30,12 +33,13 @@ def custom_log_prior(probabilities: Any, n_codes: int) -> Floats:
 
 
 def standard_steps(weight_scale: Any, n_features: int, y_scale: float) -> Floats | None:
-    """Steps in standard units, (B,), or None for "auto" and "ridge".
+    """Steps in standard units, (B,), or None where they are chosen.
 
     Raises
     ------
     ValueError
-        If there is neither one positive, finite step nor one for every feature.
+        If there is neither one positive, finite step nor one for every feature, and for steps whose
+        squares float64 cannot hold.
     """
     if isinstance(weight_scale, str):
         return None
@@ -47,6 +51,13 @@ def standard_steps(weight_scale: Any, n_features: int, y_scale: float) -> Floats
         )
     if not (np.isfinite(steps).all() and (steps > 0).all()):
         raise ValueError("weight_scale must hold positive, finite steps only.")
+    lowest, highest = STEPS[0] * y_scale, STEPS[1] * y_scale
+    beyond = steps[(steps < lowest) | (steps > highest)]
+    if len(beyond):
+        raise ValueError(
+            f"weight_scale holds {beyond[0]:.3g}; with this y steps from {lowest:.3g} to "
+            f"{highest:.3g} are accepted, {STEPS[0]:.0e} to {STEPS[1]:.0e} times its spread."
+        )
     return np.broadcast_to(steps / y_scale, (n_features,)).copy()
 
 

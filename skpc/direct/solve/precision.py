@@ -10,6 +10,7 @@ import numpy as np
 from ..arrays import Floats
 from ..model import Problem
 from ..moments import Residuals
+from .rounding import most_probable
 from .solution import Solution
 
 # Rounding of sums of squares, in units of the last digit: of sums in blocks, and the drift of a
@@ -45,8 +46,7 @@ def is_exact(solution: Solution) -> bool:
 
 def best_codes(solution: Solution) -> Floats:
     """Most probable codes of a mean-field solution, (B,)."""
-    problem = solution.problem
-    return problem.codes[solution.state.posterior.probabilities[0].argmax(axis=1)]
+    return most_probable(solution.problem.codes, solution.state.posterior.probabilities[0])
 
 
 def about(problem: Problem, codes: Floats, residuals: Residuals) -> Problem:

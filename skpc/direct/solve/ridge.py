@@ -115,6 +115,9 @@ def best_ridge(data: Standardised, units: Floats) -> Ridge:
 
         -(n / 2) log(s(l)) + (1 / 2) sum_j log(l / (g_j + l)),
         s(l) = (y'y - sum_j c_j^2 / (g_j + l)) / n.
+
+    The intercept takes a row, and n is one less with it. Else, with as many features as rows, the
+    evidence would rise without end as l falls, and the ridge would pass through every row.
     """
     # Penalties are shares of a mean square of one.
     varies = np.diag(data.gram) > 0
@@ -127,11 +130,12 @@ def best_ridge(data: Standardised, units: Floats) -> Ridge:
     nothing = values <= 16 * len(values) * np.finfo(float).eps * values.max(initial=0.0)
     values, along = np.where(nothing, 0.0, values), np.where(nothing, 0.0, along)
     penalties = data.weight * PENALTIES
+    n_free = max(data.weight - data.centred, 1.0)
     total = values + penalties[:, None]  # (P, B)
     explained = (along**2 / total).sum(axis=1)
     # Where y is explained up to rounding, a better explanation is no merit of a penalty.
-    noise = np.maximum((data.square - explained) / data.weight, lowest_noise(data))
-    evidence = -0.5 * data.weight * np.log(noise)
+    noise = np.maximum((data.square - explained) / n_free, lowest_noise(data))
+    evidence = -0.5 * n_free * np.log(noise)
     evidence += 0.5 * (np.log(penalties)[:, None] - np.log(total)).sum(axis=1)
     best = int(np.argmax(evidence))
     penalty = penalties[best] / unit**2

@@ -196,6 +196,21 @@ def rounder(ridge: Ridge, codes: Floats, log_prior: Floats | None = None) -> Rou
     return Rounder(ridge, codes, -2 * ridge.noise * (log_prior - log_prior.max()))
 
 
+def most_probable(codes: Floats, probabilities: Floats) -> Floats:
+    """The most probable code (B,) of each weight, of several the one nearest to zero.
+
+    All codes of a column that was constant in training may be as probable; it should add nothing
+    where another row has another value.
+
+    Parameters
+    ----------
+    codes : ndarray (K,)
+    probabilities : ndarray (B, K)
+    """
+    tied = probabilities >= probabilities.max(axis=1, keepdims=True) * (1 - TIE)
+    return codes[np.where(tied, np.abs(codes), np.inf).argmin(axis=1)]
+
+
 def likeliest_codes(solution: Solution) -> Floats:
     """The likeliest codes together that single moves lead to, (B,).
 
@@ -207,8 +222,8 @@ def likeliest_codes(solution: Solution) -> Floats:
     energy = -2 * noise * (problem.log_prior - problem.log_prior.max())
     moves = Moves(problem.off_diagonal, problem.diagonal, problem.codes, problem.step, energy)
     origin = np.zeros_like(problem.step) if problem.origin is None else problem.origin
-    each = np.tensordot(posterior.weights, posterior.probabilities, 1).argmax(axis=1)
-    starts = [problem.codes[each]]
+    pooled = np.tensordot(posterior.weights, posterior.probabilities, 1)
+    starts = [most_probable(problem.codes, pooled)]
     if solution.codes is not None:
         starts.append(solution.codes)
     ends = []
