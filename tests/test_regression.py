@@ -166,6 +166,18 @@ def test_constant_and_duplicate_columns():
         assert np.isfinite(values).all()
 
 
+@pytest.mark.parametrize("prior", ["uniform", "spike"])
+def test_constant_columns_leave_the_steps_of_others_as_they_were(prior):
+    random = np.random.RandomState(2)
+    x = random.standard_normal((40, 30)) @ random.standard_normal((30, 30))
+    y = x @ (random.standard_normal(30) / x.std(axis=0)) + 0.5 * random.standard_normal(40)
+    plain = DirectBayesianRegressor(prior=prior, **FAST).fit(x, y)
+    wide = np.column_stack([np.zeros((40, 5)), x, np.full((40, 5), 7.0)])
+    model = DirectBayesianRegressor(prior=prior, **FAST).fit(wide, y)
+    assert model.weight_scale_[5:35] == pytest.approx(plain.weight_scale_, rel=1e-6)
+    assert (model.weight_codes_[5:35] == plain.weight_codes_).all()
+
+
 @pytest.mark.parametrize(("n", "d"), [(1, 3), (2, 1), (10, 40), (30, 100)])
 def test_more_features_than_rows(n, d):
     random = np.random.RandomState(0)

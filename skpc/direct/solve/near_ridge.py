@@ -42,7 +42,8 @@ def solve_near_ridge(ridge: Ridge, data: Standardised, options: Options) -> Solu
     codes = integer_codes(options.n_bits)
     powers = options.near_ridge == "powers"
     peaked = _is_peaked(prior_of_shape(options.prior, codes, 0))
-    rounded = round_ridge(ridge, codes, data.x_scale, powers, least=APART if peaked else 0.0)
+    x_scale = np.where(data.x_range > 0, data.x_scale, 0.0)
+    rounded = round_ridge(ridge, codes, x_scale, powers, least=APART if peaked else 0.0)
     problem = problem_on_grid(data, replace(options, step=rounded.step))
     # What the codes cannot reach is noise to them.
     noise = ridge.noise * (1 + ridge.excess(rounded.weights))

@@ -46,8 +46,9 @@ def round_ridge(
     ridge : Ridge
     codes : ndarray (K,)
     x_scale : ndarray (B,)
-        Standard deviations of the features. Where these share a unit, one step for all may be so
-        in that unit; else it is so in standard units, which no unit of a column changes.
+        Standard deviations of the features, 0 of constant ones. Where these share a unit, one step
+        for all may be so in that unit; else it is so in standard units, which no unit of a column
+        changes.
     powers : bool
         Whether steps are powers of two in standard units, and nothing else is tried.
     least : float
@@ -77,8 +78,10 @@ def _best(found: Iterable[Rounded]) -> Rounded:
 def _grids(near: Rounder, x_scale: Floats, least: Floats) -> Iterator[Iterator[Rounded]]:
     """Kinds of grids from plain to fine, each with all of its kind."""
     units = [np.ones_like(x_scale)]
-    if share_unit(x_scale) and not np.allclose(x_scale, x_scale[0], rtol=TIE, atol=0):
-        units.insert(0, x_scale / np.median(x_scale))
+    varies = x_scale > 0
+    sizes = x_scale[varies]
+    if len(sizes) and share_unit(sizes) and not np.allclose(sizes, sizes[0], rtol=TIE, atol=0):
+        units.insert(0, np.where(varies, x_scale / np.median(sizes), 1.0))
     yield (one for unit in units for one in _one_step(near, unit))
     n_factors = int(np.clip(FEATURES // len(x_scale), 1, MOST_FACTORS))
     factors = 2.0 ** (np.arange(n_factors) / n_factors)
@@ -115,7 +118,9 @@ def _own_steps(
     None is below `least` (B,); a mantissa has `n_bits`.
     """
     ridge = near.ridge
-    typical = max(float(np.sqrt(np.mean(ridge.mean**2))), 1e-8)
+    # Constant features, whose weights are zero, do not count.
+    n_weights = max(np.count_nonzero(ridge.mean), 1)
+    typical = max(float(np.sqrt(np.sum(ridge.mean**2) / n_weights)), 1e-8)
     deviation = REACH * np.sqrt(ridge.noise / np.diag(ridge.precision))
     for factor in factors:
         for floor in (*FLOORS, 0.0) if n_bits >= FINE else FLOORS:

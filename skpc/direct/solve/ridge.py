@@ -149,7 +149,7 @@ def best_ridge(data: Standardised, units: Floats) -> Ridge:
         noise=float(noise[best]),
         weight=data.weight,
         freedom=max((data.weight - data.centred - taken) / data.weight, 0.0),
-        mean=unit * (vectors @ (along / total[best])),
+        mean=np.where(varies, unit * (vectors @ (along / total[best])), 0.0),
         precision=precision,
         root=size * vectors.T / unit,
         deviations=np.sqrt(noise[best]) / size * vectors.T * unit,
