@@ -119,7 +119,7 @@ def _own_steps(
     """
     ridge = near.ridge
     # Constant features, whose weights are zero, do not count.
-    n_weights = max(np.count_nonzero(ridge.mean), 1)
+    n_weights = max(int(np.count_nonzero(ridge.mean)), 1)
     typical = max(float(np.sqrt(np.sum(ridge.mean**2) / n_weights)), 1e-8)
     deviation = REACH * np.sqrt(ridge.noise / np.diag(ridge.precision))
     for factor in factors:
