@@ -51,8 +51,8 @@ def load(folder: Path, name: str) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
         return *split(pd.DataFrame(table[:, np.ptp(table, axis=0) > 0])), {}
     with np.load(folder / ("debd" if name in BINARY else "mixed") / f"{name}.npz") as file:
         train, valid = pd.DataFrame(file["train"]), pd.DataFrame(file["valid"])
-        codes = file["categorical"] if "categorical" in file else np.ones(train.shape[1], bool)
-    return train, valid, {"categorical_features": codes}
+        columns = {"categorical_features": file["categorical"]} if name in MIXED else {}
+    return train, valid, columns
 
 
 def split(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

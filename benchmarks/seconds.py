@@ -45,8 +45,7 @@ def load(folder: Path, name: str) -> tuple[list[pd.DataFrame], dict]:
         return split(pd.DataFrame(table[:, np.ptp(table, axis=0) > 0])), {}
     with np.load(folder / ("debd" if name in BINARY else "mixed") / f"{name}.npz") as file:
         parts = [pd.DataFrame(file[part]) for part in ("train", "valid", "test")]
-        codes = file["categorical"] if "categorical" in file else np.ones(parts[0].shape[1], bool)
-    return parts, {"categorical_features": codes}
+        return parts, {"categorical_features": file["categorical"]} if name in MIXED else {}
 
 
 def split(frame: pd.DataFrame) -> list[pd.DataFrame]:
