@@ -124,22 +124,24 @@ def report(results: dict) -> str:
 
 
 def draw(results: dict) -> None:
-    """Likelihood over that of the trees against seconds, a line a table."""
+    """Seconds of trees alone and of defaults, a row a table, with what the others add."""
     import matplotlib.pyplot as plt
 
-    figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    for name, fits in results.items():
-        if "trees" not in fits or "defaults" not in fits:
-            continue
-        base = fits["trees"]["valid"]
-        points = [(one["seconds"], one["valid"] - base) for one in fits.values()]
-        seconds, gains = zip(*points, strict=True)
-        ax.plot(seconds, gains, marker="o", markersize=4, linewidth=1)
-        ax.annotate(name, (seconds[-1], gains[-1]), textcoords="offset points", xytext=(5, -3))
-    ax.set(xscale="log", xlabel="processor seconds of the fit")
-    ax.set_yscale("symlog", linthresh=0.1)
-    ax.set_ylabel("nats a row over trees alone, validation rows")
-    ax.margins(x=0.15)
+    shown = {name: fits for name, fits in results.items() if {"trees", "defaults"} <= fits.keys()}
+    order = sorted(shown, key=lambda name: shown[name]["defaults"]["seconds"])
+    figure, ax = plt.subplots(figsize=(7, 0.33 * len(order) + 1.2), layout="constrained")
+    for y, name in enumerate(order):
+        trees, whole = (shown[name][fit] for fit in ("trees", "defaults"))
+        seconds = [trees["seconds"], whole["seconds"]]
+        ax.plot(seconds, [y, y], color="0.7", linewidth=2, zorder=1)
+        ax.scatter(seconds[0], y, color="C0", label=None if y else "trees")
+        ax.scatter(seconds[1], y, color="C1", label=None if y else "defaults")
+        gain = f"{whole['valid'] - trees['valid']:+.2f}"
+        ax.annotate(gain, (max(seconds), y), textcoords="offset points", xytext=(9, -4))
+    ax.set(xscale="log", xlabel="processor seconds of the fit; nats a validation row gained")
+    ax.set_yticks(range(len(order)), order)
+    ax.margins(x=0.12)
+    ax.legend(loc="lower right", frameon=False)
     figure.savefig(RESULTS / "seconds.png", dpi=150)
 
 
