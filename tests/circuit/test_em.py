@@ -335,6 +335,9 @@ def test_few_rows_keep_some_smoothing(monkeypatch, evidence, least):
     assert chosen == pytest.approx(least)
     chosen, _ = smoothing_chosen(monkeypatch, (3.0, 0.0), 1.5 * least, evidence, True)
     assert chosen == pytest.approx(least)
+    # One that is below already stays: half of it is no reason to raise it.
+    chosen, _ = smoothing_chosen(monkeypatch, (3.0, 0.0), 0.5 * least, evidence, False)
+    assert chosen == 0.5 * least
 
 
 def smoothing_chosen(monkeypatch, scores, now, evidence, settled):

@@ -135,36 +135,38 @@ def fit_mixtures(
     everything = rows.joined(held)
     fitted: list[GaussianComponent] = []
     scores: list[Tensor] = []
+    reached = [task.mixed([])[0]]
     for i, size in enumerate(sizes):
-        if i >= TRIED and task.mixed(scores) - task.mixed(scores[:-1]) < LEAST_GAIN:
+        if i >= TRIED and reached[-1] - reached[-2] < LEAST_GAIN:
             task.report(f"Gaussians: {sizes[i - 1]} units add nothing, so more are not tried")
             break
         state = start(table, size)
         if fitted and too_expensive(state.component, rows.cells):
             break
         state = train(state, rows, STEPS, STEPS, generator, recorder.add)
-        width, of_width = _chosen_width(task, scores, state)
+        width, of_width, mixed = _chosen_width(task, scores, state)
         scores.append(of_width)
+        reached.append(mixed)
         state = train(state, everything, LAST_STEPS, STEPS, generator, recorder.add)
         fitted.append(_widened(state, width))
     shares = _shares(task.weights(scores)[len(task.scores) :])
-    mixed = torch.logsumexp(torch.stack(scores) + torch.log(shares)[:, None], dim=0)
-    return _joined(leaves, fitted, shares.tolist()), mixed
+    of_all = torch.logsumexp(torch.stack(scores) + torch.log(shares)[:, None], dim=0)
+    return _joined(leaves, fitted, shares.tolist()), of_all
 
 
 def _chosen_width(
     task: ComponentTask, scores: Sequence[Tensor], state: GaussianState
-) -> tuple[float, Tensor]:
-    """The share in WIDTHS that the held-out rows like best, and their scores by it, (n,).
+) -> tuple[float, Tensor, float]:
+    """The share in WIDTHS that the held-out rows like best, their scores by it, (n,), and in all.
 
     They are scored by the mixture with all that was fitted before: rows that are far from all
     Gaussians, which other components know, must not widen them.
     """
     held = task.held
     tried = [_widened(state, share).log_density(held.cells, torch.float64) for share in WIDTHS]
-    joined = [task.mixed([*scores, one]) for one in tried]
+    joined = [task.mixed([*scores, one])[0] for one in tried]
     best = max(range(len(WIDTHS)), key=lambda i: joined[i])
-    return WIDTHS[best], tried[best]
+    return WIDTHS[best], tried[best], joined[best]
 
 
 def _widened(state: GaussianState, share: float) -> GaussianComponent:

@@ -245,7 +245,7 @@ def _promises(kind: LatentMixture, task: ComponentTask) -> bool:
     small = replace(kind, n_points=min(TRIED_POINTS, kind.n_points), max_iter=passes)
     fit = _start_fit(small, task, rows, Recorder())
     scores = fit.first(seeded(task.random), (), 0.0).scores
-    gain = task.mixed([scores]) - task.mixed([])
+    gain = task.mixed([scores])[0] - task.mixed([])[0]
     pays = gain >= LEAST_GAIN
     task.report(
         f"latent mixture: a small one raises the held-out rows' log-likelihood by {gain:.4f}, "

@@ -92,6 +92,5 @@ class Watch:
     def _watched(self, state: LatentState, passes: int) -> Watched:
         """A state with what held-out rows say of it."""
         scores = self.score(state)
-        parts = [*self.others, scores]
-        weight = float(self.task.weights(parts)[-1])
-        return Watched(state, passes, scores, self.task.mixed(parts), weight)
+        mixed, weights = self.task.mixed([*self.others, scores])
+        return Watched(state, passes, scores, mixed, float(weights[-1]))

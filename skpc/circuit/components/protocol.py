@@ -71,17 +71,17 @@ class ComponentTask:
         """
         return choose_weights(torch.stack([*self.scores, *scores]), self.held.counts)
 
-    def mixed(self, scores: Sequence[Tensor]) -> float:
-        """Mean log density of the held-out rows by all of these with the best weights.
+    def mixed(self, scores: Sequence[Tensor]) -> tuple[float, Tensor]:
+        """Mean log density of the held-out rows by all of these, and the best weights, (P,).
 
         Minus infinity without any.
         """
         parts = [*self.scores, *scores]
         if not parts:
-            return -torch.inf
-        joint = torch.stack(parts) + self.weights(scores).log()[:, None]
-        counts = self.held.counts
-        return float(counts @ torch.logsumexp(joint, dim=0) / counts.sum())
+            return -torch.inf, torch.empty(0, dtype=torch.float64)
+        weights, counts = self.weights(scores), self.held.counts
+        joint = torch.stack(parts) + weights.log()[:, None]
+        return float(counts @ torch.logsumexp(joint, dim=0) / counts.sum()), weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,15 +14,15 @@ from .prior import Prior
 from .rows import Rows, log_densities
 from .solver import S
 
-# Factors of the smoothing that are tried after a pass, the rise of the held-out likelihood that a
-# change must bring, and the bounds of the smoothing. The lower one is at least MANY pseudo-rows
-# over the number of rows, as few held-out rows cannot tell so little smoothing from none.
-FACTORS = (0.5, 2.0)
+# Factors of the smoothing that are tried after a pass, and the rise of the held-out likelihood that
+# a change must bring.
+FACTORS, RISE = (0.5, 2.0), 1e-4
+# Bounds of the smoothing. It is not lowered below MANY pseudo-rows over the number of rows, as few
+# held-out rows cannot tell so little smoothing from none.
+LEAST, MANY, MOST = 1e-3, 2.0, 1e2
 # Full steps raise it after so many passes only: before, units are still alike, and much smoothing
 # would keep them so for good.
 SETTLED = 10
-RISE = 1e-4
-LEAST, MANY, MOST = 1e-3, 2.0, 1e2
 
 
 def choose_smoothing(
@@ -54,7 +54,7 @@ def choose_smoothing(
     settled : bool
         Whether the smoothing may rise, too.
     """
-    chosen, least = (state, prior, scores), max(LEAST, MANY / evidence)
+    chosen, least = (state, prior, scores), min(prior.smoothing, max(LEAST, MANY / evidence))
     score = best = held.mean(scores)
     for factor in FACTORS if settled else FACTORS[:1]:
         smoothing = min(max(prior.smoothing * factor, least), MOST)
@@ -63,6 +63,7 @@ def choose_smoothing(
         other_prior = replace(prior, smoothing=smoothing)
         other = options.solver.under_prior(circuit, state, other_prior, evidence)
         other_scores = log_densities(circuit, other.parameters, held, options.dtype)
-        if held.mean(other_scores) > max(best, score + RISE):
-            chosen, best = (other, other_prior, other_scores), held.mean(other_scores)
+        other_score = held.mean(other_scores)
+        if other_score > max(best, score + RISE):
+            chosen, best = (other, other_prior, other_scores), other_score
     return chosen
