@@ -55,12 +55,11 @@ def round_ridge(
         Least step, in standard deviations of the posterior of a weight given the others.
     """
     near = rounder(ridge, codes)
-    deviation = np.sqrt(ridge.noise / np.diag(ridge.precision))
+    smallest = least * ridge.spread_of_each()
     if powers:
-        unit = np.ones_like(x_scale)
-        return _best(_own_steps(near, 0, np.ones(1), unit, least * deviation))
+        return _best(_own_steps(near, 0, np.ones(1), np.ones_like(x_scale), smallest))
     tried = []
-    for grids in _grids(near, x_scale, least * deviation):
+    for grids in _grids(near, x_scale, smallest):
         best = _best(grids)
         tried.append(best)
         if ridge.excess(best.weights) <= GOOD:
@@ -105,6 +104,7 @@ def _fixed(step: Floats, largest: float) -> Round:
     """Rounding to given steps (B,)."""
 
     def round_one(j: int, weight: float) -> tuple[float, float]:
+        """The feature's step, and the code next to the weight."""
         return step[j], min(max(float(round(weight / step[j])), -largest), largest)
 
     return round_one
@@ -121,10 +121,10 @@ def _own_steps(
     # Constant features, whose weights are zero, do not count.
     n_weights = max(int(np.count_nonzero(ridge.mean)), 1)
     typical = max(float(np.sqrt(np.sum(ridge.mean**2) / n_weights)), 1e-8)
-    deviation = REACH * np.sqrt(ridge.noise / np.diag(ridge.precision))
+    deviation = REACH * ridge.spread_of_each()
     for factor in factors:
+        lattice = factor * unit
         for floor in (*FLOORS, 0.0) if n_bits >= FINE else FLOORS:
-            lattice = factor * unit
             reach = np.maximum(floor * typical, least * near.largest)
             round_one = _smallest(lattice, n_bits, deviation, reach, near.largest)
             found = near.nearest_plane(round_one)
@@ -136,6 +136,7 @@ def _smallest(unit: Floats, n_bits: int, deviation: Floats, reach: Floats, large
     fine = 2.0**n_bits
 
     def round_one(j: int, weight: float) -> tuple[float, float]:
+        """The step that is taken, and the code next to the weight."""
         least = max(abs(weight) + deviation[j], reach[j]) / largest
         scale = unit[j] * 2.0 ** np.floor(np.log2(least / unit[j]))
         first = np.ceil(least / scale * fine * (1 - TIE)) / fine

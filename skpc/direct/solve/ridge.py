@@ -59,6 +59,10 @@ class Ridge:
     root: Floats
     deviations: Floats
 
+    def spread_of_each(self) -> Floats:
+        """Posterior standard deviations of every weight given all others, (B,)."""
+        return np.sqrt(self.noise / np.diag(self.precision))
+
     def excess(self, weights: Floats) -> float:
         """Relative rise of the expected squared error with other weights (B,) than the mean.
 
