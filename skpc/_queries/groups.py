@@ -66,6 +66,4 @@ def completed(
         seen.rows(index).completed(z[:, encoded.first + i], random)
         for i, seen in enumerate(encoded.groups)
     ]
-    layout = evidence.table.layout
-    nothing = [np.zeros(own.shape) for own in digits]
-    return layout.spread(z, digits), atoms if atoms is None else layout.spread(atoms, nothing)
+    return evidence.table.layout.values(z, atoms, digits)

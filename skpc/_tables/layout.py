@@ -98,10 +98,16 @@ class Layout:
             spread[:, list(group.columns)] = own
         return spread
 
-    def values(self, z: Floats, atoms: Atoms | None) -> tuple[Floats, Atoms | None]:
-        """Numbers, codes and atoms of whole rows of the circuit as those of the table's columns."""
-        codes = z[:, len(self.free) : len(self.free) + len(self.groups)].T
-        digits = [group.digits(own) for group, own in zip(self.groups, codes, strict=True)]
+    def values(
+        self, z: Floats, atoms: Atoms | None, digits: Sequence[Floats] | None = None
+    ) -> tuple[Floats, Atoms | None]:
+        """Numbers, codes and atoms of whole rows of the circuit as those of the table's columns.
+
+        Members of groups have `digits`, (n, d) each; by default those of their codes.
+        """
+        if digits is None:
+            codes = z[:, len(self.free) : len(self.free) + len(self.groups)].T
+            digits = [group.digits(own) for group, own in zip(self.groups, codes, strict=True)]
         nothing = [np.zeros(own.shape) for own in digits]
         return self.spread(z, digits), atoms if atoms is None else self.spread(atoms, nothing)
 
