@@ -72,8 +72,8 @@ default="auto"
         Number of trees R. "auto": 24 learned ones (8 for tables of up to 1,000 rows, 16 for larger
         ones of up to 32 columns) or 10 random ones.
     n_sums : int or "auto", default="auto"
-        Number of units K of a sum region. "auto": 12, but 24 for learned trees of tables of over
-        1,000 rows and up to 32 columns.
+        Number of units K of a sum region. "auto": 12, but of learned trees 24 for tables of over
+        1,000 rows and up to 32 columns, and 32 for tables of 300 to 1,000 rows of numbers alone.
     n_leaves : int or "auto", default="auto"
         Number of units of a leaf region. "auto": as many as `n_sums`.
     layer : {"cp", "tucker"}, default="cp"

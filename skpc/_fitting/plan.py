@@ -126,13 +126,13 @@ def make_plan(
 ) -> tuple[Plan, Encoded]:
     """Choose columns and structure; the encoded rows are returned too."""
     structure, depth = resolve_structure(spec.structure, spec.depth, spec.layer)
-    replicas, n_sums = default_sizes(structure, len(data), len(data.table.columns))
-    replicas = replicas if spec.n_replicas == "auto" else int(spec.n_replicas)
-    n_sums = n_sums if spec.n_sums == "auto" else int(spec.n_sums)
-    n_leaves = n_sums if spec.n_leaves == "auto" else int(spec.n_leaves)
     chosen, groups = coding.families, coding.groups
     table = make_table(data.table, data.weights, chosen, spec.missing, groups)
     encoded = table.encode(data.table).of_states()
+    replicas, n_sums = default_sizes(structure, len(data), table.continuous)
+    replicas = replicas if spec.n_replicas == "auto" else int(spec.n_replicas)
+    n_sums = n_sums if spec.n_sums == "auto" else int(spec.n_sums)
+    n_leaves = n_sums if spec.n_leaves == "auto" else int(spec.n_leaves)
     graph = make_structure(
         structure,
         table.ordered(encoded),

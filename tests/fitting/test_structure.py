@@ -51,25 +51,28 @@ def test_auto_learns_trees_where_it_can(settings, same):
 
 
 @pytest.mark.parametrize(
-    ("name", "n", "d", "sizes"),
+    ("name", "n", "continuous", "sizes"),
     [
-        ("chow_liu", 1000, 6, (8, 12)),
-        ("chow_liu", 1001, 32, (16, 24)),
-        ("chow_liu", 1001, 33, (24, 12)),
-        ("random_trees", 40, 6, (10, 12)),
-        ("random_trees", 1001, 6, (10, 12)),
+        ("chow_liu", 1000, [True] * 5 + [False], (8, 12)),
+        ("chow_liu", 1000, [True] * 6, (8, 32)),
+        ("chow_liu", 299, [True] * 6, (8, 12)),
+        ("chow_liu", 1001, [True] * 32, (16, 24)),
+        ("chow_liu", 1001, [False] * 33, (24, 12)),
+        ("random_trees", 40, [True] * 6, (10, 12)),
+        ("random_trees", 1001, [True] * 6, (10, 12)),
     ],
 )
-def test_default_sizes(name, n, d, sizes):
-    """Few wide trees where columns are few, as they cost less there; fewer still for few rows."""
-    assert default_sizes(name, n, d) == sizes
+def test_default_sizes(name, n, continuous, sizes):
+    """Few wide trees where columns are few, as they cost less there; fewer still for few rows,
+    whose numbers take many units."""
+    assert default_sizes(name, n, continuous) == sizes
 
 
 def test_default_sizes_are_those_of_a_fit():
     X = np.random.RandomState(0).normal(size=(1001, 3))
     density = EinetDensityEstimator(components="trees", max_iter=1).fit(X)
     sizes = density.settings_["n_replicas"], density.settings_["n_sums"]
-    assert sizes == default_sizes("chow_liu", 1001, 3)
+    assert sizes == default_sizes("chow_liu", 1001, [True] * 3)
     assert n_trees(density.structure_) == sizes[0]
 
 

@@ -12,6 +12,12 @@ from torch import Tensor
 from ..passes import Cells, Circuit, LeafFold, Parameters, floored
 from .prior import Prior
 
+# Sums of more inputs start from sharper weights. The mean of many inputs is nearly the same for all
+# sums: full steps of EM stayed at that saddle for as long as training lasted (energy, 200 rows and
+# 32 units: -19.4 nats a validation row, -12.4 from sharper weights; concrete, 350 rows: -30.1 and
+# -23.1).
+MANY_INPUTS, SHARPER = 24, 1.5
+
 
 def column_sums(circuit: Circuit, blocks: Iterable[tuple[Cells, Tensor]]) -> Tensor:
     """Weighted sums of every group's statistics and counts over blocks of rows.
@@ -77,6 +83,8 @@ def random_parameters(circuit: Circuit, sums: Tensor, generator: torch.Generator
         # Dirichlet(1): nearly equal weights would start at a saddle, where all units of a
         # deep circuit are equal and the likelihood hardly rises.
         draw = -torch.log1p(-_uniform(layer.shape, generator).to(sums.device))
+        if layer.shape[2] > MANY_INPUTS:
+            draw = draw**SHARPER
         draw = draw if layer.mask is None else draw * layer.mask
         weights.append(floored(draw / draw.sum(dim=2, keepdim=True), layer.mask))
     return Parameters(leaves, tuple(weights))
