@@ -1,0 +1,63 @@
+"""Whether the parts of a table, which a file may hold, agree.
+
+Axes: D columns.
+"""
+
+from collections.abc import Hashable
+from typing import Any
+
+from .columns import Column
+from .dtypes import is_name
+from .holes import Holes
+from .one_hot import Group
+
+
+def check_table(
+    columns: Any, library: Any, names: Any, levels: Any, holes: Any, groups: Any
+) -> None:
+    """Refuse parts that make no table.
+
+    Parameters
+    ----------
+    columns, library, names, levels, holes, groups
+        As `Table` takes them.
+
+    Raises
+    ------
+    ValueError
+    """
+    if type(columns) is not list or not columns:
+        raise ValueError("columns are no list of one column or more.")
+    _check_all("columns", columns, Column)
+    if library not in ("array", "pandas", "polars"):
+        raise ValueError(f"library is {library!r}.")
+    for column in columns:
+        if not is_name(column.raw.dtype, library):
+            raise ValueError(
+                f"{column.raw.title} has the type {column.raw.dtype!r} of {library}, which files "
+                "of skpc do not hold; pickle keeps it."
+            )
+    for name, values in (("names", names), ("levels", levels)):
+        if values is not None and not (
+            type(values) is list and all(isinstance(one, Hashable) for one in values)
+        ):
+            raise ValueError(f"{name} are no list of names.")
+    if (names is None) != (library == "array") or len(names or columns) != len(columns):
+        raise ValueError(f"{len(names or [])} names are those of {len(columns)} columns.")
+    if not isinstance(holes, Holes) or type(groups) is not tuple:
+        raise ValueError("holes and groups are none.")
+    _check_all("groups", groups, Group)
+    members = [j for group in groups for j in group.columns]
+    for what, positions in (("groups", members), ("holes", list(holes.positions))):
+        inside = all(0 <= j < len(columns) for j in positions)
+        if not inside or len(set(positions)) < len(positions):
+            raise ValueError(f"{what} name columns twice, or some that the table has not.")
+    if set(members) & set(holes.positions):
+        raise ValueError("a column of a group has an indicator of holes.")
+    if any(columns[j].support != "binary" for j in members):
+        raise ValueError("a column of a group holds other than zeros and ones.")
+
+
+def _check_all(name: str, values: Any, cls: type) -> None:
+    if not all(type(one) is cls for one in values):
+        raise ValueError(f"{name} hold other than {cls.__name__}s.")
