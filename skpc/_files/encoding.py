@@ -136,7 +136,7 @@ class Encoder:
             return {"bytes": value.hex()}
         if type(value) is np.random.RandomState:
             return {"random": self.tree(_random_state(value), where)}
-        if type(value).__module__.startswith("pandas."):
+        if type(value).__module__.partition(".")[0] == "pandas":
             return self._of_pandas(value, where)
         known = self._known.of(value)
         if known is not None:

@@ -51,7 +51,7 @@ def _fits(value: Any, hint: Any) -> bool:
             _fits(key, args[0]) and _fits(one, args[1]) for key, one in value.items()
         )
     if origin is np.ndarray:
-        kind = get_args(args[1])[0]
+        kind = _kind_of(hint)
         return isinstance(value, np.ndarray) and (kind is Any or np.issubdtype(value.dtype, kind))
     if hint in (None, NoneType):
         return value is None
@@ -59,6 +59,12 @@ def _fits(value: Any, hint: Any) -> bool:
         accepted = (int, np.integer) if hint is int else (float, int, np.floating, np.integer)
         return isinstance(value, accepted) and not isinstance(value, bool)
     return isinstance(value, hint)
+
+
+def _kind_of(hint: Any) -> Any:
+    """Kind of the numbers of an annotated array."""
+    kind = get_args(get_args(hint)[1])[0]
+    return get_origin(kind) or kind
 
 
 def _fit_all(values: tuple[Any, ...], args: tuple[Any, ...]) -> bool:
@@ -71,7 +77,7 @@ def _fit_all(values: tuple[Any, ...], args: tuple[Any, ...]) -> bool:
 def _named(hint: Any) -> str:
     """An annotation as messages show it."""
     if get_origin(hint) is np.ndarray:
-        kind = get_args(get_args(hint)[1])[0]
+        kind = _kind_of(hint)
         return "an array" if kind is Any else f"an array of {kind.__name__}"
     if get_origin(hint) in (Union, UnionType):
         return " or ".join(_named(one) for one in get_args(hint))

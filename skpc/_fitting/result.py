@@ -210,11 +210,10 @@ class FittedDensity:
             raise ValueError(f"it has the components {self.names} and {counts[1]} weights.")
         if not ((self.weights > 0).all() and abs(self.weights.sum() - 1) < ROUNDING):
             raise ValueError(f"weights are {self.weights.tolist()}; they are above 0 and add to 1.")
-        names = self.feature_names
-        if names is not None and names.shape != (len(self.plan.table.columns),):
-            raise ValueError(
-                f"it has {len(names)} names of {len(self.plan.table.columns)} columns."
-            )
+        names = self.plan.table.names or [None]
+        texts = names if all(isinstance(name, str) for name in names) else None
+        if texts != (None if self.feature_names is None else self.feature_names.tolist()):
+            raise ValueError(f"its columns are {names}, and feature_names {self.feature_names}.")
         for other in self.others:
             if not isinstance(other.kind, str) or other.kind not in COMPONENTS:
                 raise ValueError(f"it has a component of the kind {other.kind!r}.")

@@ -153,6 +153,8 @@ class FittedRegression:
         ValueError
         """
         n_features = self.n_features
+        if self.feature_map is not None and not hasattr(self.feature_map, "transform"):
+            raise ValueError(f"feature_map is {self.feature_map!r}, which is no transformer.")
         if self.feature_map is None and self.n_columns != n_features:
             raise ValueError(f"it has {self.n_columns} columns and {n_features} features.")
         if self.n_columns < 1 or len(self.moments.mean) != n_features + 1:

@@ -3,6 +3,7 @@
 Axes: D columns.
 """
 
+import re
 from collections.abc import Hashable
 from typing import Any
 
@@ -10,6 +11,9 @@ from .columns import Column
 from .dtypes import is_name
 from .holes import Holes
 from .one_hot import Group
+
+# Types of NumPy whose columns have no missing cells.
+NO_HOLES = re.compile(r"bool|u?int\d+")
 
 
 def check_table(
@@ -54,6 +58,8 @@ def check_table(
             raise ValueError(f"{what} name columns twice, or some that the table has not.")
     if set(members) & set(holes.positions):
         raise ValueError("a column of a group has an indicator of holes.")
+    if any(NO_HOLES.fullmatch(columns[j].raw.dtype) for j in holes.positions):
+        raise ValueError("a column of a type without missing cells has an indicator of holes.")
     if any(columns[j].support != "binary" for j in members):
         raise ValueError("a column of a group holds other than zeros and ones.")
 
