@@ -161,6 +161,10 @@ class FittedRegression:
             raise ValueError(f"its moments are not those of {n_features} features and a target.")
         if self.feature_names is not None and self.feature_names.shape != (self.n_columns,):
             raise ValueError(f"it has {len(self.feature_names)} names of {self.n_columns} columns.")
+        if self.feature_names is not None and not all(
+            isinstance(name, str) for name in self.feature_names
+        ):
+            raise ValueError(f"feature_names are {self.feature_names}; texts are accepted.")
         n_codes = self.posterior.probabilities.shape[2]
         if self.search.log_prior.shape not in ((n_codes,), (n_features, n_codes)):
             raise ValueError(f"log_prior has the shape {self.search.log_prior.shape}.")

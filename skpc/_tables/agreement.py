@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from .columns import Column
-from .dtypes import is_name
+from .dtypes import WORDS, is_name
 from .holes import Holes
 from .one_hot import Group
 
@@ -41,6 +41,7 @@ def check_table(
                 f"{column.raw.title} has the type {column.raw.dtype!r} of {library}, which files "
                 "of skpc do not hold; pickle keeps it."
             )
+        _check_categories(column)
     for name, values in (("names", names), ("levels", levels)):
         if values is not None and not (
             type(values) is list and all(isinstance(one, Hashable) for one in values)
@@ -62,6 +63,21 @@ def check_table(
         raise ValueError("a column of a type without missing cells has an indicator of holes.")
     if any(columns[j].support != "binary" for j in members):
         raise ValueError("a column of a group holds other than zeros and ones.")
+
+
+def _check_categories(column: Column) -> None:
+    """Refuse categories that the type of a column does not hold, or declares in another way."""
+    raw, dtype = column.raw, column.raw.dtype.lower()
+    declared = dtype.startswith(("category[", "enum"))
+    if declared != (raw.categories is not None):
+        raise ValueError(
+            f"{raw.title} has the type {raw.dtype!r} and categories by type of another."
+        )
+    if raw.categories and column.support == "codes" and raw.categories != column.categories:
+        raise ValueError(f"{raw.title} has other categories than its type.")
+    words = dtype.startswith(WORDS) and not column.is_unknown
+    if words and not all(isinstance(one, str) for one in column.categories):
+        raise ValueError(f"{raw.title} has categories that are no texts, as its type holds.")
 
 
 def _check_all(name: str, values: Any, cls: type) -> None:

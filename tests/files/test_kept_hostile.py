@@ -197,7 +197,6 @@ def test_files_of_other_classes_are_refused(path):
         (("table", "Table", "columns", 0, "Column", "scale"), 0.0, "scale 0.0"),
         (("table", "Table", "columns", 0, "Column", "family"), "poisson", "family 'poisson'"),
         (("table", "Table", "columns", 0, "Column", "support"), "codes", "0 categories"),
-        (("table", "Table", "columns"), [], "columns are no list of one column"),
         (("graph", "RegionGraph", "tempered"), 1, "tempered is 1"),
         (("built_from", "dict"), [], "built_from has"),
     ],

@@ -71,7 +71,7 @@ class Mine(EinetDensityEstimator):
 
 
 def test_subclasses_of_the_users_own_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="Mine is a class of yours, .* pickle it"):
+    with pytest.raises(ValueError, match=r"Mine is a class of yours, .* pickle it"):
         Mine().save(tmp_path / "model")
     with pytest.raises(ValueError, match=r"parameters\.density is an object of .*\.Mine, "):
         EinetImputer(Mine()).save(tmp_path / "model")
