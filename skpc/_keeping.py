@@ -105,6 +105,20 @@ class Kept(BaseEstimator):
             solvers, components, feature maps), callbacks and metadata requests. Pickle keeps them.
         OSError
             If the file cannot be written. One that was there stays as it was.
+
+        See Also
+        --------
+        skpc.load : Reads the file.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import skpc
+        >>> with TemporaryDirectory() as folder:
+        ...     skpc.EinetImputer(strategy="sample").save(Path(folder) / "imputer.skpc")
+        ...     skpc.load(Path(folder) / "imputer.skpc")
+        EinetImputer(strategy='sample')
         """
         name = type(self).__name__
         if KNOWN.of(self) is None:

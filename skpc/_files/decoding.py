@@ -16,6 +16,8 @@ from .known import Known
 Arrays = dict[str, NDArray[Any]]
 # What a file may hold instead of a float, since JSON has no such number.
 NOT_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+# Letters of an array of texts, which only parameters have.
+MOST_LETTERS = 10_000_000
 # Of dates.
 UNITS = ("s", "ms", "us", "ns")
 # Words of the generator of a RandomState.
@@ -147,7 +149,11 @@ class Decoder:
 
     def _texts(self, tree: Any) -> NDArray[Any]:
         shape, cells = self._pair(tree)
-        return _shaped(np.array([_text(one) for one in cells], dtype=str), shape)
+        texts = [_text(one) for one in cells]
+        # In an array each text takes the memory of the longest.
+        if len(texts) * max(map(len, texts), default=0) > MOST_LETTERS:
+            raise ValueError(f"its texts take more than {MOST_LETTERS} letters in an array.")
+        return _shaped(np.array(texts, dtype=str), shape)
 
     def _objects(self, tree: Any) -> NDArray[Any]:
         shape, cells = self._pair(tree)

@@ -155,6 +155,8 @@ class FittedRegression:
         n_features = self.n_features
         if self.feature_map is not None and not hasattr(self.feature_map, "transform"):
             raise ValueError(f"feature_map is {self.feature_map!r}, which is no transformer.")
+        if getattr(self.feature_map, "n_features_in_", self.n_columns) != self.n_columns:
+            raise ValueError(f"feature_map is one of other columns than {self.n_columns}.")
         if self.feature_map is None and self.n_columns != n_features:
             raise ValueError(f"it has {self.n_columns} columns and {n_features} features.")
         if self.n_columns < 1 or len(self.moments.mean) != n_features + 1:
@@ -165,6 +167,9 @@ class FittedRegression:
             isinstance(name, str) for name in self.feature_names
         ):
             raise ValueError(f"feature_names are {self.feature_names}; texts are accepted.")
+        centre = self.posterior.centre
+        if centre.any() and not np.array_equal(centre, self.moments.mean[:n_features]):
+            raise ValueError("features are centred on other means than those of the moments.")
         n_codes = self.posterior.probabilities.shape[2]
         if self.search.log_prior.shape not in ((n_codes,), (n_features, n_codes)):
             raise ValueError(f"log_prior has the shape {self.search.log_prior.shape}.")
