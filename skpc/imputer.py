@@ -156,9 +156,11 @@ class EinetImputer(TransformerMixin, OverDensity):
 
     def _result(self) -> FittedImputer | None:
         """What files hold of the fit."""
-        if not hasattr(self, "density_"):
+        # Read once: another thread may store a new fit, in a dict of its own, meanwhile.
+        now = vars(self)
+        if "density_" not in now:
             return None
-        return FittedImputer(self.density_, self.indicator_features_)
+        return FittedImputer(now["density_"], now["indicator_features_"])
 
     def transform(self, X: Any) -> Any:
         """A copy of X with its missing cells filled.

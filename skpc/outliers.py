@@ -200,10 +200,14 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
 
     def _result(self) -> FittedOutliers | None:
         """What files hold of the fit."""
-        if not hasattr(self, "density_"):
+        # Read once: another thread may store a new fit, in a dict of its own, meanwhile.
+        now = vars(self)
+        if "density_" not in now:
             return None
-        kernels, widths = (getattr(self, name, None) for name in ("kernels_", "_widths"))
-        return FittedOutliers(self.density_, kernels, widths, self.offset_, self.expected_surprise_)
+        kernels, widths = now.get("kernels_"), now.get("_widths")
+        return FittedOutliers(
+            now["density_"], kernels, widths, now["offset_"], now["expected_surprise_"]
+        )
 
     def score_samples(self, X: Any) -> Floats:
         """The score of every row that `ranking` names; the lower, the more unusual.

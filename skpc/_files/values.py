@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from .decoding import Decoder, names_of_arrays
 from .encoding import Encoder
 from .known import Known
@@ -73,6 +75,8 @@ def value_of(known: Known, contents: Contents) -> Any:
         If the tree is not one of a known class, or its fields do not agree.
     """
     try:
-        return Decoder(known, contents.arrays).value(contents.fields["tree"])
+        # Checks compare with bounds what overflows.
+        with np.errstate(all="ignore"):
+            return Decoder(known, contents.arrays).value(contents.fields["tree"])
     except STRAY as error:
         raise ValueError(f"its fields do not agree: {type(error).__name__}: {error}") from error

@@ -3,12 +3,15 @@
 import json
 import math
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 import polars as pl
 from sklearn.datasets import load_diabetes
 
+import skpc
 from helpers.cases import mixed, tiny
 from helpers.forgery import forged, parts_of
 from skpc import DirectBayesianRegressor, EinetImputer, EinetOutlierDetector, Numeric
@@ -114,6 +117,14 @@ def fitted(name):
         return model.fit(X), X
     model, X, y = others()[name]
     return model.fit(X, y), X
+
+
+def from_file(model):
+    """What a file brings back of an estimator."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.skpc"
+        model.save(path)
+        return skpc.load(path)
 
 
 def rows_of(name):
