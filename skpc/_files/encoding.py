@@ -11,7 +11,7 @@ with one key, which says what it is:
     {"random": {...}}          a numpy.random.RandomState
     {"interval": [0, 1, "right"]}              {"timestamp": [count, unit]}      of pandas
     {"constant": name}         an object of the table of `known`
-    {NAME: {field: value}}     an object of a class of that table; its name begins with a capital
+    {NAME: {field: value}}     an object of a class of that table
 
 In a pickle arrays stand where they are, and {"own": object} holds what is no part of skpc.
 """
@@ -89,7 +89,8 @@ class Encoder:
                     for key, one in value.items()
                 ]
             }
-        if isinstance(value, np.ndarray):
+        # Other kinds of arrays, such as masked ones, hold more than numbers.
+        if kind in (np.ndarray, np.memmap):
             return self._of_array(value, where)
         return self._of_object(value, where)
 

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.cases import OutOfFive, tiny
 from helpers.kept import fitted, numbers
@@ -95,6 +96,8 @@ def test_attributes_that_are_not_of_the_fit_are_refused(tmp_path):
         ({"tol": -1.0}, "'tol' parameter .* must be"),
         ({"random_state": np.random.RandomState(np.random.PCG64(3))}, "RandomState of PCG64"),
         ({"one_hot": [{1, 2}]}, r"one_hot\.0 is an object of builtins\.set"),
+        ({"categorical_features": np.ma.masked_array([1, 2])}, r"an object of numpy\.ma\."),
+        ({"categorical_features": pd.Series([1, 2])}, r"features is an object of pandas\."),
         ({"grid_shape": np.array([1, 3], dtype=np.longdouble)}, "grid_shape is an array of"),
     ],
 )
