@@ -1,5 +1,6 @@
 """Exact, tractable probabilistic models for tables, as scikit-learn estimators."""
 
+from ._keeping import load
 from ._memory import keep_freed_memory
 from .density import EinetDensityEstimator, Numeric, show_versions
 from .imputer import EinetImputer
@@ -16,5 +17,6 @@ __all__ = [
     "Numeric",
     "__version__",
     "keep_freed_memory",
+    "load",
     "show_versions",
 ]

@@ -10,23 +10,44 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
 from ._density_queries import features_of
-from ._sklearn import CallbackSupportMixin, Features, PartReporter, store
+from ._keeping import Kept
+from ._sklearn import CallbackSupportMixin, PartReporter, store
 from ._tables import Table, read_table
 from ._validation import check_table
 from .density import EinetDensityEstimator
 
 
-class OverDensity(CallbackSupportMixin, BaseEstimator):
+def columns_of(density: EinetDensityEstimator) -> dict[str, Any]:
+    """Number and names of the columns of a fitted density, as attributes."""
+    return features_of(density._fitted_density).attributes()
+
+
+def check_density(density: EinetDensityEstimator) -> int:
+    """The number of columns of a density in a file.
+
+    Raises
+    ------
+    ValueError
+        If it is not fitted.
+    """
+    if density._result() is None:
+        raise ValueError("its density is not fitted.")
+    return density.n_features_in_
+
+
+class OverDensity(CallbackSupportMixin, Kept):
     """An estimator that answers by an `EinetDensityEstimator`.
 
     Its callbacks hear of its fit, and those that are passed on of the passes of the density's.
     """
 
+    # Of what files hold of a fit.
+    _fitted_class: ClassVar[Any]
     # Of the density where the user passes none.
     _dtype: ClassVar[str] = "float32"
 
@@ -34,18 +55,24 @@ class OverDensity(CallbackSupportMixin, BaseEstimator):
     random_state: Any
     density_: EinetDensityEstimator
 
+    def _attributes_of(self, result: Any) -> dict[str, Any]:
+        """All fitted attributes, from a file."""
+        if not isinstance(result, self._fitted_class):
+            raise ValueError(f"it holds no {self._fitted_class.__name__}.")
+        return result.attributes()
+
     def _fitted_to(
         self, X: Any, sample_weight: Any, reporter: PartReporter
-    ) -> tuple[EinetDensityEstimator, Any, Features]:
-        """A density fitted to a table, which is returned as it was checked, with its columns."""
+    ) -> tuple[EinetDensityEstimator, Any]:
+        """A density fitted to a table, which is returned as it was checked."""
         by_default = EinetDensityEstimator(dtype=self._dtype)
         density = by_default if self.density is None else clone(self.density)
         if density.random_state is None:
             density.set_params(random_state=self.random_state)
-        X, features = check_table(self, X, None)
+        X, _ = check_table(self, X, None)
         with reporter.part(density, "fit-density"):
             density.fit(X, sample_weight=sample_weight)
-        return density, X, features
+        return density, X
 
     def _store(
         self, attributes: dict[str, Any], reporter: PartReporter, absent: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ is the circuit that the estimator's other parameters describe.
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, Self
 
 from sklearn.base import BaseEstimator
 
@@ -36,6 +36,17 @@ class _Settings(BaseEstimator):
         if type(other) is not type(self):
             return NotImplemented
         return bool(self.get_params() == other.get_params())
+
+    def state(self) -> dict[str, Any]:
+        """The parameters, for files."""
+        return dict(self.get_params())
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """The object from what `state` returned."""
+        made = cls(**state)
+        made.kind()
+        return made
 
     def kind(self) -> ComponentKind:
         """The component with these parameters, as the circuits know it.
@@ -214,6 +225,17 @@ class Kernels(_Settings):
     def __init__(self, bandwidth: float = 0.45, n_units: int = 2000) -> None:
         self.bandwidth = bandwidth
         self.n_units = n_units
+
+
+# Classes of which files hold objects, by their names there.
+KEPT: dict[str, type] = {
+    "components.Gaussians": Gaussians,
+    "components.LatentMixture": LatentMixture,
+    "components.Kernels": Kernels,
+    "circuit.Gaussians": GaussianKind,
+    "circuit.LatentMixture": LatentKind,
+    "circuit.Kernels": KernelKind,
+}
 
 
 def _plain(value: Any) -> Any:

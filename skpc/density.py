@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
@@ -21,6 +21,7 @@ from . import _fitting as fitting
 from ._column_queries import ColumnQueries
 from ._density_queries import features_of
 from ._fitting import FitSpec, FittedDensity, TrainingRows
+from ._keeping import KNOWN, Kept, keep
 from ._sklearn import (
     CallbackSupportMixin,
     HasMethods,
@@ -35,8 +36,9 @@ from ._tables import Numeric, read_table
 from ._validation import check_table, check_weights
 from ._versions import show_versions
 from .circuit import RegionGraph
+from .circuit.leaves import FAMILIES
 from .circuit.training import SOLVERS
-from .components import kinds_of
+from .components import KEPT, kinds_of
 
 __all__ = ["EinetDensityEstimator", "Numeric", "show_versions"]
 
@@ -44,8 +46,16 @@ Floats = NDArray[Any]
 # Attributes of the trees, which a density without trees lacks.
 OF_TREES = ("smoothing_", "n_iter_", "converged_")
 
+for known in fitting.KEPT:
+    KNOWN.add(known)
+for name, known in KEPT.items():
+    KNOWN.add(known, name)
+for family in FAMILIES.values():
+    KNOWN.add_constant(f"leaf {family.name}", family)
 
-class EinetDensityEstimator(CallbackSupportMixin, ColumnQueries, DensityMixin, BaseEstimator):
+
+@keep
+class EinetDensityEstimator(CallbackSupportMixin, ColumnQueries, DensityMixin, Kept):
     """Density of a table by an Einsum Network, a probabilistic circuit.
 
     Columns may be numbers, zeros and ones, or categories, and cells may be missing. The
@@ -303,6 +313,7 @@ default="from_dtype"
     array([5.1, 3.5, 1.4])
     """
 
+    _results: ClassVar[tuple[str, ...]] = ("_fitted_density",)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "structure": [
             StrOptions({"auto", "random_trees", "chow_liu", "poon_domingos"}),
@@ -497,23 +508,15 @@ default="from_dtype"
         store(self, _attributes(fitted), absent=("feature_names_in_", *OF_TREES))
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Plain Python and NumPy objects, so that any file can hold them."""
-        state = dict(super().__getstate__())
-        # From the copied state alone: another thread may store a new fit meanwhile.
-        fitted = state.get("_fitted_density")
-        if fitted is not None:
-            if state.get("structure_") is fitted.plan.graph:
-                del state["structure_"]
-            state["_fitted_density"] = fitted.state()
-        return state
+    def _result(self) -> FittedDensity | None:
+        """The fitted density, for files."""
+        return getattr(self, "_fitted_density", None)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """The estimator from what `__getstate__` returned."""
-        if "_fitted_density" in state:
-            fitted = FittedDensity.from_state(state["_fitted_density"])
-            state = {"structure_": fitted.plan.graph, **state, "_fitted_density": fitted}
-        super().__setstate__(state)
+    def _attributes_of(self, result: Any) -> dict[str, Any]:
+        """All fitted attributes, from a file or a pickle."""
+        if not isinstance(result, FittedDensity):
+            raise ValueError("it holds no density.")
+        return _attributes(result)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a fitted density."""

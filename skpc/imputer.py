@@ -5,6 +5,7 @@ The file is of the facade's room: the density does the work.
 Axes: n rows, D columns, m columns with missing cells in training.
 """
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,7 +15,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
-from ._over_density import OverDensity
+from ._keeping import KNOWN, keep
+from ._over_density import OverDensity, check_density, columns_of
 from ._sklearn import PartReporter, StrOptions, feature_names, fit_context, with_callbacks
 from ._tables import complete, missing_cells, with_columns, with_indicators
 from .density import EinetDensityEstimator
@@ -22,6 +24,33 @@ from .density import EinetDensityEstimator
 Mask = NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class FittedImputer:
+    """What files hold of a fitted imputer, see its attributes."""
+
+    density: EinetDensityEstimator
+    indicator_features: NDArray[np.integer[Any]]
+
+    def attributes(self) -> dict[str, Any]:
+        """Fitted attributes of the imputer."""
+        return {
+            "density_": self.density,
+            "indicator_features_": self.indicator_features,
+            **columns_of(self.density),
+        }
+
+    def check(self) -> None:
+        """Refuse columns that the density has not."""
+        n, columns = check_density(self.density), self.indicator_features
+        ascending = columns.ndim == 1 and (np.diff(columns) > 0).all()
+        if not ascending or not ((columns >= 0) & (columns < n)).all():
+            raise ValueError(f"indicator_features is {columns}; there are {n} columns.")
+
+
+KNOWN.add(FittedImputer)
+
+
+@keep
 class EinetImputer(TransformerMixin, OverDensity):
     """Fill missing cells by what an `EinetDensityEstimator` knows of them given their row.
 
@@ -78,6 +107,7 @@ class EinetImputer(TransformerMixin, OverDensity):
     array([6., 3., 5., 2.])
     """
 
+    _fitted_class: ClassVar[Any] = FittedImputer
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "density": [EinetDensityEstimator, None],
         "strategy": [StrOptions(set(queries.STRATEGIES))],
@@ -120,13 +150,17 @@ class EinetImputer(TransformerMixin, OverDensity):
         self
         """
         reporter = PartReporter(self, X)
-        density, checked, features = self._fitted_to(X, sample_weight, reporter)
-        attributes = {
-            "density_": density,
-            "indicator_features_": np.flatnonzero(missing_cells(checked).any(axis=0)),
-            **features.attributes(),
-        }
-        return self._store(attributes, reporter)
+        density, checked = self._fitted_to(X, sample_weight, reporter)
+        fitted = FittedImputer(density, np.flatnonzero(missing_cells(checked).any(axis=0)))
+        return self._store(fitted.attributes(), reporter)
+
+    def _result(self) -> FittedImputer | None:
+        """What files hold of the fit."""
+        # Read once: another thread may store a new fit, in a dict of its own, meanwhile.
+        now = vars(self)
+        if "density_" not in now:
+            return None
+        return FittedImputer(now["density_"], now["indicator_features_"])
 
     def transform(self, X: Any) -> Any:
         """A copy of X with its missing cells filled.

@@ -5,6 +5,7 @@ The file is of the facade's room: the density does the work.
 Axes: n rows, D columns.
 """
 
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
 
 from . import _queries as queries
-from ._over_density import OverDensity
+from ._keeping import KNOWN, keep
+from ._over_density import OverDensity, check_density, columns_of
 from ._sklearn import Interval, PartReporter, StrOptions, fit_context, with_callbacks
 from ._tables import Table, read_table, take_rows
 from ._validation import check_count, check_weights
@@ -31,6 +33,55 @@ AUTO_CONTAMINATION = 0.1
 LEVELS = (0.05, 0.5, 0.95)
 
 
+@dataclass(frozen=True)
+class FittedOutliers:
+    """What files hold of a fitted detector, see its attributes.
+
+    Attributes
+    ----------
+    widths : ndarray (D,) or None
+        Of the columns, where the density ranks.
+    """
+
+    density: EinetDensityEstimator
+    kernels: EinetDensityEstimator | None
+    widths: Floats | None
+    offset: float
+    expected_surprise: Floats
+
+    def attributes(self) -> dict[str, Any]:
+        """Fitted attributes of the detector."""
+        ranking = {"kernels_": self.kernels, "_widths": self.widths}
+        return {
+            "density_": self.density,
+            "offset_": self.offset,
+            "expected_surprise_": self.expected_surprise,
+            **{name: value for name, value in ranking.items() if value is not None},
+            **columns_of(self.density),
+        }
+
+    def check(self) -> None:
+        """Refuse what is not of the columns of the density."""
+        n, kernels, widths = check_density(self.density), self.kernels, self.widths
+        if (kernels is None) == (widths is None):
+            raise ValueError("either kernels or the density ranks.")
+        if kernels is not None and check_density(kernels) != n:
+            raise ValueError("kernels and density have other columns.")
+        if kernels is not None and kernels._fitted_density.names != ["kernels"]:
+            raise ValueError(f"kernels has the components {kernels._fitted_density.names}.")
+        if widths is not None and (
+            widths.shape != (n,) or not (np.isfinite(widths) & (widths > 0)).all()
+        ):
+            raise ValueError(f"widths are no {n} numbers above 0.")
+        surprise = self.expected_surprise
+        if surprise.shape != (n,) or np.isnan(surprise).any() or np.isnan(self.offset):
+            raise ValueError(f"offset is NaN, or expected_surprise has no {n} numbers.")
+
+
+KNOWN.add(FittedOutliers)
+
+
+@keep
 class EinetOutlierDetector(OutlierMixin, OverDensity):
     """Outliers by densities of `EinetDensityEstimator`, with reasons.
 
@@ -89,6 +140,7 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
     'petal length (cm)'
     """
 
+    _fitted_class: ClassVar[Any] = FittedOutliers
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "density": [EinetDensityEstimator, None],
         "ranking": [StrOptions({"kernels", "density"})],
@@ -130,26 +182,32 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
         self
         """
         reporter = PartReporter(self, X)
-        density, checked, features = self._fitted_to(X, sample_weight, reporter)
+        density, checked = self._fitted_to(X, sample_weight, reporter)
         weights = check_weights(self, sample_weight, checked)
         evidence, _ = density._evidence(checked)
-        found: dict[str, Any] = {}
+        kernels = widths = None
         if self.ranking == "kernels":
             kernels = _kernels_of(density, evidence.table).fit(checked, None, weights)
-            found["kernels_"], scores = kernels, queries.log_others(kernels._evidence(checked)[0])
+            scores = queries.log_others(kernels._evidence(checked)[0])
         else:
-            found["_widths"] = _widths(evidence, weights)
-            scores = queries.log_bounded(evidence, found["_widths"])
+            widths = _widths(evidence, weights)
+            scores = queries.log_bounded(evidence, widths)
         share = AUTO_CONTAMINATION if self.contamination == "auto" else self.contamination
-        surprise = -queries.log_cells(evidence)
-        attributes = {
-            "density_": density,
-            "offset_": _offset(scores, weights, share),
-            "expected_surprise_": _means(surprise, weights),
-            **found,
-            **features.attributes(),
-        }
-        return self._store(attributes, reporter, absent=("kernels_", "_widths"))
+        surprise = _means(-queries.log_cells(evidence), weights)
+        offset = _offset(scores, weights, share)
+        fitted = FittedOutliers(density, kernels, widths, offset, surprise)
+        return self._store(fitted.attributes(), reporter, absent=("kernels_", "_widths"))
+
+    def _result(self) -> FittedOutliers | None:
+        """What files hold of the fit."""
+        # Read once: another thread may store a new fit, in a dict of its own, meanwhile.
+        now = vars(self)
+        if "density_" not in now:
+            return None
+        kernels, widths = now.get("kernels_"), now.get("_widths")
+        return FittedOutliers(
+            now["density_"], kernels, widths, now["offset_"], now["expected_surprise_"]
+        )
 
     def score_samples(self, X: Any) -> Floats:
         """The score of every row that `ranking` names; the lower, the more unusual.

@@ -11,18 +11,24 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ._keeping import KINDS, KNOWN, Kept, Kind, keep
 from ._regression import (
+    KEPT,
+    KIND,
     PRIORS,
     SOLVERS,
+    VERSION,
     FittedRegression,
     PackedEnsemble,
     RegressionSpec,
     Rows,
+    check_header,
     fit_regression,
+    public_attributes,
 )
 from ._sklearn import (
     Features,
@@ -36,8 +42,13 @@ from ._validation import TARGET, check_column, check_numbers, check_weights
 
 Floats = NDArray[np.float64]
 
+for known in KEPT:
+    KNOWN.add(known)
+KINDS[KIND] = Kind(VERSION, check_header, PackedEnsemble.of_contents)
 
-class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
+
+@keep
+class DirectBayesianRegressor(RegressorMixin, Kept):
     """Bayesian linear regression whose weights are integers of a few bits (DIRECT).
 
     The posterior of every weight is a distribution on a grid of small integers, and that of the
@@ -244,6 +255,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     True
     """
 
+    _results: ClassVar[tuple[str, ...]] = ("_fitted_regression",)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_bits": [Interval(Integral, 2, 8, closed="both")],
         "prior": [StrOptions(set(PRIORS)), "array-like"],
@@ -364,11 +376,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
             warnings.warn(message, UserWarning, stacklevel=4)
         if self.verbose:
             print(result.summary())
-        attributes = {
-            **result.attributes,
-            **features.attributes(),
-            "_fitted_regression": result.fitted,
-        }
+        attributes = self._attributes_of(result.fitted)
         store(self, attributes, absent=("feature_map_", "feature_names_in_"))
         return self
 
@@ -513,21 +521,19 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         (X, y), _ = check_numbers(self, X, y, features=_features(fitted))
         return fitted.log_density_at(X, y)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """The state for files: parameters, attributes, and the fitted model in plain dicts."""
-        state = dict(super().__getstate__())
-        if "_fitted_regression" in state:
-            state["_fitted_regression"] = state["_fitted_regression"].to_plain()
-        return state
+    def _result(self) -> FittedRegression | None:
+        """The fitted regression, for files."""
+        return getattr(self, "_fitted_regression", None)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """The estimator from what `__getstate__` returned."""
-        if "_fitted_regression" in state:
-            state = {
-                **state,
-                "_fitted_regression": FittedRegression.from_plain(state["_fitted_regression"]),
-            }
-        super().__setstate__(state)
+    def _attributes_of(self, result: Any) -> dict[str, Any]:
+        """All fitted attributes, from a file or a pickle."""
+        if not isinstance(result, FittedRegression):
+            raise ValueError("it holds no regression.")
+        return {
+            **public_attributes(result),
+            **_features(result).attributes(),
+            "_fitted_regression": result,
+        }
 
 
 def _features(fitted: FittedRegression) -> Features:

@@ -12,6 +12,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from helpers.fuzz_tables import cells, missing, recipes, same, types, without
+from helpers.kept import from_file
 from hypothesis import HealthCheck, given, settings
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -66,7 +67,8 @@ def assert_sound(recipe, model):
         drawn = model.sample_conditional(Y, random_state=0)
         assert_filled(Y, drawn, known)
         assert np.isfinite(model.score_samples(drawn)).all()
-    assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(X), scores)
+    for other in (pickle.loads(pickle.dumps(model)), from_file(model)):
+        assert_array_equal(other.score_samples(X), scores)
     assert same(X, before[0])
     assert_array_equal(weights, before[1])
     again = clone(model).fit(X, sample_weight=weights)
@@ -102,7 +104,8 @@ def assert_sound_with_holes(recipe, model):
         assert np.isfinite(model.score_samples(Y)).all()
         assert_filled(Y, model.impute(Y), known)
         assert_filled(Y, model.sample_conditional(Y, random_state=0), known)
-    assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(X), scores)
+    for other in (pickle.loads(pickle.dumps(model)), from_file(model)):
+        assert_array_equal(other.score_samples(X), scores)
 
 
 def refusal_of(model, X, weights):

@@ -5,6 +5,8 @@ import pytest
 from helpers.cases import CASES, Case, mixed
 from numpy.testing import assert_allclose
 
+import skpc
+
 pytestmark = pytest.mark.gpu
 
 
@@ -24,6 +26,17 @@ def test_model_moves_between_devices(layer):
     model = case.model(device="cuda").fit(X)
     on_cuda = model.score_samples(X)
     assert_allclose(model.set_params(device="cpu").score_samples(X), on_cuda, rtol=1e-9)
+
+
+def test_files_of_a_model_from_cuda_are_read_to_the_cpu(tmp_path):
+    case = Case("auto", "cp", "mixed")
+    X = case.rows(300)
+    model = case.model(device="cuda", components=[*mixed(3, 1), "kernels"]).fit(X)
+    on_cuda = model.score_samples(X)
+    model.save(tmp_path / "model")
+    assert_allclose(skpc.load(tmp_path / "model").score_samples(X), on_cuda, rtol=0, atol=0)
+    on_cpu = skpc.load(tmp_path / "model", device="cpu").score_samples(X)
+    assert_allclose(on_cpu, on_cuda, rtol=1e-9)
 
 
 def test_conditional_draws_on_cuda_keep_the_evidence():

@@ -15,6 +15,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from helpers.direct_evidence import log_evidence
+from helpers.kept import from_file
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -207,7 +208,8 @@ def assert_right(drawn):
     assert model.elbo_ <= evidence + 1e-7 + 1e-11 * abs(evidence)
     again = fresh(drawn).fit(drawn.X, drawn.y, drawn.weights)
     assert (again.predict(drawn.X) == mean).all()
-    assert (pickle.loads(pickle.dumps(model)).predict(drawn.X) == mean).all()
+    for other in (pickle.loads(pickle.dumps(model)), from_file(model)):
+        assert (other.predict(drawn.X) == mean).all()
     return model, x
 
 

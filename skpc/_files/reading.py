@@ -1,7 +1,7 @@
 """Reads a file, after all that it says of itself was checked."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from io import BufferedReader
@@ -38,7 +38,7 @@ def naming(path: str | PathLike[str]) -> Iterator[None]:
 
 
 def read(
-    path: str | PathLike[str], kind: str, version: int, check: Callable[[Header], None]
+    path: str | PathLike[str], versions: Mapping[str, int], check: Callable[[Header], None]
 ) -> Contents:
     """Read what `write` wrote.
 
@@ -48,10 +48,9 @@ def read(
     Parameters
     ----------
     path : path-like
-    kind : str
-        What the file must hold.
-    version : int
-        The latest of the kind that the caller reads; earlier ones are its business.
+    versions : mapping of str to int
+        Kinds of things of which the file must hold one, and the latest version of each that the
+        caller reads; earlier ones are its business.
     check : callable
         Takes the `Header`; raises ValueError unless fields and types of arrays agree.
 
@@ -64,12 +63,13 @@ def read(
     """
     with Path(path).open("rb") as file:
         header = _header(file)
-        if header.kind != kind:
-            raise ValueError(f"it holds a {header.kind!r}; a {kind!r} is accepted.")
-        if not 1 <= header.version <= version:
+        if header.kind not in versions:
+            accepted = " or ".join(f"a {kind!r}" for kind in versions)
+            raise ValueError(f"it holds a {header.kind!r}; {accepted} is accepted.")
+        if not 1 <= header.version <= versions[header.kind]:
             raise ValueError(
-                f"it holds version {header.version} of a {kind}; this version of skpc reads "
-                f"versions up to {version}. A later skpc may have written it."
+                f"it holds version {header.version} of a {header.kind}; this version of skpc reads "
+                f"versions up to {versions[header.kind]}. A later skpc may have written it."
             )
         check(header)
         arrays = {name: _array(file, name, one) for name, one in header.types.items()}

@@ -3,9 +3,8 @@
 Axes: n rows, D columns.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +12,12 @@ from numpy.typing import NDArray
 
 from .._tables import Encoded, RawTable, Table
 from ..circuit import RegionGraph
-from ..circuit.leaves import Leaf
+from ..circuit.leaves import FAMILIES, Leaf
 from ..circuit.passes import Circuit
 from ..circuit.structures import StructureSpec
 from .families import make_leaves, make_table
 from .one_hot import as_setting
-from .spec import FitSpec, check_unchanged
+from .spec import BUILT_FROM, FitSpec, check_unchanged
 from .streams import Streams
 from .structure import default_sizes, make_structure, resolve_structure
 
@@ -88,21 +87,37 @@ class Plan:
         """The plan after `rows` observed rows of each column, (D,)."""
         return replace(self, table=self.table.with_rows(rows))
 
-    def state(self) -> dict[str, Any]:
-        """Plain objects, for files."""
-        return {**vars(self), "table": self.table.state(), "graph": dict(_fields(self.graph))}
+    def check(self) -> None:
+        """Refuse fields of a file that do not agree.
 
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
-        """The plan from what `state` returned."""
-        table, graph = Table.from_state(state["table"]), RegionGraph(**state["graph"])
-        return cls(**{**state, "table": table, "graph": graph})
-
-
-def _fields(graph: RegionGraph) -> Iterator[tuple[str, Any]]:
-    """What a region graph is made from, for files."""
-    for name in ("regions", "partitions", "tempered"):
-        yield name, getattr(graph, name)
+        Raises
+        ------
+        ValueError
+        """
+        for column in self.table.columns:
+            family = (
+                FAMILIES.get(column.family) if isinstance(column.family, str) else column.family
+            )
+            if getattr(family, "support", None) != column.support:
+                raise ValueError(
+                    f"{column.raw.title} has the family {column.family!r} and holds "
+                    f"{column.support}."
+                )
+        if self.graph.n_variables != len(self.table.modelled):
+            raise ValueError(
+                f"graph has {self.graph.n_variables} columns; the table has "
+                f"{len(self.table.modelled)}."
+            )
+        if self.layer not in ("cp", "tucker") or self.n_sums < 1 or self.n_leaves < 1:
+            raise ValueError(
+                f"layer, n_sums, n_leaves are {self.layer, self.n_sums, self.n_leaves}."
+            )
+        if not 0 < self.min_variance < np.inf:
+            raise ValueError(
+                f"min_variance is {self.min_variance!r}; a number above 0 is accepted."
+            )
+        if self.built_from.keys() != set(BUILT_FROM):
+            raise ValueError(f"built_from has {[*self.built_from]}; {BUILT_FROM} are accepted.")
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,20 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._device import choose_device
-from ..circuit.components import Component
-from ..circuit.training import parameters_from_numbers
+from ..circuit.components import COMPONENTS, Component
+from ..circuit.passes import Circuit
+from ..circuit.training import SOLVERS, check_state, parameters_from_numbers
 from .kinds import kind_of
 from .plan import Plan
 
-NOT_STORED = ("_built", "_warned")
+# How far weights may be from adding to one.
+ROUNDING = 1e-9
 History = dict[str, NDArray[np.float64]]
 
 
@@ -54,6 +56,42 @@ class FittedTrees:
     n_parameters: int
     history: History
     converged: bool
+
+    def check(self) -> None:
+        """Refuse numbers of a file that are no trees'."""
+        if self.solver not in SOLVERS:
+            raise ValueError(f"solver is {self.solver!r}, whose state no file of skpc holds.")
+        if self.steps < 0 or not (0 <= self.rows < np.inf and 0 <= self.smoothing < np.inf):
+            raise ValueError(f"rows, steps, smoothing are {self.rows, self.steps, self.smoothing}.")
+        if not np.isfinite(self.column_sums).all():
+            raise ValueError("column_sums are not finite.")
+        lengths = {array.shape for array in self.history.values()}
+        if "log_likelihood" not in self.history or lengths != {(self.history["seconds"].size,)}:
+            raise ValueError("history lacks passes.")
+
+    def check_size(self, plan: Plan) -> None:
+        """Refuse parameters of other units than the plan's, before a circuit of these is built."""
+        first = self.arrays["parameters"][0]
+        size = sum(array.size for array in self.arrays["parameters"])
+        if first.ndim != 2 or first.shape[1] != plan.n_leaves or plan.n_sums > size:
+            raise ValueError(
+                f"it has leaves of the shape {first.shape}; the plan has {plan.n_leaves} units."
+            )
+
+    def check_by(self, circuit: Circuit) -> None:
+        """Refuse a solver's state that is none of the trees' circuit.
+
+        Raises
+        ------
+        ValueError
+        """
+        check_state(self.solver, self.arrays, circuit)
+        if self.column_sums.shape != (circuit.inputs.n_phi + 1,):
+            raise ValueError(f"column_sums have the shape {self.column_sums.shape}.")
+        if self.n_parameters != circuit.n_parameters:
+            raise ValueError(
+                f"n_parameters is {self.n_parameters}; the trees have {circuit.n_parameters}."
+            )
 
 
 @dataclass(frozen=True)
@@ -141,7 +179,10 @@ class FittedDensity:
     def components(self, device: str) -> list[Component]:
         """The components of the mixture, on a device; the trees are first."""
         if device not in self._built:
-            self._built[device] = self._build(device)
+            known = str(choose_device(device))
+            if known not in self._built:
+                self._built[known] = self._build(known)
+            self._built[device] = self._built[known]
         return self._built[device]
 
     def _build(self, name: str) -> list[Component]:
@@ -157,17 +198,29 @@ class FittedDensity:
             built.append(kind.from_arrays(other.arrays, leaves, next(logs), device))
         return built
 
-    def state(self) -> dict[str, Any]:
-        """Plain Python and NumPy objects, so that any file can hold them."""
-        kept = {name: value for name, value in vars(self).items() if name not in NOT_STORED}
-        trees = None if self.trees is None else dict(vars(self.trees))
-        others = [dict(vars(other)) for other in self.others]
-        return {**kept, "plan": self.plan.state(), "trees": trees, "others": others}
+    def check(self) -> None:
+        """Refuse fields of a file that do not agree; the components are built to compare them.
 
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
-        """The density from what `state` returned."""
-        trees = None if state["trees"] is None else FittedTrees(**state["trees"])
-        others = tuple(StoredComponent(**other) for other in state["others"])
-        plan = Plan.from_state(state["plan"])
-        return cls(**{**state, "plan": plan, "trees": trees, "others": others})
+        Raises
+        ------
+        ValueError
+        """
+        counts = len(self.names), len(self.weights)
+        if counts[0] < 1 or counts[0] != counts[1] or len(set(self.names)) < counts[0]:
+            raise ValueError(f"it has the components {self.names} and {counts[1]} weights.")
+        if not ((self.weights > 0).all() and abs(self.weights.sum() - 1) < ROUNDING):
+            raise ValueError(f"weights are {self.weights.tolist()}; they are above 0 and add to 1.")
+        names = self.plan.table.names or [None]
+        texts = names if all(isinstance(name, str) for name in names) else None
+        if texts != (None if self.feature_names is None else self.feature_names.tolist()):
+            raise ValueError(f"its columns are {names}, and feature_names {self.feature_names}.")
+        for other in self.others:
+            if not isinstance(other.kind, str) or other.kind not in COMPONENTS:
+                raise ValueError(f"it has a component of the kind {other.kind!r}.")
+        if self.trees is not None:
+            self.trees.check_size(self.plan)
+        components = self.components("cpu")
+        for component in components:
+            component.check()
+        if self.trees is not None:
+            self.trees.check_by(components[0].circuit)

@@ -1,17 +1,26 @@
 """From checked rows to a fitted regression: a spec in, a result out."""
 
-from ..direct import PackedEnsemble
-from ..direct.model import PRIORS
+from ..direct import Moments, PackedEnsemble
+from ..direct.deploy import KIND, VERSION, check_header
+from ..direct.model import PRIORS, Predictive
 from ..direct.solve import SOLVERS
 from .fit import RegressionSpec, Rows, fit_regression
-from .result import FittedRegression
+from .result import FittedRegression, Search, public_attributes
+
+# Classes of which files hold objects.
+KEPT: tuple[type, ...] = (Moments, Predictive, Search, FittedRegression)
 
 __all__ = [
+    "KEPT",
+    "KIND",
     "PRIORS",
     "SOLVERS",
+    "VERSION",
     "FittedRegression",
     "PackedEnsemble",
     "RegressionSpec",
     "Rows",
+    "check_header",
     "fit_regression",
+    "public_attributes",
 ]

@@ -33,7 +33,7 @@ from ..direct.solve import (
     solve_regression,
 )
 from .feature_map import fit_feature_map, transform_of
-from .result import FittedRegression, column_name, public_attributes
+from .result import FittedRegression, column_name, public_attributes, search_of
 
 # Nats of the bound from which on a user is told that rounding took them.
 WARNED = 0.5
@@ -192,11 +192,11 @@ def fit_regression(
     solution = solve_regression(data, options, random, residuals, ridge)
     posterior = predictive_of(data, solution, ridge)
     n_columns, names = rows.X.shape[1], rows.feature_names
-    fitted = FittedRegression(n_columns, names, feature_map, moments, posterior)
-    attributes = public_attributes(fitted, data, solution)
+    search = search_of(data, solution)
+    fitted = FittedRegression(n_columns, names, feature_map, moments, posterior, search)
     return RegressionFit(
         fitted=fitted,
-        attributes=attributes,
+        attributes=public_attributes(fitted),
         widened=solution.widened,
         coarse=options.near_ridge is not None and posterior.excess * ridge.freedom > COARSE,
         loss=0.0 if whole else loss(solution),

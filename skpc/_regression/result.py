@@ -5,7 +5,7 @@ Axes: n rows, D columns of X, B features, K codes, R components.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,33 @@ from ..direct.solve import Solution
 from .feature_map import transform_of
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Search:
+    """How a posterior was found, which no prediction needs.
+
+    Attributes
+    ----------
+    log_prior : ndarray (K,) or (B, K)
+        Of the codes.
+    elbo_path : ndarray
+        The bound after every round, in the units of y.
+    n_iter : int
+    converged : bool
+    """
+
+    log_prior: Floats
+    elbo_path: Floats
+    n_iter: int
+    converged: bool
+
+    def check(self) -> None:
+        """Refuse numbers of a file that are none of a search."""
+        if self.elbo_path.ndim != 1 or not len(self.elbo_path) or self.n_iter < 0:
+            raise ValueError("elbo_path has no round, or n_iter is negative.")
+        if np.isnan(self.log_prior).any() or np.isnan(self.elbo_path).any():
+            raise ValueError("log_prior or elbo_path is NaN.")
 
 
 @dataclass(frozen=True)
@@ -37,6 +64,7 @@ class FittedRegression:
         Of the features and the target, in their own units.
     posterior : Predictive
         In the units of X and y.
+    search : Search
     """
 
     n_columns: int
@@ -44,6 +72,7 @@ class FittedRegression:
     feature_map: Any
     moments: Moments
     posterior: Predictive
+    search: Search
 
     @property
     def n_features(self) -> int:
@@ -116,19 +145,34 @@ class FittedRegression:
             "overflows float64."
         )
 
-    def to_plain(self) -> dict[str, Any]:
-        """The state for a file: dicts of numbers and arrays, and the feature map."""
-        return {
-            **vars(self),
-            "moments": dict(vars(self.moments)),
-            "posterior": dict(vars(self.posterior)),
-        }
+    def check(self) -> None:
+        """Refuse fields of a file that do not agree.
 
-    @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Self:
-        """The state from the dicts of `to_plain`."""
-        moments, posterior = Moments(**plain["moments"]), Predictive(**plain["posterior"])
-        return cls(**{**plain, "moments": moments, "posterior": posterior})
+        Raises
+        ------
+        ValueError
+        """
+        n_features = self.n_features
+        if self.feature_map is not None and not hasattr(self.feature_map, "transform"):
+            raise ValueError(f"feature_map is {self.feature_map!r}, which is no transformer.")
+        if getattr(self.feature_map, "n_features_in_", self.n_columns) != self.n_columns:
+            raise ValueError(f"feature_map is one of other columns than {self.n_columns}.")
+        if self.feature_map is None and self.n_columns != n_features:
+            raise ValueError(f"it has {self.n_columns} columns and {n_features} features.")
+        if self.n_columns < 1 or len(self.moments.mean) != n_features + 1:
+            raise ValueError(f"its moments are not those of {n_features} features and a target.")
+        if self.feature_names is not None and self.feature_names.shape != (self.n_columns,):
+            raise ValueError(f"it has {len(self.feature_names)} names of {self.n_columns} columns.")
+        if self.feature_names is not None and not all(
+            isinstance(name, str) for name in self.feature_names
+        ):
+            raise ValueError(f"feature_names are {self.feature_names}; texts are accepted.")
+        centre = self.posterior.centre
+        if centre.any() and not np.array_equal(centre, self.moments.mean[:n_features]):
+            raise ValueError("features are centred on other means than those of the moments.")
+        n_codes = self.posterior.probabilities.shape[2]
+        if self.search.log_prior.shape not in ((n_codes,), (n_features, n_codes)):
+            raise ValueError(f"log_prior has the shape {self.search.log_prior.shape}.")
 
 
 def column_name(j: int, names: NDArray[Any] | None, mapped: bool) -> str:
@@ -138,18 +182,20 @@ def column_name(j: int, names: NDArray[Any] | None, mapped: bool) -> str:
     return f"column {j}" if names is None else f"column {str(names[j])!r}"
 
 
-def public_attributes(
-    fitted: FittedRegression, data: Standardised, solution: Solution
-) -> dict[str, Any]:
+def search_of(data: Standardised, solution: Solution) -> Search:
+    """What a solution says of its search, in the units of y."""
+    # The density of y has the unit 1 / y for every row.
+    path = np.array(solution.path) - data.weight * np.log(data.y_scale)
+    return Search(solution.problem.log_prior, path, solution.n_iter, solution.converged)
+
+
+def public_attributes(fitted: FittedRegression) -> dict[str, Any]:
     """The attributes that the docstring of `DirectBayesianRegressor` lists, by their names."""
-    posterior = fitted.posterior
+    posterior, search = fitted.posterior, fitted.search
     mean, variance = pool(posterior.weights, posterior.mean, posterior.variance, axis=0)
     coef = mean / posterior.spread
     probabilities = np.tensordot(posterior.weights, posterior.probabilities, 1)
-    codes = solution.problem.codes
     step = posterior.step
-    # The density of y has the unit 1 / y for every row.
-    elbo_path = np.array(solution.path) - data.weight * np.log(data.y_scale)
     mapped = {} if fitted.feature_map is None else {"feature_map_": fitted.feature_map}
     return {
         **mapped,
@@ -164,13 +210,13 @@ def public_attributes(
         "weight_codes_": posterior.codes,
         "mixture_weights_": posterior.weights,
         "component_probabilities_": posterior.probabilities,
-        "code_prior_": np.exp(solution.problem.log_prior),
-        "sparsity_": float(probabilities[:, len(codes) // 2].mean()),
+        "code_prior_": np.exp(search.log_prior),
+        "sparsity_": float(probabilities[:, probabilities.shape[1] // 2].mean()),
         "noise_levels_": posterior.noise_levels,
         "noise_probabilities_": posterior.noise_probabilities,
         "noise_variance_": posterior.noise_variance,
-        "elbo_path_": elbo_path,
-        "elbo_": float(elbo_path[-1]),
-        "n_iter_": solution.n_iter,
-        "converged_": solution.converged,
+        "elbo_path_": search.elbo_path,
+        "elbo_": float(search.elbo_path[-1]),
+        "n_iter_": search.n_iter,
+        "converged_": search.converged,
     }

@@ -6,8 +6,11 @@ from .columns_of_frames import complete, missing_cells, with_columns, with_indic
 from .describe import describe
 from .encoded import Encoded
 from .find_groups import FoundGroup, describe_group, find_groups
+from .grids import Grid
 from .holes import Holes
 from .numeric import Numeric
+from .one_hot import Group
+from .piecewise import Shape
 from .raw import RawColumn, RawTable
 from .reading import container, holds_numbers, read_column, read_table
 from .selection import column_mask, column_position, column_positions
@@ -17,7 +20,11 @@ from .supports import SUPPORTS
 from .table import Table
 from .writing import take_rows
 
+# Classes of which files hold objects.
+KEPT: tuple[type, ...] = (Table, Column, RawColumn, Grid, Shape, Group, Holes, Numeric)
+
 __all__ = [
+    "KEPT",
     "SUPPORTS",
     "Column",
     "Encoded",

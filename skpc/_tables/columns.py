@@ -1,6 +1,6 @@
 """One column of a training table: its type and family, and how it becomes numbers."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .grids import Grid
 from .piecewise import Shape
-from .raw import RawColumn
+from .raw import RawColumn, check_distinct
 
 NO_GRID = Grid()
 
@@ -64,30 +64,25 @@ class Column:
     grid: Grid = NO_GRID
     fixed: bool = False
 
-    def state(self) -> dict[str, Any]:
-        """The column as dicts, lists and numbers, for files."""
-        return {
-            **{f.name: getattr(self, f.name) for f in fields(self) if f.name != "raw"},
-            "categories": list(self.categories),
-            "rows": np.array(self.rows),
-            "shape": self.shape and self.shape.state(),
-            "grid": self.grid.state(),
-            "raw": self.raw.state(),
-        }
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
-        """The column from what `state` returned."""
-        return cls(
-            **{
-                **state,
-                "categories": tuple(state["categories"]),
-                "rows": tuple(state["rows"].tolist()),
-                "shape": state["shape"] and Shape.from_state(state["shape"]),
-                "grid": Grid.from_state(state["grid"]),
-                "raw": RawColumn.from_state(state["raw"]),
-            }
-        )
+    def check(self) -> None:
+        """Refuse fields of a file that do not agree."""
+        if not (np.isfinite(self.shift) and 0 < self.scale < np.inf):
+            raise ValueError(f"shift is {self.shift!r} and scale {self.scale!r}.")
+        if not 0 <= self.variance < np.inf:
+            raise ValueError(f"variance is {self.variance!r}; a number from 0 is accepted.")
+        if not 0 <= self.largest <= 2**53:
+            raise ValueError(f"largest is {self.largest}; 0 to 2**53 are accepted.")
+        for name in ("unseen", "beyond"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; 0 to below 1 is accepted.")
+        check_distinct("categories", self.categories)
+        if (self.support == "codes") != bool(self.categories):
+            raise ValueError(f"it has {len(self.categories)} categories as one of {self.support}.")
+        rows = len(self.rows) == len(self.categories)
+        if not (rows and all(0 <= n < np.inf for n in self.rows)):
+            raise ValueError(f"rows are no {len(self.categories)} numbers from 0.")
+        if self.support != "real" and (self.shape is not None or self.beyond):
+            raise ValueError(f"it has the shape of a column of numbers as one of {self.support}.")
 
     @property
     def snapped(self) -> float:

@@ -3,12 +3,12 @@
 Axes: n rows, D columns, m added ones.
 """
 
-import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .dtypes import library_of
 from .reading import container, read_table
 from .table import Table
 from .writing import column_like
@@ -33,7 +33,7 @@ def complete(X: Any, table: Table) -> tuple[Any, list[int]]:
     if not absent or len(shown) != len(names) - len(absent):
         return X, []
     if library == "polars":
-        polars = sys.modules["polars"]
+        polars = library_of("polars")
         X = X.with_columns([polars.lit(None).alias(names[j]) for j in absent])
         return X.select(names), absent
     X = X[[name for name in names if name in shown]].copy()
@@ -70,6 +70,6 @@ def with_indicators(X: Any, masks: NDArray[np.bool_], names: list[str]) -> Any:
         raise ValueError(f"X has a column {taken[0]!r} already; rename it to add indicators.")
     columns = dict(zip(names, digits.T, strict=True))
     if library == "polars":
-        polars = sys.modules["polars"]
+        polars = library_of("polars")
         return X.with_columns([polars.Series(name, values) for name, values in columns.items()])
     return X.assign(**columns)

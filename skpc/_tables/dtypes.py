@@ -5,9 +5,9 @@ that does not tell two types apart, or leaves out what a type was made with.
 """
 
 import re
-import sys
 from ast import literal_eval
-from typing import Any
+from importlib import import_module
+from typing import Any, Literal
 
 # Types of Arrow whose columns can be neither filtered nor written to.
 VIEWS = ("string_view[pyarrow]", "binary_view[pyarrow]")
@@ -20,10 +20,47 @@ DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>
 SPARSE = re.compile(r"Sparse\[(\w+), (.+)\]")
 POLARS_DECIMAL = re.compile(r"Decimal\((\d+), (\d+)\)")
 
+# All names: files are read without the libraries, and must not name anything else of theirs.
+_WIDTHS = r"(?:8|16|32|64)"
+_NUMPY = rf"bool|object|u?int{_WIDTHS}|float(?:16|32|64|96|128)|longdouble"
+_ARROW = (
+    rf"bool|null|u?int{_WIDTHS}|halffloat|float|double|(?:large_)?(?:string|utf8|binary)"
+    r"|fixed_size_binary\[\d{1,9}\]|decimal\d{2,3}\(\d{1,2}, -?\d{1,2}\)"
+)
+_INDICES = rf"u?int{_WIDTHS}"
+_PANDAS = (
+    rf"{_NUMPY}|U?Int{_WIDTHS}|Float(?:32|64)|boolean|(?:str|string)\[(?:python|pyarrow)\]"
+    rf"|Sparse\[(?:{_NUMPY}), (?:nan|True|False|-?[0-9.e+-]{{1,30}})\]"
+    rf"|(?:{_ARROW}|dictionary<values=(?:{_ARROW}), indices={_INDICES}, ordered=[01]>)\[pyarrow\]"
+)
+_BINS = rf"interval\[(?:{_NUMPY}), (?:left|right|both|neither)\]"
+_POLARS = (
+    r"U?Int(?:8|16|32|64|128)|Float(?:16|32|64)|Boolean|String|Utf8|Binary|Null|Categorical|Enum"
+    r"|Decimal\(\d{1,2}, \d{1,2}\)"
+)
+NAMES_OF = {
+    "array": re.compile(_NUMPY),
+    "pandas": re.compile(rf"{_PANDAS}|category\[(?:{_PANDAS}|{_BINS})\]"),
+    "polars": re.compile(_POLARS),
+}
+
+
+def is_name(name: str, library: str) -> bool:
+    """Whether a name is one of a type of the library whose columns can be made of a file alone."""
+    return NAMES_OF[library].fullmatch(name) is not None
+
+
+def library_of(name: Literal["pandas", "polars", "pyarrow"]) -> Any:
+    """The library that makes columns; a model from a file may come before it was imported."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(f"The table of training was one of {name}; install {name}.") from error
+
 
 def pandas_name(dtype: Any) -> str | None:
     """The name of a pandas type; None if no column of the type could be made of it."""
-    pandas, name = sys.modules["pandas"], str(dtype)
+    pandas, name = library_of("pandas"), str(dtype)
     if isinstance(dtype, pandas.StringDtype):
         return f"{name}[{dtype.storage}]"
     if isinstance(dtype, pandas.CategoricalDtype):
@@ -42,7 +79,7 @@ def pandas_name(dtype: Any) -> str | None:
 
 def pandas_type(name: str, categories: Any = None, ordered: bool = False) -> Any:
     """The pandas type of a name from `pandas_name`, with the categories that it declares."""
-    pandas = sys.modules["pandas"]
+    pandas = library_of("pandas")
     if categories is not None:
         inner = name.removeprefix("category[")[:-1] or "object"
         made = pandas.Index(list(categories), dtype=_index_type(inner, categories))
@@ -59,7 +96,7 @@ def pandas_type(name: str, categories: Any = None, ordered: bool = False) -> Any
 
 def _index_type(name: str, categories: Any) -> Any:
     """The type of the categories; None, pandas' choice, where they are of another one by now."""
-    pandas = sys.modules["pandas"]
+    pandas = library_of("pandas")
     try:
         made = pandas_type(name)
         pandas.Index(list(categories), dtype=made)
@@ -69,8 +106,7 @@ def _index_type(name: str, categories: Any) -> Any:
 
 
 def _arrow_type(name: str) -> Any:
-    # Loaded, since pandas made a column of such a type.
-    arrow = sys.modules["pyarrow"]
+    arrow = library_of("pyarrow")
     if found := DECIMAL.fullmatch(name):
         return getattr(arrow, found[1])(int(found[2]), int(found[3]))
     found = DICTIONARY.fullmatch(name)
@@ -81,7 +117,7 @@ def _arrow_type(name: str) -> Any:
 
 def polars_name(dtype: Any) -> str | None:
     """The name of a polars type; None for types whose columns are not modelled."""
-    polars = sys.modules["polars"]
+    polars = library_of("polars")
     if dtype.is_temporal() or dtype.is_nested() or dtype in (polars.Object, polars.Unknown):
         return None
     if dtype.is_decimal():
@@ -92,7 +128,7 @@ def polars_name(dtype: Any) -> str | None:
 
 def polars_type(name: str, categories: Any = None) -> Any:
     """The polars type of a name from `polars_name`."""
-    polars = sys.modules["polars"]
+    polars = library_of("polars")
     if categories is not None:
         return polars.Enum(list(categories))
     if found := POLARS_DECIMAL.fullmatch(name):

@@ -3,8 +3,9 @@
 Axes: n numbers, d distinct values.
 """
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,17 @@ MET_ONCE = 0.05
 MOST_VALUES = 4096
 
 
+# Most decimal digits, before or after the point, that floats have.
+MOST_DIGITS = 400
+
+
+def check_ascending(name: str, values: Sequence[float]) -> None:
+    """Refuse values of a file that are not finite, or do not ascend."""
+    array = np.array(values, dtype=np.float64)
+    if not np.isfinite(array).all() or (array[1:] <= array[:-1]).any():
+        raise ValueError(f"{name} are not finite numbers that ascend.")
+
+
 @dataclass(frozen=True)
 class Grid:
     """Numbers that a column holds: origin + k step within bounds, or any within bounds.
@@ -76,14 +88,17 @@ class Grid:
     values: tuple[float, ...] = ()
     closed: bool = False
 
-    def state(self) -> dict[str, Any]:
-        """Lists and numbers, for files."""
-        return {**asdict(self), "values": list(self.values)}
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
-        """The grid from what `state` returned."""
-        return cls(**{**state, "values": tuple(state["values"])})
+    def check(self) -> None:
+        """Refuse numbers of a file that make no grid."""
+        check_ascending("values", self.values)
+        if not (0 <= self.step < np.inf and np.isfinite(self.origin)):
+            raise ValueError(f"step is {self.step!r} and origin {self.origin!r}.")
+        if self.digits is not None and abs(self.digits) > MOST_DIGITS:
+            raise ValueError(f"digits is {self.digits}; at most {MOST_DIGITS} are accepted.")
+        if not self.low <= self.high:
+            raise ValueError(f"low is {self.low!r} and high {self.high!r}.")
+        if self.closed and not self.values:
+            raise ValueError("it is closed and has no values.")
 
     def extended(self, x: Floats) -> Self:
         """The grid after further numbers (n,): they widen the bounds, and may be drawn."""

@@ -15,7 +15,7 @@ Axes: n rows, d members of a group, C codes, k patterns that are seen in part.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,15 +69,14 @@ class Group:
         hidden = np.ones((1, self.d), dtype=bool)
         return float(np.log(_Tails.of(self.shares, hidden).no_state(self)[0]))
 
-    def state(self) -> dict[str, Any]:
-        """The group as lists and numbers, for files."""
-        rows = np.array(self.rows)
-        return {"columns": list(self.columns), "rows": rows, "unseen": self.unseen}
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
-        """The group from what `state` returned."""
-        return cls(tuple(state["columns"]), tuple(state["rows"].tolist()), state["unseen"])
+    def check(self) -> None:
+        """Refuse numbers of a file that make no group."""
+        if len(self.columns) < 2 or list(self.columns) != sorted(set(self.columns)):
+            raise ValueError(f"columns are {self.columns}; two or more that ascend are accepted.")
+        if len(self.rows) - self.d not in (0, 1) or not all(0 <= n < np.inf for n in self.rows):
+            raise ValueError(f"rows are no numbers from 0, of {self.d} columns and of none.")
+        if not 0 < self.unseen < 1:
+            raise ValueError(f"unseen is {self.unseen!r}; a number between 0 and 1 is accepted.")
 
     def read(self, digits: Floats) -> "Seen":
         """What rows show of the group; digits are (n, d), NaN where missing."""

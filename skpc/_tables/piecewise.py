@@ -10,15 +10,19 @@ density in a cell is the atom's probability over the width, and all of it adds t
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .grids import check_ascending
+
 Floats = NDArray[np.float64]
 LARGEST = float(np.finfo(np.float64).max)
+# Most atoms of a column, whose codes are int16.
+MOST_ATOMS = 2**15 - 2
 # Atom codes of cells: 0 where a cell is not an atom, i + 1 at atom i of its column.
 Atoms = NDArray[np.int16]
 
@@ -49,18 +53,24 @@ class Shape:
     levels: tuple[float, ...] = (-1.0, 1.0)
     resolution: float = 0.0
 
-    def state(self) -> dict[str, Any]:
-        """Lists and numbers, for files."""
-        fields = asdict(self).items()
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in fields}
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
-        """The shape from what `state` returned."""
-        fields: dict[str, Any] = {
-            name: tuple(v) if isinstance(v, list) else v for name, v in state.items()
-        }
-        return cls(**fields)
+    def check(self) -> None:
+        """Refuse numbers of a file that make no shape."""
+        if not len(self.values) == len(self.atoms) == len(self.widths) <= MOST_ATOMS:
+            raise ValueError(
+                f"it has {len(self.values)} values, {len(self.atoms)} atoms and "
+                f"{len(self.widths)} widths; as many of each, and at most {MOST_ATOMS}."
+            )
+        if not len(self.knots) == len(self.levels) >= 2:
+            raise ValueError(f"it has {len(self.knots)} knots and {len(self.levels)} levels.")
+        for name in ("values", "atoms", "knots", "levels"):
+            check_ascending(name, getattr(self, name))
+        if not all(0 < width < np.inf for width in self.widths):
+            raise ValueError("widths are not finite numbers above 0.")
+        slopes = self.slopes
+        if not (np.isfinite(slopes).all() and (slopes > 0).all() and np.isfinite(self.cut).all()):
+            raise ValueError("knots and levels make no map of finite slopes.")
+        if not 0 <= self.resolution < np.inf:
+            raise ValueError(f"resolution is {self.resolution!r}.")
 
     @cached_property
     def cut(self) -> Floats:

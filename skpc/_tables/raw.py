@@ -5,12 +5,20 @@ A missing cell is NaN among numbers and None among objects; there is no other ma
 Axes: n rows, D columns.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+KINDS_OF_CELLS = ("number", "integer", "bool", "category", "mixed")
+
+
+def check_distinct(name: str, values: Any) -> None:
+    """Refuse values of a file that are no tuple, or not different."""
+    if type(values) is not tuple or len(set(values)) < len(values):
+        raise ValueError(f"{name} are no tuple of different values.")
 
 
 @dataclass(frozen=True)
@@ -73,23 +81,25 @@ class RawColumn:
 
     def state(self) -> dict[str, Any]:
         """Name and type of the column, for files."""
-        declared = None if self.categories is None else list(self.categories)
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "dtype": self.dtype,
-            "categories": declared,
-            "ordered": self.ordered,
-            "places": self.places,
-        }
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "values"}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """A column without rows from what `state` returned."""
-        declared = None if state["categories"] is None else tuple(state["categories"])
         words = state["kind"] in ("category", "mixed")
-        no_values = np.empty(0, dtype=object if words else np.float64)
-        return cls(**{**state, "categories": declared, "values": no_values})
+        return cls(**state, values=np.empty(0, dtype=object if words else np.float64))
+
+    def check(self) -> None:
+        """Refuse what a file may say of a column that none is."""
+        texts = (self.name, self.kind, self.dtype)
+        if not all(type(text) is str for text in texts) or self.kind not in KINDS_OF_CELLS:
+            raise ValueError(f"name, kind and dtype are {texts}.")
+        if self.categories is not None:
+            check_distinct("categories", self.categories)
+        if type(self.ordered) is not bool:
+            raise ValueError(f"ordered is {self.ordered!r}; True and False are accepted.")
+        if self.places is not None and not (type(self.places) is int and 0 <= self.places <= 400):
+            raise ValueError(f"places is {self.places!r}; None and 0 to 400 are accepted.")
 
     def rows(self, index: NDArray[Any]) -> "RawColumn":
         """The rows of a mask or of positions."""

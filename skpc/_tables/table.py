@@ -23,6 +23,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .agreement import check_table
 from .cells import codes_of, digits_of, numbers, numbers_within
 from .columns import Column, restore, standardise
 from .describe import check_within, unseen_share
@@ -89,23 +90,26 @@ class Table:
         self.levels = levels
 
     def state(self) -> dict[str, Any]:
-        """The table as dicts, lists and numbers, for files."""
+        """What the table is made of, for files."""
         return {
-            "columns": [column.state() for column in self.columns],
+            "columns": self.columns,
             "library": self.library,
             "names": self.names,
             "levels": self.levels,
-            "holes": list(self.holes.positions),
-            "groups": [group.state() for group in self.groups],
+            "holes": self.holes,
+            "groups": self.groups,
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """The table from what `state` returned."""
-        columns = [Column.from_state(column) for column in state["columns"]]
-        holes = Holes(tuple(state["holes"]))
-        groups = [Group.from_state(group) for group in state["groups"]]
-        return cls(columns, state["library"], state["names"], state["levels"], holes, groups)
+        """The table from what `state` returned, whose fields agree.
+
+        Raises
+        ------
+        ValueError
+        """
+        check_table(**state)
+        return cls(**state)
 
     def _of(self, columns: list[Column], groups: Sequence[Group] | None = None) -> "Table":
         """The same table with other columns, or other groups too."""

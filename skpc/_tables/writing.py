@@ -4,14 +4,13 @@ Axes: n rows, D columns.
 """
 
 import re
-import sys
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .dtypes import pandas_type, polars_type
+from .dtypes import library_of, pandas_type, polars_type
 from .raw import RawColumn
 from .reading import container
 
@@ -85,7 +84,7 @@ def fit_integers(values: NDArray[Any], name: str) -> NDArray[Any]:
 
 
 def _pandas_like(raw: RawColumn, values: NDArray[Any]) -> Any:
-    pandas = sys.modules["pandas"]
+    pandas = library_of("pandas")
     dtype = pandas_type(raw.dtype, raw.categories, raw.ordered)
     if raw.dtype.startswith("decimal"):
         # The digits of a float itself may be more than the type holds.
@@ -96,7 +95,7 @@ def _pandas_like(raw: RawColumn, values: NDArray[Any]) -> Any:
 
 
 def _polars_like(raw: RawColumn, values: NDArray[Any]) -> Any:
-    polars = sys.modules["polars"]
+    polars = library_of("polars")
     dtype = polars_type(raw.dtype, raw.categories)
     if raw.dtype.startswith("Decimal"):
         values = _decimals(values, dtype.precision, dtype.scale)
@@ -130,15 +129,15 @@ def build(
         return np.stack(columns, axis=1)
     names = names or []
     if library == "polars":
-        return sys.modules["polars"].DataFrame(dict(zip(names, columns, strict=True)))
-    frame = sys.modules["pandas"].concat(columns, axis=1)
+        return library_of("polars").DataFrame(dict(zip(names, columns, strict=True)))
+    frame = library_of("pandas").concat(columns, axis=1)
     frame.columns = column_index(names, levels or [None])
     return frame
 
 
 def column_index(names: list[Any], levels: list[Any]) -> Any:
     """The columns of a pandas frame from their names and those of their levels."""
-    pandas = sys.modules["pandas"]
+    pandas = library_of("pandas")
     if len(levels) > 1:
         return pandas.MultiIndex.from_tuples(names, names=levels)
     return pandas.Index(names, name=levels[0], tupleize_cols=False)
@@ -187,7 +186,7 @@ def _replaced(series: Any, mask: NDArray[np.bool_], values: Any) -> Any:
         # that of the values: integers of several widths are equal but not identical.
         series = series.cat.add_categories(added) if added else series
         values = values.astype(series.dtype)
-    both = sys.modules["pandas"].concat([series, values.astype(series.dtype)])
+    both = library_of("pandas").concat([series, values.astype(series.dtype)])
     return take_rows(both.to_frame(), _sources(mask)).iloc[:, 0].set_axis(series.index)
 
 

@@ -137,7 +137,7 @@ def test_no_memory_is_taken_for_what_is_refused(tmp_path):
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match="x is not needed"):
-            read(path, "thing", 1, check)
+            read(path, {"thing": 1}, check)
         assert tracemalloc.get_traced_memory()[1] < n_bytes / 16
         read_any(path)
         assert tracemalloc.get_traced_memory()[1] < 1.1 * n_bytes

@@ -27,7 +27,7 @@ def anything(header):
 
 
 def read_any(path):
-    return read(path, "thing", 2, anything)
+    return read(path, {"thing": 2}, anything)
 
 
 def write_thing(folder):

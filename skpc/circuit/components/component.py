@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import queries
-from ..passes import Cells, Circuit, Parameters, Space
+from ..passes import Cells, Circuit, Parameters, Space, check_parameters
 from ..queries import Pieces, Posterior, UnitMoments
 
 
@@ -33,6 +33,15 @@ class Component:
     log_weight: float = 0.0
 
     sorts_rows: ClassVar[bool] = False
+
+    def check(self) -> None:
+        """Refuse numbers of a file that are none of this component's.
+
+        Raises
+        ------
+        ValueError
+        """
+        check_parameters(self.circuit, self.parameters)
 
     def blocks(self, cells: Cells) -> tuple[Tensor, ...]:
         """Positions of rows in blocks of bounded memory."""

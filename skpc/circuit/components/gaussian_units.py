@@ -23,6 +23,8 @@ from .correlations import Correlations, Numbers
 
 # Numbers of the largest tensor of a block.
 LARGEST = 4_000_000
+# How far stored correlations may be from symmetry, and their diagonal from 1.
+ROUNDING = 1e-6
 
 
 def has_normal_numbers(family: Leaf) -> bool:
@@ -50,6 +52,28 @@ class GaussianUnits(Component):
 
     # The rows of a pattern share the factors of its correlations.
     sorts_rows: ClassVar[bool] = True
+
+    def check(self) -> None:
+        """Refuse also columns that are not normal, and matrices that are no correlations."""
+        super().check()
+        columns, d = self.columns.tolist(), len(self.columns)
+        normal = {
+            column
+            for fold in self.circuit.inputs.folds
+            if has_normal_numbers(fold.family)
+            for column in fold.columns.flatten().tolist()
+        }
+        if d < 2 or columns != sorted(set(columns)) or not normal.issuperset(columns):
+            raise ValueError(f"columns are {columns}; columns of normal numbers are {normal}.")
+        shape = (self.n_units, d, d)
+        if tuple(self.matrices.shape) != shape or not bool(torch.isfinite(self.matrices).all()):
+            raise ValueError(f"correlations are no finite numbers of the shape {shape}.")
+        diagonal = self.matrices.diagonal(dim1=1, dim2=2)
+        uneven = (self.matrices - self.matrices.mT).abs().max()
+        if float(uneven) > ROUNDING or float((diagonal - 1).abs().max()) > ROUNDING:
+            raise ValueError("correlations are not symmetric, or their diagonal is not 1.")
+        if bool(torch.linalg.cholesky_ex(self.matrices).info.any()):
+            raise ValueError("correlations are not positive definite.")
 
     @cached_property
     def correlations(self) -> Correlations:

@@ -127,6 +127,19 @@ class KernelComponent(Component):
     rows: Cells = field(kw_only=True)
     row: float = field(kw_only=True)
 
+    def check(self) -> None:
+        """Refuse also rows that are not those of the units."""
+        super().check()
+        shape = (self.circuit.inputs.n_units, self.circuit.inputs.n_columns)
+        atoms = self.rows.atoms
+        found = [self.rows.values, *([] if atoms is None else [atoms])]
+        if any(tuple(cells.shape) != shape for cells in found):
+            raise ValueError(f"rows of kernels have another shape than {shape}.")
+        if atoms is not None and (atoms.dtype != torch.int16 or bool((atoms < 0).any())):
+            raise ValueError("rows of kernels have atoms that are none.")
+        if bool(torch.isinf(self.rows.values).any()) or not 0 < self.row <= 1:
+            raise ValueError(f"rows of kernels are infinite, or their share is {self.row!r}.")
+
     def log_others(self, cells: Cells) -> Tensor:
         """Log density of rows by the rows of training without one that equals them, (n,), float64.
 

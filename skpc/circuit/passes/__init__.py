@@ -2,6 +2,7 @@
 
 from .block_statistics import BlockStatistics
 from .cells import Cells, joined
+from .checks import check_parameters, check_shapes
 from .circuit import Circuit, Parameters, product_mixture
 from .compiled_update import MeanStatistics, compiled_update
 from .layers import Layer
@@ -27,6 +28,8 @@ __all__ = [
     "Partly",
     "Space",
     "Trace",
+    "check_parameters",
+    "check_shapes",
     "compiled_update",
     "floored",
     "joined",

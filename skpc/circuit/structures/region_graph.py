@@ -1,8 +1,12 @@
 """Region graphs: which columns are modelled together, and how they are split."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,37 @@ class RegionGraph:
         self._check_scopes()
         self._check_partitions()
         self._check_root()
+
+    def state(self) -> dict[str, Any]:
+        """The graph as arrays, for files."""
+        children = [cs for _, cs in self.partitions]
+        return {
+            "sizes": _whole(len(scope) for scope in self.regions),
+            "columns": _whole(v for scope in self.regions for v in scope),
+            "parents": _whole(parent for parent, _ in self.partitions),
+            "counts": _whole(len(cs) for cs in children),
+            "children": _whole(c for cs in children for c in cs),
+            "tempered": self.tempered,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """The graph from what `state` returned.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not agree, or as the class does.
+        """
+        regions = _cut(state["columns"], state["sizes"])
+        children = _cut(state["children"], state["counts"])
+        parents = state["parents"]
+        if parents.dtype != np.int64 or parents.shape != (len(children),):
+            raise ValueError(f"It has {len(children)} partitions and other parents.")
+        if type(state["tempered"]) is not bool:
+            raise ValueError(f"tempered is {state['tempered']!r}; True and False are accepted.")
+        pairs = list(zip(parents.tolist(), children, strict=True))
+        return cls(regions, pairs, tempered=state["tempered"])
 
     @cached_property
     def root(self) -> int:
@@ -158,3 +193,20 @@ class RegionGraph:
             raise ValueError(
                 f"The root must cover the columns 0 to {len(scope) - 1}, it covers {list(scope)}."
             )
+
+
+def _whole(numbers: Iterable[int]) -> NDArray[np.int64]:
+    """Whole numbers as an array."""
+    return np.array(list(numbers), dtype=np.int64)
+
+
+def _cut(numbers: NDArray[np.int64], sizes: NDArray[np.int64]) -> list[list[int]]:
+    """Numbers (n,) in parts of these sizes, which add to n."""
+    for array in (numbers, sizes):
+        if array.dtype != np.int64 or array.ndim != 1:
+            raise ValueError("Its columns and children must be arrays of int64 of one axis.")
+    ends = np.cumsum(sizes).tolist()
+    if (sizes < 0).any() or (ends[-1] if ends else 0) != len(numbers):
+        raise ValueError(f"Sizes of its parts do not add to {len(numbers)}.")
+    parts = numbers.tolist()
+    return [parts[end - size : end] for end, size in zip(ends, sizes.tolist(), strict=True)]

@@ -13,7 +13,7 @@ from .loop import train
 from .options import Options, Progress
 from .prior import Prior
 from .rows import Rows, blocks, mean_log_density
-from .solver import SOLVERS, Solver, State, Steps
+from .solver import SOLVERS, Solver, State, Steps, check_state
 from .start import column_means, column_sums, make_prior, random_parameters
 from .statistics import Statistics, collect, collect_all, merge
 from .stream import absorb, stream
@@ -35,6 +35,7 @@ __all__ = [
     "Steps",
     "absorb",
     "blocks",
+    "check_state",
     "collect",
     "collect_all",
     "column_means",

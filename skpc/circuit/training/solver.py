@@ -7,8 +7,9 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
-from ..passes import Circuit, Parameters
+from ..passes import Circuit, Parameters, check_shapes
 from .adam import Adam
+from .arrays import from_numbers
 from .em import EM
 from .prior import Prior
 from .statistics import Statistics
@@ -97,3 +98,35 @@ class Solver(Steps[S], Protocol[S]):
 
 
 SOLVERS: dict[str, Solver[Any]] = {solver.name: solver for solver in (EM(), Adam())}
+
+
+def check_state(name: str, arrays: dict[str, Any], circuit: Circuit) -> None:
+    """Refuse arrays of a file that are no state of a solver over a circuit.
+
+    Its lists of arrays have the shapes of the parameters, leaves first, or are empty.
+
+    Parameters
+    ----------
+    name : str
+        Of the solver.
+    arrays : dict
+        As from `Solver.to_arrays`.
+    circuit : Circuit
+        On the CPU.
+
+    Raises
+    ------
+    ValueError
+    """
+    solver = SOLVERS[name]
+    state = solver.from_arrays(arrays, circuit.device)
+    known = solver.to_arrays(state)
+    if known.keys() != arrays.keys() or arrays["solver"] != name:
+        raise ValueError(f"{name} has a state of {[*known]}; {[*arrays]} are stored.")
+    for one, values in arrays.items():
+        if type(values) is not type(known[one]):
+            raise ValueError(f"{one} of {name} is {values!r}.")
+        if type(values) is int and values < 0:
+            raise ValueError(f"{one} of {name} is {values}; 0 or more is accepted.")
+        if type(values) is list and values:
+            check_shapes(circuit, from_numbers(values, circuit.device))

@@ -1,6 +1,7 @@
 """Draws of integer weights in a few bits each, for prediction by integers on small devices."""
 
-from .packed import PackedEnsemble
+from .consistency import check_header
+from .packed import KIND, VERSION, PackedEnsemble
 from .packing import pack
 
-__all__ = ["PackedEnsemble", "pack"]
+__all__ = ["KIND", "VERSION", "PackedEnsemble", "check_header", "pack"]

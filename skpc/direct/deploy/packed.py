@@ -268,8 +268,12 @@ class PackedEnsemble:
             If there is no such file, or it cannot be opened.
         """
         with naming(path):
-            stored = read(path, KIND, VERSION, check_header)
-            return cls(**{**stored.fields, **stored.arrays})
+            return cls.of_contents(read(path, {KIND: VERSION}, check_header))
+
+    @classmethod
+    def of_contents(cls, contents: Contents) -> Self:
+        """The ensemble of a file that was read, and checked by `check_header`."""
+        return cls(**{**contents.fields, **contents.arrays})
 
     def _numbers(self) -> dict[str, Any]:
         """The fields that are no arrays."""

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from ..arrays import Floats
 from .draws import draw_mixture
 
+# Numbers of codes of 2 to 8 bits.
+CODES = tuple(2**bits - 1 for bits in range(2, 9))
+# How far probabilities may be from adding to one.
+ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class Predictive:
@@ -65,6 +70,41 @@ class Predictive:
     noise_levels: Floats
     noise_probabilities: Floats
     noise_variance: float
+
+    def check(self) -> None:
+        """Refuse numbers of a file that are no posterior, or do not agree.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.probabilities.ndim != 3 or self.noise_levels.ndim != 1:
+            raise ValueError("probabilities are not (R, B, K), or noise_levels not (L,).")
+        (r, b, k), noise = self.probabilities.shape, self.noise_levels.shape
+        if k not in CODES or min(r, b) < 1 or noise == (0,):
+            raise ValueError(f"it has {r} components, {b} features, {k} codes and {noise} levels.")
+        shapes = {
+            "centre": (b,), "spread": (b,), "step": (b,), "weights": (r,), "mean": (r, b),
+            "variance": (r, b), "codes": (b,), "deviations": (b, b), "bias": (b,),
+            "noise_probabilities": noise,
+        }  # fmt: skip
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} has the shape {getattr(self, name).shape}, not {shape}.")
+        for name, value in vars(self).items():
+            if not np.isfinite(value).all():
+                raise ValueError(f"{name} is NaN or infinite.")
+        for name in ("weights", "probabilities", "noise_probabilities"):
+            shares = getattr(self, name)
+            if (shares < 0).any() or (np.abs(shares.sum(axis=-1) - 1) > ROUNDING).any():
+                raise ValueError(f"{name} are negative, or do not add to one.")
+        if (np.abs(self.codes.astype(int)) > k // 2).any():
+            raise ValueError(f"codes are beyond {k // 2}.")
+        for name in ("spread", "step", "noise_levels"):
+            if (getattr(self, name) <= 0).any():
+                raise ValueError(f"{name} is not above 0.")
+        if (self.variance < 0).any() or self.noise_variance < 0 or self.shortfall < 0:
+            raise ValueError("a variance is negative.")
 
     @property
     def n_features(self) -> int:

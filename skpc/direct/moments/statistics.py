@@ -76,6 +76,25 @@ class Moments:
     low: Floats
     high: Floats
 
+    def check(self) -> None:
+        """Refuse numbers of a file that are no moments.
+
+        Raises
+        ------
+        ValueError
+        """
+        n = len(self.mean) if self.mean.ndim == 1 else 0
+        if n < 2 or self.scatter.shape != (n, n):
+            raise ValueError("mean and scatter have other shapes than (C,) and (C, C), C from 2.")
+        for name in ("mean", "rest", "low", "high", "scatter"):
+            array = getattr(self, name)
+            if (array.shape != (n,) and name != "scatter") or not np.isfinite(array).all():
+                raise ValueError(f"{name} is no finite array of {n} columns.")
+        if self.n_rows < 1 or not 0 < self.weight < np.inf:
+            raise ValueError(f"n_rows is {self.n_rows} and weight {self.weight!r}.")
+        if (np.diag(self.scatter) < 0).any() or (self.low > self.high).any():
+            raise ValueError("a scatter is negative, or a smallest value above the largest.")
+
     @property
     def count(self) -> float:
         """Rows that these count for: the sum of the weights, or the rows if these are more."""
