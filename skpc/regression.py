@@ -6,6 +6,7 @@ R components.
 
 import warnings
 from dataclasses import fields
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -22,6 +23,7 @@ from ._regression import (
     PackedEnsemble,
     RegressionSpec,
     Rows,
+    complete,
     fit_regression,
 )
 from ._sklearn import (
@@ -30,6 +32,7 @@ from ._sklearn import (
     Interval,
     StrOptions,
     fit_context,
+    rows_of,
     store,
 )
 from ._validation import TARGET, check_column, check_numbers, check_weights
@@ -372,13 +375,16 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         store(self, attributes, absent=("feature_map_", "feature_names_in_"))
         return self
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    def predict(self, X: Any, return_std: bool = False, *, density: Any = None) -> Any:
         """Mean (and standard deviation) of the predictive distribution.
 
         Parameters
         ----------
         X : array-like (n, D)
         return_std : bool, default=False
+        density : EinetDensityEstimator, optional
+            Fitted to columns as those of X. With it cells of X may be missing: they are integrated
+            out. For a `feature_map` of the regression there are no such means, and it is refused.
 
         Returns
         -------
@@ -390,11 +396,35 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            As in `fit`, and for a cell so far from training that the prediction overflows.
+            As in `fit`, for a cell so far from training that the prediction overflows, and for a
+            missing cell without a density, or in a column that is one of categories to it.
+
+        Notes
+        -----
+        Given the seen cells of a row, missing ones have means and covariances C under the density.
+        The mean of the prediction is that at their means, and its variance is larger by w'Cw and
+        the uncertainty of w about that. Means, and variances of single cells, are exact; in rows
+        of two or more missing cells their correlations are those of 256 draws, seeded by
+        `random_state`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skpc import DirectBayesianRegressor, EinetDensityEstimator
+        >>> X = np.random.RandomState(0).standard_normal((500, 2)) @ [[1.0, 2.0], [0.0, 1.0]]
+        >>> model = DirectBayesianRegressor(random_state=0).fit(X, X @ [1.0, 1.0])
+        >>> density = EinetDensityEstimator(random_state=0).fit(X)
+        >>> mean, std = model.predict([[1.0, np.nan]], return_std=True, density=density)
+        >>> bool(abs(mean[0] - 3.0) < 0.2), bool(abs(std[0] - 1.0) < 0.2)
+        (True, True)
         """
         fitted = self._read()
-        X, _ = check_numbers(self, X, features=_features(fitted))
-        mean, variance = fitted.moments_at(X)
+        added: Floats | float = 0.0
+        x, _ = check_numbers(self, X, features=_features(fitted), allow_nan=density is not None)
+        if density is not None:
+            seed = self.random_state
+            x, added = complete(fitted, x, partial(rows_of, X), density, seed, return_std)
+        mean, variance = fitted.moments_at(x, added)
         if return_std:
             return mean, np.sqrt(variance + fitted.posterior.noise_variance)
         return mean

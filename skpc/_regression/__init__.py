@@ -4,6 +4,7 @@ from ..direct import PackedEnsemble
 from ..direct.model import PRIORS
 from ..direct.solve import SOLVERS
 from .fit import RegressionSpec, Rows, fit_regression
+from .missing import complete
 from .result import FittedRegression
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "PackedEnsemble",
     "RegressionSpec",
     "Rows",
+    "complete",
     "fit_regression",
 ]

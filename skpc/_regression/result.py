@@ -50,10 +50,17 @@ class FittedRegression:
         """Features B after the feature map."""
         return self.posterior.n_features
 
-    def moments_at(self, X: Any) -> tuple[Floats, Floats]:
-        """Mean and variance of the linear predictor, (n,) each."""
+    def moments_at(self, X: Any, added: Floats | float = 0.0) -> tuple[Floats, Floats]:
+        """Mean and variance of the linear predictor, (n,) each.
+
+        Parameters
+        ----------
+        X : ndarray (n, D)
+        added : ndarray (n, R), optional
+            Variance under each component beside that of the weights.
+        """
         linear = self._linear(X)
-        return pool(self.posterior.weights, linear[..., 0], linear[..., 1], axis=1)
+        return pool(self.posterior.weights, linear[..., 0], linear[..., 1] + added, axis=1)
 
     def log_density_at(self, X: Any, y: Floats) -> Floats:
         """Log density of targets (n,), in nats."""
