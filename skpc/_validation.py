@@ -70,7 +70,7 @@ def check_numbers(
     ----------
     estimator : estimator
     X : array-like or frame (n, D)
-    y : array-like (n,), optional
+    y : array-like (n,) or (n, T), optional
     features : Features or None
         Columns that X must have; None: X is the first table.
     allow_nan : bool, default=False
@@ -100,7 +100,7 @@ def check_numbers(
         features=features,
         dtype=NUMBERS,
         ensure_all_finite=False,
-        **({"y_numeric": True} if target else {}),
+        **({"y_numeric": True, "multi_output": True} if target else {}),
     )
     known = known or read
     if target:
@@ -117,16 +117,19 @@ def check_column(estimator: Any, values: Any, name: str) -> Any:
     Parameters
     ----------
     estimator : estimator
-    values : array-like (n,), or anything else that scikit-learn refuses or takes
+    values : array-like (n,) or (n, T), or anything else that scikit-learn refuses or takes
     name : str
         For messages.
 
     Raises
     ------
     TypeError, ValueError
-        For Dask collections, dates, durations, texts, also of digits, and categories.
+        For Dask collections, sparse matrices, dates, durations, texts, also of digits, and
+        categories.
     """
     _refuse_dask(estimator, values)
+    if issparse(values):
+        raise TypeError(f"{name[0].upper()}{name[1:]} is sparse; dense arrays are accepted.")
     if values is None or np.isscalar(values):
         return values
     values = _as_array(values)

@@ -215,6 +215,11 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     mean-field is at most log(R) nats if there is one mode: large for a few weights that depend on
     each other, small against the whole for thousands. The search costs O(R B**3).
 
+    Several targets (y of two dimensions) are fitted as if each were the only one, from one product
+    X'X and its principal axes. All attributes but those of columns and features have one more axis
+    in front, of the T targets: `coef_` is (T, B). `elbo_path_`, and attributes of mixtures of
+    different R, are lists.
+
     The model keeps the second moments, (B + 1)**2 numbers, so that `partial_fit` can add to them,
     and as many for the deviations.
 
@@ -312,8 +317,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         ----------
         X : array-like (n, D)
             Finite numbers; 0, or of a root mean square from 1e-100 to 1e100.
-        y : array-like (n,)
-            As a column of X.
+        y : array-like (n,) or (n, T)
+            As a column of X; one column for each of T targets.
         sample_weight : array-like (n,), optional
             How many rows each row counts for; not negative.
 
@@ -342,7 +347,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like (n, D)
-        y : array-like (n,)
+        y : array-like (n,) or (n, T)
+            As many targets as before.
         sample_weight : array-like (n,), optional
 
         Returns
@@ -388,8 +394,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        mean : ndarray (n,)
-        std : ndarray (n,)
+        mean : ndarray (n,) or (n, T)
+        std : ndarray (n,) or (n, T)
             Of a new target: the uncertainty of the weights under the ridge regression, what the
             codes lack of it, and E[sigma^2] together. If `return_std`.
 
@@ -419,23 +425,21 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         (True, True)
         """
         fitted = self._read()
-        added: Floats | float = 0.0
+        added = None
         x, _ = check_numbers(self, X, features=_features(fitted), allow_nan=density is not None)
         if density is not None:
             seed = self.random_state
             x, added = complete(fitted, x, partial(rows_of, X), density, seed, return_std)
         mean, variance = fitted.moments_at(x, added)
-        if return_std:
-            return mean, np.sqrt(variance + fitted.posterior.noise_variance)
-        return mean
+        return (mean, np.sqrt(variance)) if return_std else mean
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Coefficient of determination R**2 of the predicted means.
+        """Coefficient of determination R**2 of the predicted means; their average over targets.
 
         Parameters
         ----------
         X : array-like (n, D)
-        y : array-like (n,)
+        y : array-like (n,) or (n, T)
         sample_weight : array-like (n,), optional
 
         Returns
@@ -462,16 +466,15 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of int8 (n_samples, B)
+        ndarray of int8 (n_samples, B) or (n_samples, T, B)
             Codes: `codes * weight_scale_` are weights in units of y per standard deviation of a
             feature, `codes * weight_scale_ / feature_scale_` in the units of `coef_`.
         """
-        posterior = self._read().posterior
-        return posterior.draw_codes(n_samples, check_random_state(random_state))
+        return self._read().draw_codes(n_samples, check_random_state(random_state))
 
     def pack(
         self, n_samples: int = 8, random_state: Any = None, *, input_range: float = 8.0
-    ) -> PackedEnsemble:
+    ) -> PackedEnsemble | list[PackedEnsemble]:
         """Draw weights and pack them, for prediction by integers and on small devices.
 
         Parameters
@@ -485,7 +488,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        PackedEnsemble
+        PackedEnsemble, or a list of T for y (n, T)
             Predicts from features: with a feature map, from `feature_map_.transform(X)`.
 
         Raises
@@ -513,7 +516,7 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray (n, n_samples)
+        ndarray (n, n_samples) or (n, T, n_samples)
             The rows of a column share one draw of weights and noise variance.
         """
         fitted = self._read()
@@ -526,12 +529,12 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like (n, D)
-        y : array-like (n,)
+        y : array-like (n,) or (n, T)
 
         Returns
         -------
         ndarray (n,)
-            In nats, per unit of y.
+            In nats, per unit of y; of all targets of a row together, which are independent.
 
         Notes
         -----
@@ -541,7 +544,14 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         """
         fitted = self._read()
         (X, y), _ = check_numbers(self, X, y, features=_features(fitted))
+        fitted.check_targets(y)
         return fitted.log_density_at(X, y)
+
+    def __sklearn_tags__(self) -> Any:
+        """Tags that allow several targets."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def __getstate__(self) -> dict[str, Any]:
         """The state for files: parameters, attributes, and the fitted model in plain dicts."""

@@ -2,11 +2,12 @@
 
 Nothing here changes its arguments: a fit has no effect until the estimator stores its result.
 
-Axes: n rows, D columns of X, B features.
+Axes: n rows, D columns of X, B features, T targets.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from .._device import choose_device
 from ..direct import Moments, merge
-from ..direct.model import custom_log_prior, standard_noise_range, standard_steps
+from ..direct.model import Predictive, custom_log_prior, standard_noise_range, standard_steps
 from ..direct.moments import (
+    Residuals,
     Source,
     Standardised,
     UnitError,
@@ -26,14 +28,16 @@ from ..direct.moments import (
 )
 from ..direct.solve import (
     Options,
+    Ridge,
     best_ridge,
     loss,
     predictive_of,
+    principal_axes,
     prior_units,
     solve_regression,
 )
 from .feature_map import fit_feature_map, transform_of
-from .result import FittedRegression, column_name, public_attributes
+from .result import FittedRegression, column_name, public_attributes, target_attributes
 
 # Nats of the bound from which on a user is told that rounding took them.
 WARNED = 0.5
@@ -72,8 +76,9 @@ class Rows:
     ----------
     X : ndarray (n, D)
         Of integers or floats.
-    y, weights : ndarray (n,)
-        Weights are not negative, and one is positive.
+    y : ndarray (n,) or (n, T)
+    weights : ndarray (n,)
+        Not negative, and one is positive.
     feature_names : ndarray of str (D,) or None
         As scikit-learn takes them from a frame.
     """
@@ -83,16 +88,21 @@ class Rows:
     weights: NDArray[np.float64]
     feature_names: NDArray[Any] | None
 
+    @property
+    def n_targets(self) -> int:
+        """T."""
+        return 1 if self.y.ndim == 1 else self.y.shape[1]
+
 
 @dataclass(frozen=True)
-class RegressionFit:
-    """The result of a fit.
+class TargetFit:
+    """The fit of one target.
 
     Attributes
     ----------
-    fitted : FittedRegression
+    posterior : Predictive
     attributes : dict
-        The estimator's public attributes.
+        Public attributes of the target.
     widened : bool
         Whether the noise grid is wider than the user's range.
     coarse : bool
@@ -102,7 +112,7 @@ class RegressionFit:
         was lowered therefore.
     """
 
-    fitted: FittedRegression
+    posterior: Predictive
     attributes: dict[str, Any]
     widened: bool
     coarse: bool
@@ -142,6 +152,35 @@ class RegressionFit:
         return line.format(step=step, **self.attributes)
 
 
+@dataclass(frozen=True)
+class RegressionFit:
+    """The result of a fit.
+
+    Attributes
+    ----------
+    fitted : FittedRegression
+    targets : list of TargetFit (T,)
+    """
+
+    fitted: FittedRegression
+    targets: list[TargetFit]
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The estimator's public attributes."""
+        return public_attributes(self.fitted, [one.attributes for one in self.targets])
+
+    def warnings(self, noise_range: Any) -> Iterator[str]:
+        """Warnings of all targets, which say of which they are."""
+        for t, target in enumerate(self.targets):
+            for message in target.warnings(noise_range):
+                yield message if self.fitted.single else f"Target {t}: {message}"
+
+    def summary(self) -> str:
+        """A line for every target."""
+        return "\n".join(target.summary() for target in self.targets)
+
+
 def fit_regression(
     spec: RegressionSpec,
     rows: Rows,
@@ -165,9 +204,11 @@ def fit_regression(
     Raises
     ------
     ValueError
-        For parameters that do not go with the rows, and for columns whose squares float64 cannot
-        hold.
+        For parameters that do not go with the rows, columns whose squares float64 cannot hold, and
+        other targets than an earlier fit had.
     """
+    if last is not None:
+        last.check_targets(rows.y)
     device = str(choose_device(spec.device))
     if last is None:
         feature_map, first = fit_feature_map(spec.feature_map, rows.X, rows.y, rows.weights, random)
@@ -185,21 +226,57 @@ def fit_regression(
     moments = _collect(source, rows, device)
     if last is not None:
         moments = merge(last.moments, moments)
-    data = standardise(moments, spec.fit_intercept)
-    residuals = partial(collect_residuals, source, data) if whole else None
-    ridge = best_ridge(data, prior_units(data))
+    targets = _fit_targets(spec, source, moments, random, whole)
+    fitted = FittedRegression(
+        n_columns=rows.X.shape[1],
+        feature_names=rows.feature_names,
+        feature_map=feature_map,
+        moments=moments,
+        posteriors=[target.posterior for target in targets],
+        single=rows.y.ndim == 1,
+    )
+    return RegressionFit(fitted, targets)
+
+
+def _fit_targets(
+    spec: RegressionSpec,
+    source: Source,
+    moments: Moments,
+    random: np.random.RandomState,
+    whole: bool,
+) -> list[TargetFit]:
+    """The fit of every target, as if it were the only one: what features share is done once."""
+    y = source.y.reshape(len(source.y), -1).T
+    streams = [random, *(deepcopy(random) for _ in y[1:])]
+    fits, axes = [], None
+    for t, (of_target, stream) in enumerate(zip(y, streams, strict=True)):
+        data = standardise(moments.of_target(t, source.n_features), spec.fit_intercept)
+        units = prior_units(data)
+        axes = axes or principal_axes(data, units)
+        ridge = best_ridge(data, units, axes)
+        rows = replace(source, y=of_target)
+        residuals = partial(collect_residuals, rows, data) if whole else None
+        fits.append(_fit_target(spec, data, ridge, stream, residuals))
+    return fits
+
+
+def _fit_target(
+    spec: RegressionSpec,
+    data: Standardised,
+    ridge: Ridge,
+    random: np.random.RandomState,
+    residuals: Callable[[NDArray[np.float64]], Residuals] | None,
+) -> TargetFit:
+    """The fit of one target; residuals are there where its rows can be read again."""
     options = _options(spec, data)
     solution = solve_regression(data, options, random, residuals, ridge)
     posterior = predictive_of(data, solution, ridge)
-    n_columns, names = rows.X.shape[1], rows.feature_names
-    fitted = FittedRegression(n_columns, names, feature_map, moments, posterior)
-    attributes = public_attributes(fitted, data, solution)
-    return RegressionFit(
-        fitted=fitted,
-        attributes=attributes,
+    return TargetFit(
+        posterior=posterior,
+        attributes=target_attributes(posterior, data, solution),
         widened=solution.widened,
         coarse=options.near_ridge is not None and posterior.excess * ridge.freedom > COARSE,
-        loss=0.0 if whole else loss(solution),
+        loss=0.0 if residuals is not None else loss(solution),
     )
 
 
@@ -208,10 +285,12 @@ def _collect(source: Source, rows: Rows, device: str) -> Moments:
     try:
         return collect_blocks(source, device)
     except UnitError as error:
-        name = "the target y"
-        if error.column < source.n_features:
+        name, target = "the target y", error.column - source.n_features
+        if target < 0:
             names, mapped = rows.feature_names, source.feature_map is not None
             name = column_name(error.column, names, mapped)
+        elif rows.n_targets > 1:
+            name = f"{name}, column {target},"
         raise ValueError(error.message(name)) from None
 
 

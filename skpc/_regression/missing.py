@@ -4,7 +4,8 @@ The density is asked for two queries by name: `moments(X)`, means and variances 
 given the seen cells of a row, and `sample_conditional(X, n_samples, random_state)`, draws of the
 missing ones.
 
-Axes: n rows, m of them with missing cells, D columns (B = D: there is no feature map), S draws.
+Axes: n rows, m of them with missing cells, D columns (B = D: there is no feature map), S draws,
+R components of the posterior of a target.
 """
 
 from collections.abc import Callable
@@ -31,7 +32,7 @@ def complete(
     density: Any,
     random_state: Any,
     with_variance: bool,
-) -> tuple[Floats, Floats | float]:
+) -> tuple[Floats, list[Floats] | None]:
     """Rows with conditional means in missing cells, (n, D), and what these add to the variance.
 
     Parameters
@@ -51,8 +52,8 @@ def complete(
     Returns
     -------
     filled : ndarray (n, D)
-    added : ndarray (n, R)
-        Variance of the linear predictor under each component; 0.0 if none is added.
+    added : list of ndarray (n, R), or None
+        Variance of the linear predictor of every target under each component; None: nothing.
 
     Raises
     ------
@@ -65,9 +66,9 @@ def complete(
     missing = np.isnan(x)
     holed = np.flatnonzero(missing.any(axis=1))
     if not len(holed):
-        return x, 0.0
+        return x, None
     filled = x.astype(np.float64)
-    added = np.zeros((len(x), len(fitted.posterior.weights)))
+    added = [np.zeros((len(x), len(posterior.weights))) for posterior in fitted.posteriors]
     for block in row_blocks(len(holed), x.shape[1] * (x.shape[1] + N_DRAWS)):
         rows = holed[block]
         mean, variance = density.moments(take(rows))
@@ -81,7 +82,8 @@ def complete(
                 drawn = density.sample_conditional(take(rows[several]), N_DRAWS, random_state)
                 draws = np.asarray(drawn, dtype=np.float64).reshape(-1, N_DRAWS, x.shape[1])
                 covariances[several] = _covariances(spread[several], draws)
-            added[rows] = fitted.posterior.variance_of(covariances)
+            for variances, posterior in zip(added, fitted.posteriors, strict=True):
+                variances[rows] = posterior.variance_of(covariances)
     return filled, added
 
 

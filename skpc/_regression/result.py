@@ -1,10 +1,11 @@
 """The fitted state of `DirectBayesianRegressor`, in one frozen object.
 
-Axes: n rows, D columns of X, B features, K codes, R components.
+Axes: n rows, D columns of X, B features, T targets, K codes, R components of a target's posterior.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -34,66 +35,105 @@ class FittedRegression:
     feature_map : transformer or None
         Fitted.
     moments : Moments
-        Of the features and the target, in their own units.
-    posterior : Predictive
-        In the units of X and y.
+        Of the features and the targets, in their own units.
+    posteriors : list of Predictive (T,)
+        Of every target, in the units of X and y.
+    single : bool
+        Whether y was a vector: then answers have no axis of targets.
     """
 
     n_columns: int
     feature_names: NDArray[Any] | None
     feature_map: Any
     moments: Moments
-    posterior: Predictive
+    posteriors: list[Predictive]
+    single: bool
 
     @property
     def n_features(self) -> int:
         """Features B after the feature map."""
-        return self.posterior.n_features
+        return self.posteriors[0].n_features
 
-    def moments_at(self, X: Any, added: Floats | float = 0.0) -> tuple[Floats, Floats]:
-        """Mean and variance of the linear predictor, (n,) each.
+    def check_targets(self, y: Floats) -> None:
+        """Refuse targets of another shape than those of training."""
+        shape = () if self.single else (len(self.posteriors),)
+        if y.shape[1:] != shape:
+            known, new = (f"(n{''.join(f', {size}' for size in s)})" for s in (shape, y.shape[1:]))
+            raise ValueError(
+                f"y has the shape {new} and had {known} in training; {known} is accepted."
+            )
+
+    def moments_at(self, X: Any, added: list[Floats] | None = None) -> tuple[Floats, Floats]:
+        """Mean of targets and their variance, (n,) or (n, T) each.
 
         Parameters
         ----------
         X : ndarray (n, D)
-        added : ndarray (n, R), optional
-            Variance under each component beside that of the weights.
+        added : list of ndarray (n, R), optional
+            Variance of every target under each component beside that of the weights.
         """
-        linear = self._linear(X)
-        return pool(self.posterior.weights, linear[..., 0], linear[..., 1] + added, axis=1)
+        means, variances = [], []
+        for t, (posterior, linear) in enumerate(self._linear(X)):
+            variance = linear[..., 1] if added is None else linear[..., 1] + added[t]
+            mean, variance = pool(posterior.weights, linear[..., 0], variance, axis=1)
+            means.append(mean)
+            variances.append(variance + posterior.noise_variance)
+        return self._together(means, 1), self._together(variances, 1)
 
     def log_density_at(self, X: Any, y: Floats) -> Floats:
-        """Log density of targets (n,), in nats."""
-        return self.posterior.log_density(y, self._linear(X))
+        """Log density of the targets (n,) or (n, T) of a row, in nats, (n,)."""
+        y = y.reshape(len(y), -1).T
+        pairs = zip(y, self._linear(X), strict=True)
+        return np.sum([one.log_density(of_one, linear) for of_one, (one, linear) in pairs], axis=0)
+
+    def draw_codes(self, n_samples: int, random: np.random.RandomState) -> NDArray[np.int8]:
+        """Codes of every weight, (n_samples, B) or (n_samples, T, B)."""
+        return self._together([one.draw_codes(n_samples, random) for one in self.posteriors], 1)
 
     def draw_targets(self, X: Any, n_samples: int, random: np.random.RandomState) -> Floats:
-        """Targets (n, n_samples); those of a column share one draw of weights and noise."""
-        posterior = self.posterior
-        weights = posterior.draw_weights(n_samples, random).T
-        noise = posterior.draw_noise(n_samples, random)
-        mean = self._map(lambda features: (features - posterior.centre) @ weights, X)
-        return posterior.intercept + mean + random.standard_normal(mean.shape) * np.sqrt(noise)
+        """Targets, (n, n_samples) or (n, T, n_samples); draws share their weights and noise."""
+        drawn = []
+        for posterior in self.posteriors:
+            weights = posterior.draw_weights(n_samples, random).T
+            noise = posterior.draw_noise(n_samples, random)
+            mean = self._map(partial(posterior.predictions, weights=weights), X)
+            drawn.append(mean + random.standard_normal(mean.shape) * np.sqrt(noise))
+        return self._together(drawn, 1)
 
     def pack(
         self, n_samples: int, random: np.random.RandomState, input_range: float
-    ) -> PackedEnsemble:
-        """Draws of weights, packed; of one, the likeliest codes."""
-        posterior = self.posterior
+    ) -> PackedEnsemble | list[PackedEnsemble]:
+        """Draws of weights, packed, of every target; of one draw, the likeliest codes."""
         drawn = n_samples > 1
-        return pack(
-            posterior.draw_codes(n_samples, random) if drawn else posterior.codes[None],
-            n_bits=posterior.n_bits,
-            step=posterior.step,
-            centre=posterior.centre,
-            spread=posterior.spread,
-            intercept=posterior.intercept,
-            noise_variance=posterior.noise_variance + posterior.shortfall,
-            input_range=input_range,
-        )
+        packed = [
+            pack(
+                posterior.draw_codes(n_samples, random) if drawn else posterior.codes[None],
+                n_bits=posterior.n_bits,
+                step=posterior.step,
+                centre=posterior.centre,
+                spread=posterior.spread,
+                intercept=posterior.intercept,
+                noise_variance=posterior.noise_variance + posterior.shortfall,
+                input_range=input_range,
+            )
+            for posterior in self.posteriors
+        ]
+        return packed[0] if self.single else packed
 
-    def _linear(self, X: Any) -> Floats:
-        """Mean and variance of the linear predictor under each component, (n, R, 2)."""
-        return self._map(self.posterior.linear_moments, X)
+    def _together(self, answers: list[Any], axis: int) -> Any:
+        """Answers for every target along an axis, or that for the only one without it."""
+        return answers[0] if self.single else np.stack(answers, axis=axis)
+
+    def _linear(self, X: Any) -> list[tuple[Predictive, Floats]]:
+        """Mean and variance of the linear predictor under each component of a target, (n, R, 2)."""
+        every = self._map(
+            lambda features: np.concatenate(
+                [one.linear_moments(features) for one in self.posteriors], axis=1
+            ),
+            X,
+        )
+        ends = np.cumsum([len(one.weights) for one in self.posteriors])[:-1]
+        return list(zip(self.posteriors, np.split(every, ends, axis=1), strict=True))
 
     def _map(self, function: Callable[[Floats], Floats], X: Any) -> Floats:
         """A function of the features of all rows, block by block.
@@ -111,7 +151,7 @@ class FittedRegression:
 
     def _refuse_far(self, values: Floats, X: Any) -> None:
         """Raise an error that names the cell for which the values (n, ...) of a row overflow."""
-        posterior, mapped = self.posterior, self.feature_map is not None
+        posterior, mapped = self.posteriors[0], self.feature_map is not None
         i = int(np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))[0])
         feature = features_of(X[i : i + 1], transform_of(self.feature_map))[0]
         # Halved, so that the difference of two large numbers does not overflow.
@@ -128,14 +168,15 @@ class FittedRegression:
         return {
             **vars(self),
             "moments": dict(vars(self.moments)),
-            "posterior": dict(vars(self.posterior)),
+            "posteriors": [dict(vars(one)) for one in self.posteriors],
         }
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Self:
         """The state from the dicts of `to_plain`."""
-        moments, posterior = Moments(**plain["moments"]), Predictive(**plain["posterior"])
-        return cls(**{**plain, "moments": moments, "posterior": posterior})
+        moments = Moments(**plain["moments"])
+        posteriors = [Predictive(**one) for one in plain["posteriors"]]
+        return cls(**{**plain, "moments": moments, "posteriors": posteriors})
 
 
 def column_name(j: int, names: NDArray[Any] | None, mapped: bool) -> str:
@@ -145,11 +186,35 @@ def column_name(j: int, names: NDArray[Any] | None, mapped: bool) -> str:
     return f"column {j}" if names is None else f"column {str(names[j])!r}"
 
 
-def public_attributes(
-    fitted: FittedRegression, data: Standardised, solution: Solution
+def public_attributes(fitted: FittedRegression, of_targets: list[dict[str, Any]]) -> dict[str, Any]:
+    """The attributes that the docstring of `DirectBayesianRegressor` lists, by their names.
+
+    Parameters
+    ----------
+    fitted : FittedRegression
+    of_targets : list of dict (T,)
+        Of every target, from `target_attributes`.
+    """
+    mapped = {} if fitted.feature_map is None else {"feature_map_": fitted.feature_map}
+    common = {**mapped, "feature_scale_": fitted.posteriors[0].spread}
+    if fitted.single:
+        return {**common, **of_targets[0]}
+    return {
+        **common,
+        **{name: _stacked([one[name] for one in of_targets]) for name in of_targets[0]},
+    }
+
+
+def _stacked(values: list[Any]) -> Any:
+    """Arrays or numbers of every target as one array (T, ...), or a list if their shapes differ."""
+    alike = len({np.shape(value) for value in values}) == 1
+    return np.stack(values) if alike else values
+
+
+def target_attributes(
+    posterior: Predictive, data: Standardised, solution: Solution
 ) -> dict[str, Any]:
-    """The attributes that the docstring of `DirectBayesianRegressor` lists, by their names."""
-    posterior = fitted.posterior
+    """Attributes of one target, by their names."""
     mean, variance = pool(posterior.weights, posterior.mean, posterior.variance, axis=0)
     coef = mean / posterior.spread
     probabilities = np.tensordot(posterior.weights, posterior.probabilities, 1)
@@ -157,15 +222,12 @@ def public_attributes(
     step = posterior.step
     # The density of y has the unit 1 / y for every row.
     elbo_path = np.array(solution.path) - data.weight * np.log(data.y_scale)
-    mapped = {} if fitted.feature_map is None else {"feature_map_": fitted.feature_map}
     return {
-        **mapped,
         "coef_": coef,
         "coef_std_": posterior.coefficient_deviations(),
         "draw_std_": np.sqrt(variance) / posterior.spread,
         "excess_error_": posterior.excess,
         "intercept_": posterior.intercept - float(posterior.centre @ coef),
-        "feature_scale_": posterior.spread,
         "weight_scale_": float(step[0]) if (step == step[0]).all() else step,
         "weight_probabilities_": probabilities,
         "weight_codes_": posterior.codes,

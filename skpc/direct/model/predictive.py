@@ -109,6 +109,10 @@ class Predictive:
         uncertain = np.einsum("nij,ij->n", standard, self.deviations.T @ self.deviations)
         return by_weights + uncertain[:, None]
 
+    def predictions(self, features: Floats, weights: Floats) -> Floats:
+        """Linear predictors (N, S) of features (N, B), for weights (B, S) of `draw_weights`."""
+        return (features - self.centre) @ weights + self.intercept
+
     def coefficient_deviations(self) -> Floats:
         """Standard deviations of the true weights about ours, in units of coefficients, (B,)."""
         return np.sqrt(np.square(self.deviations).sum(axis=0) + self.bias**2) / self.spread

@@ -7,7 +7,7 @@ from .options import Options
 from .plain_grid import round_ridge
 from .precision import loss
 from .problem import problem_on_grid
-from .ridge import Ridge, best_ridge, prior_units
+from .ridge import Ridge, best_ridge, principal_axes, prior_units
 from .rounding import likeliest_codes
 from .search import solve_regression
 from .solution import Solution
@@ -23,6 +23,7 @@ __all__ = [
     "likeliest_codes",
     "loss",
     "predictive_of",
+    "principal_axes",
     "prior_units",
     "problem_on_grid",
     "round_ridge",

@@ -103,7 +103,38 @@ def share_unit(sizes: Floats) -> bool:
     return float(np.mean((share < ALIKE) & (share > 1 / ALIKE))) >= SHARED
 
 
-def best_ridge(data: Standardised, units: Floats) -> Ridge:
+@dataclass(frozen=True)
+class Axes:
+    """Principal axes of features in their prior units, the same for every target.
+
+    Attributes
+    ----------
+    unit : ndarray (B,)
+        Prior standard deviations u, of a mean square of one.
+    values : ndarray (B,)
+        Eigenvalues g, 0 where no row reaches.
+    vectors : ndarray (B, B)
+        Of the axes, in columns: diag(u) X'X diag(u) = U diag(g) U'.
+    """
+
+    unit: Floats
+    values: Floats
+    vectors: Floats
+
+
+def principal_axes(data: Standardised, units: Floats) -> Axes:
+    """Eigenvalues and vectors of X'X in prior units (B,), known up to a factor; O(B^3)."""
+    # Penalties are shares of a mean square of one.
+    varies = np.diag(data.gram) > 0
+    unit = units / np.sqrt(np.mean(units[varies] ** 2)) if varies.any() else units
+    gram = data.gram * unit
+    gram *= unit[:, None]
+    values, vectors = np.linalg.eigh(gram)
+    nothing = values <= 16 * len(values) * np.finfo(float).eps * values.max(initial=0.0)
+    return Axes(unit, np.where(nothing, 0.0, values), vectors)
+
+
+def best_ridge(data: Standardised, units: Floats, axes: Axes | None = None) -> Ridge:
     """The penalty with the highest evidence, the noise variance at its best for each.
 
     Parameters
@@ -111,6 +142,8 @@ def best_ridge(data: Standardised, units: Floats) -> Ridge:
     data : Standardised
     units : ndarray (B,)
         Prior standard deviations u of the weights, up to a factor.
+    axes : Axes, optional
+        From `principal_axes`, where they are known already, of another target.
 
     Notes
     -----
@@ -123,16 +156,10 @@ def best_ridge(data: Standardised, units: Floats) -> Ridge:
     The intercept takes a row, and n is one less with it. Else, with as many features as rows, the
     evidence would rise without end as l falls, and the ridge would pass through every row.
     """
-    # Penalties are shares of a mean square of one.
-    varies = np.diag(data.gram) > 0
-    unit = units / np.sqrt(np.mean(units[varies] ** 2)) if varies.any() else units
-    gram = data.gram * unit
-    gram *= unit[:, None]
-    values, vectors = np.linalg.eigh(gram)
-    along = vectors.T @ (unit * data.moment)
-    # Where no row reaches, both are zero but for rounding, of which a small penalty makes weights.
-    nothing = values <= 16 * len(values) * np.finfo(float).eps * values.max(initial=0.0)
-    values, along = np.where(nothing, 0.0, values), np.where(nothing, 0.0, along)
+    axes = axes or principal_axes(data, units)
+    unit, values, vectors = axes.unit, axes.values, axes.vectors
+    # Where no row reaches, it is zero but for rounding, of which a small penalty makes weights.
+    along = np.where(values > 0, vectors.T @ (unit * data.moment), 0.0)
     penalties = data.weight * PENALTIES
     n_free = max(data.weight - data.centred, 1.0)
     total = values + penalties[:, None]  # (P, B)
@@ -153,7 +180,7 @@ def best_ridge(data: Standardised, units: Floats) -> Ridge:
         noise=float(noise[best]),
         weight=data.weight,
         freedom=max((data.weight - data.centred - taken) / data.weight, 0.0),
-        mean=np.where(varies, unit * (vectors @ (along / total[best])), 0.0),
+        mean=np.where(np.diag(data.gram) > 0, unit * (vectors @ (along / total[best])), 0.0),
         precision=precision,
         root=size * vectors.T / unit,
         deviations=np.sqrt(noise[best]) / size * vectors.T * unit,
