@@ -21,6 +21,7 @@ from ._regression import (
     SOLVERS,
     FittedRegression,
     PackedEnsemble,
+    PoorFitWarning,
     RegressionSpec,
     Rows,
     complete,
@@ -38,6 +39,8 @@ from ._sklearn import (
 from ._validation import TARGET, check_column, check_numbers, check_weights
 
 Floats = NDArray[np.float64]
+
+__all__ = ["DirectBayesianRegressor", "PoorFitWarning"]
 
 
 class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
@@ -369,8 +372,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         rows, random = Rows(X, y, weights, features.names), check_random_state(self.random_state)
         result = fit_regression(spec, rows, random, last, whole=whole)
         # Users may turn warnings into errors, so they come before the model is stored.
-        for message in result.warnings(self.noise_range):
-            warnings.warn(message, UserWarning, stacklevel=4)
+        for warning in result.warnings(self.noise_range):
+            warnings.warn(warning, stacklevel=4)
         if self.verbose:
             print(result.summary())
         attributes = {
@@ -418,7 +421,8 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
         >>> import numpy as np
         >>> from skpc import DirectBayesianRegressor, EinetDensityEstimator
         >>> X = np.random.RandomState(0).standard_normal((500, 2)) @ [[1.0, 2.0], [0.0, 1.0]]
-        >>> model = DirectBayesianRegressor(random_state=0).fit(X, X @ [1.0, 1.0])
+        >>> y = X @ [1.0, 1.0] + 0.1 * np.random.RandomState(1).standard_normal(500)
+        >>> model = DirectBayesianRegressor(random_state=0).fit(X, y)
         >>> density = EinetDensityEstimator(random_state=0).fit(X)
         >>> mean, std = model.predict([[1.0, np.nan]], return_std=True, density=density)
         >>> bool(abs(mean[0] - 3.0) < 0.2), bool(abs(std[0] - 1.0) < 0.2)

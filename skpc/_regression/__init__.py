@@ -3,6 +3,7 @@
 from ..direct import PackedEnsemble
 from ..direct.model import PRIORS
 from ..direct.solve import SOLVERS
+from .doubts import PoorFitWarning
 from .fit import RegressionSpec, Rows, fit_regression
 from .missing import complete
 from .result import FittedRegression
@@ -12,6 +13,7 @@ __all__ = [
     "SOLVERS",
     "FittedRegression",
     "PackedEnsemble",
+    "PoorFitWarning",
     "RegressionSpec",
     "Rows",
     "complete",

@@ -36,15 +36,12 @@ from ..direct.solve import (
     prior_units,
     solve_regression,
 )
+from .doubts import PoorFitWarning, doubts
 from .feature_map import fit_feature_map, transform_of
 from .result import FittedRegression, column_name, public_attributes, target_attributes
 
 # Nats of the bound from which on a user is told that rounding took them.
 WARNED = 0.5
-# Rise of the expected squared error over the ridge's from which on a user is told that codes are
-# too few: 5 % of the root mean square error. It is of the error of new rows, so that it does not
-# count where the ridge passes through nearly all rows.
-COARSE = 0.1
 # Values of `weight_scale` whose steps come from a ridge regression.
 NEAR_RIDGE = {"auto": "steps", "ridge": "powers"}
 
@@ -105,8 +102,8 @@ class TargetFit:
         Public attributes of the target.
     widened : bool
         Whether the noise grid is wider than the user's range.
-    coarse : bool
-        Whether codes that are to predict as a ridge regression does are too few for that.
+    doubts : list of str
+        Why predictions may be worse than they could be, for the user.
     loss : float
         Nats by which the rounding of sums that are kept may have changed the bound, and by which it
         was lowered therefore.
@@ -115,27 +112,21 @@ class TargetFit:
     posterior: Predictive
     attributes: dict[str, Any]
     widened: bool
-    coarse: bool
+    doubts: list[str]
     loss: float
 
-    def warnings(self, noise_range: Any) -> Iterator[str]:
-        """Warnings: a noise range that was widened, coarse codes, sums of too few digits."""
+    def warnings(self, noise_range: Any) -> Iterator[Warning]:
+        """Warnings: doubts, a noise range that was widened, sums of too few digits."""
+        yield from map(PoorFitWarning, self.doubts)
         if self.widened:
             low, high = noise_range
             levels = self.attributes["noise_levels_"]
-            yield (
+            yield UserWarning(
                 f"The posterior of the noise variance sits at the edge of noise_range=({low}, "
                 f"{high}); it was widened to ({levels[0]:.3g}, {levels[-1]:.3g})."
             )
-        if self.coarse:
-            excess = self.attributes["excess_error_"]
-            yield (
-                f"Codes of these n_bits raise the expected squared error by {excess:.0%} over that "
-                "of the ridge regression that they are near to (excess_error_). Use more n_bits, "
-                'a prior with less mass at zero or, in place of "ridge", weight_scale="auto".'
-            )
         if self.loss > WARNED:
-            yield (
+            yield UserWarning(
                 f"The noise variance, {self.attributes['noise_variance_']:.3g}, is near the "
                 "rounding of the sums of squares that partial_fit keeps: it may be too large, and "
                 f"elbo_ is up to {2 * self.loss:.2g} nats too low. fit on all rows at once has no "
@@ -170,11 +161,12 @@ class RegressionFit:
         """The estimator's public attributes."""
         return public_attributes(self.fitted, [one.attributes for one in self.targets])
 
-    def warnings(self, noise_range: Any) -> Iterator[str]:
+    def warnings(self, noise_range: Any) -> Iterator[Warning]:
         """Warnings of all targets, which say of which they are."""
         for t, target in enumerate(self.targets):
-            for message in target.warnings(noise_range):
-                yield message if self.fitted.single else f"Target {t}: {message}"
+            for warning in target.warnings(noise_range):
+                of_target = f"Target {t}: {warning}"
+                yield warning if self.fitted.single else type(warning)(of_target)
 
     def summary(self) -> str:
         """A line for every target."""
@@ -271,11 +263,12 @@ def _fit_target(
     options = _options(spec, data)
     solution = solve_regression(data, options, random, residuals, ridge)
     posterior = predictive_of(data, solution, ridge)
+    coarse = None if options.near_ridge is None else posterior.excess
     return TargetFit(
         posterior=posterior,
         attributes=target_attributes(posterior, data, solution),
         widened=solution.widened,
-        coarse=options.near_ridge is not None and posterior.excess * ridge.freedom > COARSE,
+        doubts=list(doubts(data, ridge, coarse)),
         loss=0.0 if residuals is not None else loss(solution),
     )
 

@@ -7,7 +7,14 @@ from .options import Options
 from .plain_grid import round_ridge
 from .precision import loss
 from .problem import problem_on_grid
-from .ridge import Ridge, best_ridge, principal_axes, prior_units
+from .ridge import (
+    Ridge,
+    best_ridge,
+    is_noiseless,
+    principal_axes,
+    prior_units,
+    rows_that_carry,
+)
 from .rounding import likeliest_codes
 from .search import solve_regression
 from .solution import Solution
@@ -20,6 +27,7 @@ __all__ = [
     "Ridge",
     "Solution",
     "best_ridge",
+    "is_noiseless",
     "likeliest_codes",
     "loss",
     "predictive_of",
@@ -27,6 +35,7 @@ __all__ = [
     "prior_units",
     "problem_on_grid",
     "round_ridge",
+    "rows_that_carry",
     "solve_mean_field",
     "solve_mixture",
     "solve_regression",
