@@ -274,7 +274,7 @@ def hard_lines(n_tables=20):
     lines = [
         "",
         f"Hard tables, {n_tables} of each: RMSE on new rows over BayesianRidge's, of the mean and",
-        "of the worst table; how many tables gave a warning, and the worst of those that gave none.",
+        "of the worst table; how many gave a warning, and the worst of those that gave none.",
         "",
         "| table | ratio of mean RMSE | worst | warnings | worst without |",
         "| --- | --- | --- | --- | --- |",

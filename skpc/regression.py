@@ -223,6 +223,10 @@ class DirectBayesianRegressor(RegressorMixin, BaseEstimator):
     in front, of the T targets: `coef_` is (T, B). `elbo_path_`, and attributes of mixtures of
     different R, are lists.
 
+    A column that is constant in training changes nothing: it is left out of the solve. Its code is
+    0, the probabilities of its codes are the prior's (the mean of the other weights', where these
+    have priors of their own), and its step is the middle one of the others'.
+
     The model keeps the second moments, (B + 1)**2 numbers, so that `partial_fit` can add to them,
     and as many for the deviations.
 

@@ -30,11 +30,13 @@ from ..direct.solve import (
     Options,
     Ridge,
     best_ridge,
+    expand,
     loss,
     predictive_of,
     principal_axes,
     prior_units,
     solve_regression,
+    varying,
 )
 from .doubts import PoorFitWarning, doubts
 from .feature_map import fit_feature_map, transform_of
@@ -243,13 +245,20 @@ def _fit_targets(
     fits, axes = [], None
     for t, (of_target, stream) in enumerate(zip(y, streams, strict=True)):
         data = standardise(moments.of_target(t, source.n_features), spec.fit_intercept)
-        units = prior_units(data)
-        axes = axes or principal_axes(data, units)
-        ridge = best_ridge(data, units, axes)
+        varied = data.only(varying(data))
+        units = prior_units(varied)
+        axes = axes or principal_axes(varied, units)
+        ridge = best_ridge(varied, units, axes)
         rows = replace(source, y=of_target)
-        residuals = partial(collect_residuals, rows, data) if whole else None
+        residuals = partial(_residuals, rows, data) if whole else None
         fits.append(_fit_target(spec, data, ridge, stream, residuals))
     return fits
+
+
+def _residuals(source: Source, data: Standardised, weights: NDArray[np.float64]) -> Residuals:
+    """Sums over the residuals of weights of the features that vary."""
+    columns = varying(data)
+    return collect_residuals(source, data, expand(weights, columns, 0.0)).only(columns)
 
 
 def _fit_target(
@@ -259,16 +268,22 @@ def _fit_target(
     random: np.random.RandomState,
     residuals: Callable[[NDArray[np.float64]], Residuals] | None,
 ) -> TargetFit:
-    """The fit of one target; residuals are there where its rows can be read again."""
-    options = _options(spec, data)
-    solution = solve_regression(data, options, random, residuals, ridge)
+    """The fit of one target; residuals are there where its rows can be read again.
+
+    Features that are constant take no part, so that the model is that without them.
+    """
+    columns, options = varying(data), _options(spec, data)
+    if options.step is not None:
+        options = replace(options, step=options.step[columns])
+    varied = data.only(columns)
+    solution = solve_regression(varied, options, random, residuals, ridge)
     posterior = predictive_of(data, solution, ridge)
     coarse = None if options.near_ridge is None else posterior.excess
     return TargetFit(
         posterior=posterior,
         attributes=target_attributes(posterior, data, solution),
         widened=solution.widened,
-        doubts=list(doubts(data, ridge, coarse)),
+        doubts=list(doubts(varied, ridge, coarse)),
         loss=0.0 if residuals is not None else loss(solution),
     )
 
@@ -298,6 +313,11 @@ def _options(spec: RegressionSpec, data: Standardised) -> Options:
     """
     solver, posterior = spec.solver, spec.posterior
     prior, weight_scale = spec.prior, spec.weight_scale
+    if np.asarray(weight_scale).dtype.kind == "b":
+        raise ValueError(
+            f"weight_scale is {weight_scale!r}; a name, or one positive number or one for each "
+            "feature, is accepted."
+        )
     sampling, mixture = solver == "sampling", posterior == "mixture"
     if sampling and not mixture:
         raise ValueError(

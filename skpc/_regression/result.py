@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..direct.deploy import PackedEnsemble, pack
 from ..direct.model import Predictive, pool
 from ..direct.moments import Moments, Standardised, features_of, map_blocks
-from ..direct.solve import Solution
+from ..direct.solve import Solution, expand, mean_prior, varying
 from .feature_map import transform_of
 
 Floats = NDArray[np.float64]
@@ -220,6 +220,9 @@ def target_attributes(
     probabilities = np.tensordot(posterior.weights, posterior.probabilities, 1)
     codes = solution.problem.codes
     step = posterior.step
+    prior = np.exp(solution.problem.log_prior)
+    if prior.ndim > 1:
+        prior = expand(prior, varying(data), mean_prior(solution))
     # The density of y has the unit 1 / y for every row.
     elbo_path = np.array(solution.path) - data.weight * np.log(data.y_scale)
     return {
@@ -233,7 +236,7 @@ def target_attributes(
         "weight_codes_": posterior.codes,
         "mixture_weights_": posterior.weights,
         "component_probabilities_": posterior.probabilities,
-        "code_prior_": np.exp(solution.problem.log_prior),
+        "code_prior_": prior,
         "sparsity_": float(probabilities[:, len(codes) // 2].mean()),
         "noise_levels_": posterior.noise_levels,
         "noise_probabilities_": posterior.noise_probabilities,

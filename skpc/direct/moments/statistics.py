@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..arrays import Floats
@@ -233,6 +234,14 @@ class Standardised:
     y_scale: float
     lowest_noise: float
     centred: bool
+
+    def only(self, columns: NDArray[np.bool_]) -> "Standardised":
+        """The data with some of the features, by a mask (B,)."""
+        if columns.all():
+            return self
+        names = ("moment", "x_mean", "x_rest", "x_scale", "x_range")
+        vectors = {name: vars(self)[name][columns] for name in names}
+        return replace(self, gram=self.gram[np.ix_(columns, columns)], **vectors)
 
 
 def standardise(moments: Moments, fit_intercept: bool) -> Standardised:

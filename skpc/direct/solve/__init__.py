@@ -19,7 +19,7 @@ from .rounding import likeliest_codes
 from .search import solve_regression
 from .solution import Solution
 from .starts import state_at_zero
-from .units import predictive_of
+from .units import expand, mean_prior, predictive_of, varying
 
 __all__ = [
     "SOLVERS",
@@ -27,9 +27,11 @@ __all__ = [
     "Ridge",
     "Solution",
     "best_ridge",
+    "expand",
     "is_noiseless",
     "likeliest_codes",
     "loss",
+    "mean_prior",
     "predictive_of",
     "principal_axes",
     "prior_units",
@@ -41,4 +43,5 @@ __all__ = [
     "solve_regression",
     "state_at_zero",
     "sweep",
+    "varying",
 ]
