@@ -65,7 +65,7 @@ def variants():
     """Other settings than the default, by name."""
     named = {f"{bits} bits": {"n_bits": bits} for bits in (2, 3, 6, 8)}
     named |= {f"mass {mass}": {"prior": spike(4, mass)} for mass in MASSES}
-    return named | {"ridge": {"weight_scale": "ridge"}}
+    return named | {name: {"weight_scale": name} for name in ("ridge", "elbo")}
 
 
 def one_split(folder, name, kind, k, with_variants):
