@@ -15,7 +15,7 @@ from ..direct.solve import Ridge, is_noiseless, rows_that_carry
 # count where the ridge passes through nearly all rows.
 COARSE = 0.1
 # Rows beyond those that weights take up, and rows a feature, below both of which errors of two
-# good rules differ by more than 5 % now and then.
+# good rules differ by more than 5 % now and then (benchmarks/direct_defaults.py, hard tables).
 FREE_ROWS, ROWS_A_FEATURE = 30.0, 5.0
 # Rows that carry a feature, of the middle one of all, below which tails are heavy; among fewer rows
 # in all, normal columns have no more.
@@ -48,8 +48,8 @@ def doubts(data: Standardised, ridge: Ridge, coarse: float | None) -> Iterator[s
     if free < FREE_ROWS and data.weight < ROWS_A_FEATURE * n_features:
         yield (
             f"{data.weight:.0f} rows for {n_features} features leave {free:.0f} to learn the noise "
-            "from: which prior fits is a matter of chance, and errors may be some 10 % larger than "
-            "by another one. Use fewer features, or compare with another regression by "
+            "from: which prior fits is a matter of chance, and errors may be larger by a tenth or "
+            "more than by another one. Use fewer features, or compare with another regression by "
             "cross-validation."
         )
     elif data.weight >= ROWS and _is_heavy(data):
