@@ -5,7 +5,7 @@ from ._memory import keep_freed_memory
 from .density import EinetDensityEstimator, Numeric, show_versions
 from .imputer import EinetImputer
 from .outliers import EinetOutlierDetector
-from .regression import DirectBayesianRegressor
+from .regression import DirectBayesianRegressor, PoorFitWarning
 
 __version__ = "0.1.0.dev0"
 
@@ -15,6 +15,7 @@ __all__ = [
     "EinetImputer",
     "EinetOutlierDetector",
     "Numeric",
+    "PoorFitWarning",
     "__version__",
     "keep_freed_memory",
     "load",

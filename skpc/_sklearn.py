@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as rows_of
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -260,6 +261,7 @@ __all__ = [
     "check_sample_weight",
     "feature_names",
     "fit_context",
+    "rows_of",
     "store",
     "validate_parameter_constraints",
     "validated",

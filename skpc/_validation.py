@@ -57,7 +57,12 @@ def check_table(estimator: Any, X: Any, features: Features | None) -> tuple[Any,
 
 
 def check_numbers(
-    estimator: Any, X: Any, y: Any = "no_validation", *, features: Features | None
+    estimator: Any,
+    X: Any,
+    y: Any = "no_validation",
+    *,
+    features: Features | None,
+    allow_nan: bool = False,
 ) -> tuple[Any, Features]:
     """X, or X and y unless it is "no_validation", as arrays of finite numbers, and the columns.
 
@@ -65,9 +70,11 @@ def check_numbers(
     ----------
     estimator : estimator
     X : array-like or frame (n, D)
-    y : array-like (n,), optional
+    y : array-like (n,) or (n, T), optional
     features : Features or None
         Columns that X must have; None: X is the first table.
+    allow_nan : bool, default=False
+        Whether cells of X may be missing, which are NaN then.
 
     Raises
     ------
@@ -93,12 +100,12 @@ def check_numbers(
         features=features,
         dtype=NUMBERS,
         ensure_all_finite=False,
-        **({"y_numeric": True} if target else {}),
+        **({"y_numeric": True, "multi_output": True} if target else {}),
     )
     known = known or read
     if target:
         checked = (checked[0], checked[1].astype(np.float64))
-    _check_finite(estimator, checked[0] if target else checked, known)
+    _check_finite(estimator, checked[0] if target else checked, known, allow_nan)
     return checked, known
 
 
@@ -110,16 +117,19 @@ def check_column(estimator: Any, values: Any, name: str) -> Any:
     Parameters
     ----------
     estimator : estimator
-    values : array-like (n,), or anything else that scikit-learn refuses or takes
+    values : array-like (n,) or (n, T), or anything else that scikit-learn refuses or takes
     name : str
         For messages.
 
     Raises
     ------
     TypeError, ValueError
-        For Dask collections, dates, durations, texts, also of digits, and categories.
+        For Dask collections, sparse matrices, dates, durations, texts, also of digits, and
+        categories.
     """
     _refuse_dask(estimator, values)
+    if issparse(values):
+        raise TypeError(f"{name[0].upper()}{name[1:]} is sparse; dense arrays are accepted.")
     if values is None or np.isscalar(values):
         return values
     values = _as_array(values)
@@ -209,14 +219,14 @@ def _check_array(estimator: Any, X: Any, features: Features | None) -> tuple[Any
     )
 
 
-def _check_finite(estimator: Any, X: NDArray[Any], features: Features) -> None:
-    """Refuse NaN and infinity; the message names the first column that has them."""
+def _check_finite(estimator: Any, X: NDArray[Any], features: Features, allow_nan: bool) -> None:
+    """Refuse infinity and, unless it is allowed, NaN; the message names the first such column."""
     # A finite sum shows that all cells are finite, in one pass and without a mask of the table.
     with np.errstate(all="ignore"):
         if np.isfinite(X.sum(dtype=np.float64)):
             return
     for j in range(X.shape[1]):
-        bad = np.flatnonzero(~np.isfinite(X[:, j]))
+        bad = np.flatnonzero(np.isinf(X[:, j]) if allow_nan else ~np.isfinite(X[:, j]))
         if len(bad):
             column = str(j) if features.names is None else repr(str(features.names[j]))
             kind = "NaN" if np.isnan(X[bad[0], j]) else "infinity"

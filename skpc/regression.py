@@ -6,6 +6,7 @@ R components.
 
 import warnings
 from dataclasses import fields
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -24,9 +25,11 @@ from ._regression import (
     VERSION,
     FittedRegression,
     PackedEnsemble,
+    PoorFitWarning,
     RegressionSpec,
     Rows,
     check_header,
+    complete,
     fit_regression,
     public_attributes,
 )
@@ -36,11 +39,14 @@ from ._sklearn import (
     Interval,
     StrOptions,
     fit_context,
+    rows_of,
     store,
 )
 from ._validation import TARGET, check_column, check_numbers, check_weights
 
 Floats = NDArray[np.float64]
+
+__all__ = ["DirectBayesianRegressor", "PoorFitWarning"]
 
 for known in KEPT:
     KNOWN.add(known)
@@ -223,6 +229,15 @@ class DirectBayesianRegressor(RegressorMixin, Kept):
     mean-field is at most log(R) nats if there is one mode: large for a few weights that depend on
     each other, small against the whole for thousands. The search costs O(R B**3).
 
+    Several targets (y of two dimensions) are fitted as if each were the only one, from one product
+    X'X and its principal axes. All attributes but those of columns and features have one more axis
+    in front, of the T targets: `coef_` is (T, B). `elbo_path_`, and attributes of mixtures of
+    different R, are lists.
+
+    A column that is constant in training changes nothing: it is left out of the solve. Its code is
+    0, the probabilities of its codes are the prior's (the mean of the other weights', where these
+    have priors of their own), and its step is the middle one of the others'.
+
     The model keeps the second moments, (B + 1)**2 numbers, so that `partial_fit` can add to them,
     and as many for the deviations.
 
@@ -321,8 +336,8 @@ class DirectBayesianRegressor(RegressorMixin, Kept):
         ----------
         X : array-like (n, D)
             Finite numbers; 0, or of a root mean square from 1e-100 to 1e100.
-        y : array-like (n,)
-            As a column of X.
+        y : array-like (n,) or (n, T)
+            As a column of X; one column for each of T targets.
         sample_weight : array-like (n,), optional
             How many rows each row counts for; not negative.
 
@@ -351,7 +366,8 @@ class DirectBayesianRegressor(RegressorMixin, Kept):
         Parameters
         ----------
         X : array-like (n, D)
-        y : array-like (n,)
+        y : array-like (n,) or (n, T)
+            As many targets as before.
         sample_weight : array-like (n,), optional
 
         Returns
@@ -372,48 +388,74 @@ class DirectBayesianRegressor(RegressorMixin, Kept):
         rows, random = Rows(X, y, weights, features.names), check_random_state(self.random_state)
         result = fit_regression(spec, rows, random, last, whole=whole)
         # Users may turn warnings into errors, so they come before the model is stored.
-        for message in result.warnings(self.noise_range):
-            warnings.warn(message, UserWarning, stacklevel=4)
+        for warning in result.warnings(self.noise_range):
+            warnings.warn(warning, stacklevel=4)
         if self.verbose:
             print(result.summary())
         attributes = self._attributes_of(result.fitted)
         store(self, attributes, absent=("feature_map_", "feature_names_in_"))
         return self
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    def predict(self, X: Any, return_std: bool = False, *, density: Any = None) -> Any:
         """Mean (and standard deviation) of the predictive distribution.
 
         Parameters
         ----------
         X : array-like (n, D)
         return_std : bool, default=False
+        density : EinetDensityEstimator, optional
+            Fitted to columns as those of X. With it cells of X may be missing: they are integrated
+            out. For a `feature_map` of the regression there are no such means, and it is refused.
 
         Returns
         -------
-        mean : ndarray (n,)
-        std : ndarray (n,)
+        mean : ndarray (n,) or (n, T)
+        std : ndarray (n,) or (n, T)
             Of a new target: the uncertainty of the weights under the ridge regression, what the
             codes lack of it, and E[sigma^2] together. If `return_std`.
 
         Raises
         ------
         ValueError, TypeError
-            As in `fit`, and for a cell so far from training that the prediction overflows.
+            As in `fit`, for a cell so far from training that the prediction overflows, and for a
+            missing cell without a density, or in a column that is one of categories to it.
+
+        Notes
+        -----
+        Given the seen cells of a row, missing ones have means and covariances C under the density.
+        The mean of the prediction is that at their means, and its variance is larger by w'Cw and
+        the uncertainty of w about that. Means, and variances of single cells, are exact; in rows
+        of two or more missing cells their correlations are those of 256 draws, seeded by
+        `random_state`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skpc import DirectBayesianRegressor, EinetDensityEstimator
+        >>> X = np.random.RandomState(0).standard_normal((500, 2)) @ [[1.0, 2.0], [0.0, 1.0]]
+        >>> y = X @ [1.0, 1.0] + 0.1 * np.random.RandomState(1).standard_normal(500)
+        >>> model = DirectBayesianRegressor(random_state=0).fit(X, y)
+        >>> density = EinetDensityEstimator(random_state=0).fit(X)
+        >>> mean, std = model.predict([[1.0, np.nan]], return_std=True, density=density)
+        >>> bool(abs(mean[0] - 3.0) < 0.2), bool(abs(std[0] - 1.0) < 0.2)
+        (True, True)
         """
         fitted = self._read()
-        X, _ = check_numbers(self, X, features=_features(fitted))
-        mean, variance = fitted.moments_at(X)
-        if return_std:
-            return mean, np.sqrt(variance + fitted.posterior.noise_variance)
-        return mean
+        added = None
+        x, _ = check_numbers(self, X, features=_features(fitted), allow_nan=density is not None)
+        if density is not None:
+            seed = self.random_state
+            x, added = complete(fitted, x, partial(rows_of, X), density, seed, return_std)
+        mean, variance = fitted.moments_at(x, added)
+        return (mean, np.sqrt(variance)) if return_std else mean
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Coefficient of determination R**2 of the predicted means.
+        """Coefficient of determination R**2 of the predicted means; their average over targets.
 
         Parameters
         ----------
         X : array-like (n, D)
-        y : array-like (n,)
+        y : array-like (n,) or (n, T)
         sample_weight : array-like (n,), optional
 
         Returns
@@ -440,16 +482,15 @@ class DirectBayesianRegressor(RegressorMixin, Kept):
 
         Returns
         -------
-        ndarray of int8 (n_samples, B)
+        ndarray of int8 (n_samples, B) or (n_samples, T, B)
             Codes: `codes * weight_scale_` are weights in units of y per standard deviation of a
             feature, `codes * weight_scale_ / feature_scale_` in the units of `coef_`.
         """
-        posterior = self._read().posterior
-        return posterior.draw_codes(n_samples, check_random_state(random_state))
+        return self._read().draw_codes(n_samples, check_random_state(random_state))
 
     def pack(
         self, n_samples: int = 8, random_state: Any = None, *, input_range: float = 8.0
-    ) -> PackedEnsemble:
+    ) -> PackedEnsemble | list[PackedEnsemble]:
         """Draw weights and pack them, for prediction by integers and on small devices.
 
         Parameters
@@ -463,7 +504,7 @@ class DirectBayesianRegressor(RegressorMixin, Kept):
 
         Returns
         -------
-        PackedEnsemble
+        PackedEnsemble, or a list of T for y (n, T)
             Predicts from features: with a feature map, from `feature_map_.transform(X)`.
 
         Raises
@@ -491,7 +532,7 @@ class DirectBayesianRegressor(RegressorMixin, Kept):
 
         Returns
         -------
-        ndarray (n, n_samples)
+        ndarray (n, n_samples) or (n, T, n_samples)
             The rows of a column share one draw of weights and noise variance.
         """
         fitted = self._read()
@@ -504,12 +545,12 @@ class DirectBayesianRegressor(RegressorMixin, Kept):
         Parameters
         ----------
         X : array-like (n, D)
-        y : array-like (n,)
+        y : array-like (n,) or (n, T)
 
         Returns
         -------
         ndarray (n,)
-            In nats, per unit of y.
+            In nats, per unit of y; of all targets of a row together, which are independent.
 
         Notes
         -----
@@ -519,7 +560,14 @@ class DirectBayesianRegressor(RegressorMixin, Kept):
         """
         fitted = self._read()
         (X, y), _ = check_numbers(self, X, y, features=_features(fitted))
+        fitted.check_targets(y)
         return fitted.log_density_at(X, y)
+
+    def __sklearn_tags__(self) -> Any:
+        """Tags that allow several targets."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def _result(self) -> FittedRegression | None:
         """The fitted regression, for files."""

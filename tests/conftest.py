@@ -24,6 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz", type=int, default=0, help="number of tables of each fuzz test")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests have tiny tables, and such without noise: that a fit of these may be poor is no error.
+
+    `test_regression_doubts.py` says when a fit tells so, and when it does not.
+    """
+    config.addinivalue_line("filterwarnings", "ignore::skpc.PoorFitWarning")
+
+
 @pytest.fixture(params=CASES, ids=str, scope="session")
 def case(request: pytest.FixtureRequest) -> Case:
     """Every structure with every layer on every kind of table."""

@@ -275,13 +275,37 @@ def test_more_mass_at_zero_gives_more_zeros(weight_scale):
     for mass in (0.2, 0.9, 0.999):
         prior = np.where(np.arange(-7, 8) == 0, mass, (1 - mass) / 14)
         options = {"prior": prior, "weight_scale": weight_scale, **FAST}
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Codes of these n_bits")
-            model = DirectBayesianRegressor(**options).fit(x, y)
+        model = DirectBayesianRegressor(**options).fit(x, y)
         zeros.append(model.sparsity_)
         errors.append(model.excess_error_)
     assert zeros[0] < zeros[1] < zeros[2]
     assert errors[0] <= errors[2] * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("posterior", ["mean_field", "mixture"])
+@pytest.mark.parametrize("weight_scale", ["auto", "ridge", "elbo", 0.2])
+@pytest.mark.parametrize("n", [12, 60])
+def test_constant_columns_change_nothing(weight_scale, n, posterior):
+    random = np.random.RandomState(n)
+    x = random.standard_normal((n, 20))
+    y = x @ random.standard_normal(20) + 0.5 * random.standard_normal(n)
+    constant = np.column_stack([x[:, :5], np.full((n, 3), 0.1), x[:, 5:], np.zeros(n)])
+    varies = np.ptp(constant, axis=0) > 0
+    options = {"posterior": posterior, "n_mixtures": 2, "weight_scale": weight_scale, **FAST}
+    plain = DirectBayesianRegressor(**options).fit(x, y)
+    with_constants = DirectBayesianRegressor(**options).fit(constant, y)
+    for name in ("coef_", "coef_std_", "draw_std_", "weight_codes_"):
+        assert np.allclose(getattr(plain, name), getattr(with_constants, name)[varies], rtol=1e-6)
+    assert with_constants.elbo_ == pytest.approx(plain.elbo_, rel=1e-9)
+    assert (with_constants.coef_[~varies] == 0).all()
+    assert (with_constants.weight_codes_[~varies] == 0).all()
+    assert with_constants.weight_probabilities_.sum(axis=1) == pytest.approx(np.ones(24))
+    # Of a weight that no row tells of, the uncertainty is large.
+    assert (with_constants.coef_std_[~varies] > 0).all()
+    mean, std = with_constants.predict(constant, return_std=True)
+    for mine, theirs in zip((mean, std), plain.predict(x, return_std=True), strict=True):
+        assert np.allclose(mine, theirs, rtol=1e-6)
+    assert np.allclose(with_constants.pack(1).predict(constant), plain.pack(1).predict(x))
 
 
 @pytest.mark.parametrize("seed", range(3))

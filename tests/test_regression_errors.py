@@ -37,6 +37,12 @@ def test_cells_that_are_not_finite_are_named(value, kind):
         model.fit(X, np.where(np.arange(30) == 3, value, Y))
 
 
+@pytest.mark.parametrize("steps", [True, np.array([True, False, True])])
+def test_steps_are_numbers(steps):
+    with pytest.raises(ValueError, match=r"weight_scale is .*True.*; a name, or one positive"):
+        DirectBayesianRegressor(weight_scale=steps).fit(X, Y)
+
+
 def test_text_is_named():
     with pytest.raises(ValueError, match=r"Column 2 contains 'tall' in row 0, a str; only numbers"):
         DirectBayesianRegressor().fit(texts(), Y)

@@ -213,8 +213,6 @@ def assert_right(drawn):
     return model, x
 
 
-# Without noise powers of two are told to be too coarse.
-@pytest.mark.filterwarnings("ignore:Codes of these n_bits")
 def test_tables_are_refused_by_name_or_answered_rightly(request):
     def check(drawn):
         before = copy.deepcopy((drawn.X, drawn.y, drawn.weights))
@@ -228,7 +226,6 @@ def test_tables_are_refused_by_name_or_answered_rightly(request):
     check_drawn(request, CI_TABLES, tables(), check)
 
 
-@pytest.mark.filterwarnings("ignore:Codes of these n_bits")
 def test_packed_ensembles_are_stored_and_compiled_whole(request, tmp_path):
     compiler = shutil.which("cc") or shutil.which("gcc")
 

@@ -47,8 +47,6 @@ def enumerate_weights(model):
     return codes * model.weight_scale_ / model.feature_scale_, model.mixture_weights_ @ q
 
 
-# One of the checks' tables has no noise, for which powers of two are told to be too coarse.
-@pytest.mark.filterwarnings("ignore:Codes of these n_bits")
 @parametrize_with_checks(INSTANCES)
 def test_common_checks(estimator, check):
     check(estimator)

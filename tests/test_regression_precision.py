@@ -54,7 +54,9 @@ def test_sums_alone_give_a_lower_bound_and_a_warning_where_it_matters(noise):
     assert bool(told) == (noise < 1e-4)
     evidence = log_evidence(model, X, y)
     assert model.elbo_ <= evidence + ROUNDING * abs(evidence)
-    assert (model.weight_codes_ == whole.weight_codes_).all()
+    # Without noise, steps whose codes reach the same weight are equally good but for rounding.
+    weights, theirs = (one.weight_codes_ * one.weight_scale_ for one in (model, whole))
+    assert np.allclose(weights, theirs, rtol=1e-6, atol=1e-12)
     assert model.noise_variance_ == pytest.approx(whole.noise_variance_, rel=0.2)
     assert all(w.filename == __file__ for w in told)
 

@@ -34,9 +34,6 @@ RIDGE = DirectBayesianRegressor(weight_scale="ridge")
 INSTANCES = [DirectBayesianRegressor(), SMALL, RIDGE]
 
 
-# A table of the checks has as many features as rows, without noise: powers of two, and three bits
-# with a prior that wants zeros, are told to be too coarse.
-@pytest.mark.filterwarnings("ignore:Codes of these n_bits")
 @parametrize_with_checks(INSTANCES)
 def test_common_checks(estimator, check):
     check(estimator)

@@ -4,7 +4,9 @@ from ..direct import Moments, PackedEnsemble
 from ..direct.deploy import KIND, VERSION, check_header
 from ..direct.model import PRIORS, Predictive
 from ..direct.solve import SOLVERS
+from .doubts import PoorFitWarning
 from .fit import RegressionSpec, Rows, fit_regression
+from .missing import complete
 from .result import FittedRegression, Search, public_attributes
 
 # Classes of which files hold objects.
@@ -18,9 +20,11 @@ __all__ = [
     "VERSION",
     "FittedRegression",
     "PackedEnsemble",
+    "PoorFitWarning",
     "RegressionSpec",
     "Rows",
     "check_header",
+    "complete",
     "fit_regression",
     "public_attributes",
 ]

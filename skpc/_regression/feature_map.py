@@ -1,6 +1,6 @@
 """The feature map of a regression: fitted once, on the first rows, and the features of these.
 
-Axes: n rows, D columns of X, B features.
+Axes: n rows, D columns of X, B features, T targets.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,8 @@ def fit_feature_map(
     ----------
     feature_map : transformer or None
     X : ndarray (n, D)
-    y, weights : ndarray (n,)
+    y : ndarray (n,) or (n, T)
+    weights : ndarray (n,)
         Rows of weight 0 are left out.
     random : RandomState
     """

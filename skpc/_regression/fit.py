@@ -2,11 +2,12 @@
 
 Nothing here changes its arguments: a fit has no effect until the estimator stores its result.
 
-Axes: n rows, D columns of X, B features.
+Axes: n rows, D columns of X, B features, T targets.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from .._device import choose_device
 from ..direct import Moments, merge
-from ..direct.model import custom_log_prior, standard_noise_range, standard_steps
+from ..direct.model import Predictive, custom_log_prior, standard_noise_range, standard_steps
 from ..direct.moments import (
+    Residuals,
     Source,
     Standardised,
     UnitError,
@@ -26,21 +28,22 @@ from ..direct.moments import (
 )
 from ..direct.solve import (
     Options,
+    Ridge,
     best_ridge,
+    expand,
     loss,
     predictive_of,
+    principal_axes,
     prior_units,
     solve_regression,
+    varying,
 )
+from .doubts import PoorFitWarning, doubts
 from .feature_map import fit_feature_map, transform_of
-from .result import FittedRegression, column_name, public_attributes, search_of
+from .result import FittedRegression, Search, column_name, search_of, target_attributes
 
 # Nats of the bound from which on a user is told that rounding took them.
 WARNED = 0.5
-# Rise of the expected squared error over the ridge's from which on a user is told that codes are
-# too few: 5 % of the root mean square error. It is of the error of new rows, so that it does not
-# count where the ridge passes through nearly all rows.
-COARSE = 0.1
 # Values of `weight_scale` whose steps come from a ridge regression.
 NEAR_RIDGE = {"auto": "steps", "ridge": "powers"}
 
@@ -72,8 +75,9 @@ class Rows:
     ----------
     X : ndarray (n, D)
         Of integers or floats.
-    y, weights : ndarray (n,)
-        Weights are not negative, and one is positive.
+    y : ndarray (n,) or (n, T)
+    weights : ndarray (n,)
+        Not negative, and one is positive.
     feature_names : ndarray of str (D,) or None
         As scikit-learn takes them from a frame.
     """
@@ -83,49 +87,51 @@ class Rows:
     weights: NDArray[np.float64]
     feature_names: NDArray[Any] | None
 
+    @property
+    def n_targets(self) -> int:
+        """T."""
+        return 1 if self.y.ndim == 1 else self.y.shape[1]
+
 
 @dataclass(frozen=True)
-class RegressionFit:
-    """The result of a fit.
+class TargetFit:
+    """The fit of one target.
 
     Attributes
     ----------
-    fitted : FittedRegression
+    posterior : Predictive
+    search : Search
+        How it was found.
     attributes : dict
-        The estimator's public attributes.
+        Public attributes of the target.
     widened : bool
         Whether the noise grid is wider than the user's range.
-    coarse : bool
-        Whether codes that are to predict as a ridge regression does are too few for that.
+    doubts : list of str
+        Why predictions may be worse than they could be, for the user.
     loss : float
         Nats by which the rounding of sums that are kept may have changed the bound, and by which it
         was lowered therefore.
     """
 
-    fitted: FittedRegression
+    posterior: Predictive
+    search: Search
     attributes: dict[str, Any]
     widened: bool
-    coarse: bool
+    doubts: list[str]
     loss: float
 
-    def warnings(self, noise_range: Any) -> Iterator[str]:
-        """Warnings: a noise range that was widened, coarse codes, sums of too few digits."""
+    def warnings(self, noise_range: Any) -> Iterator[Warning]:
+        """Warnings: doubts, a noise range that was widened, sums of too few digits."""
+        yield from map(PoorFitWarning, self.doubts)
         if self.widened:
             low, high = noise_range
             levels = self.attributes["noise_levels_"]
-            yield (
+            yield UserWarning(
                 f"The posterior of the noise variance sits at the edge of noise_range=({low}, "
                 f"{high}); it was widened to ({levels[0]:.3g}, {levels[-1]:.3g})."
             )
-        if self.coarse:
-            excess = self.attributes["excess_error_"]
-            yield (
-                f"Codes of these n_bits raise the expected squared error by {excess:.0%} over that "
-                "of the ridge regression that they are near to (excess_error_). Use more n_bits, "
-                'a prior with less mass at zero or, in place of "ridge", weight_scale="auto".'
-            )
         if self.loss > WARNED:
-            yield (
+            yield UserWarning(
                 f"The noise variance, {self.attributes['noise_variance_']:.3g}, is near the "
                 "rounding of the sums of squares that partial_fit keeps: it may be too large, and "
                 f"elbo_ is up to {2 * self.loss:.2g} nats too low. fit on all rows at once has no "
@@ -140,6 +146,31 @@ class RegressionFit:
             "{sparsity_:.1%}, ELBO {elbo_:.6g} after {n_iter_} iterations"
         )
         return line.format(step=step, **self.attributes)
+
+
+@dataclass(frozen=True)
+class RegressionFit:
+    """The result of a fit.
+
+    Attributes
+    ----------
+    fitted : FittedRegression
+    targets : list of TargetFit (T,)
+    """
+
+    fitted: FittedRegression
+    targets: list[TargetFit]
+
+    def warnings(self, noise_range: Any) -> Iterator[Warning]:
+        """Warnings of all targets, which say of which they are."""
+        for t, target in enumerate(self.targets):
+            for warning in target.warnings(noise_range):
+                of_target = f"Target {t}: {warning}"
+                yield warning if self.fitted.single else type(warning)(of_target)
+
+    def summary(self) -> str:
+        """A line for every target."""
+        return "\n".join(target.summary() for target in self.targets)
 
 
 def fit_regression(
@@ -165,9 +196,11 @@ def fit_regression(
     Raises
     ------
     ValueError
-        For parameters that do not go with the rows, and for columns whose squares float64 cannot
-        hold.
+        For parameters that do not go with the rows, columns whose squares float64 cannot hold, and
+        other targets than an earlier fit had.
     """
+    if last is not None:
+        last.check_targets(rows.y)
     device = str(choose_device(spec.device))
     if last is None:
         feature_map, first = fit_feature_map(spec.feature_map, rows.X, rows.y, rows.weights, random)
@@ -185,21 +218,74 @@ def fit_regression(
     moments = _collect(source, rows, device)
     if last is not None:
         moments = merge(last.moments, moments)
-    data = standardise(moments, spec.fit_intercept)
-    residuals = partial(collect_residuals, source, data) if whole else None
-    ridge = best_ridge(data, prior_units(data))
-    options = _options(spec, data)
-    solution = solve_regression(data, options, random, residuals, ridge)
+    targets = _fit_targets(spec, source, moments, random, whole)
+    fitted = FittedRegression(
+        n_columns=rows.X.shape[1],
+        feature_names=rows.feature_names,
+        feature_map=feature_map,
+        moments=moments,
+        posteriors=[target.posterior for target in targets],
+        searches=[target.search for target in targets],
+        single=rows.y.ndim == 1,
+    )
+    return RegressionFit(fitted, targets)
+
+
+def _fit_targets(
+    spec: RegressionSpec,
+    source: Source,
+    moments: Moments,
+    random: np.random.RandomState,
+    whole: bool,
+) -> list[TargetFit]:
+    """The fit of every target, as if it were the only one: what features share is done once."""
+    y = source.y.reshape(len(source.y), -1).T
+    streams = [random, *(deepcopy(random) for _ in y[1:])]
+    fits, axes = [], None
+    for t, (of_target, stream) in enumerate(zip(y, streams, strict=True)):
+        data = standardise(moments.of_target(t, source.n_features), spec.fit_intercept)
+        varied = data.only(varying(data))
+        units = prior_units(varied)
+        axes = axes or principal_axes(varied, units)
+        ridge = best_ridge(varied, units, axes)
+        rows = replace(source, y=of_target)
+        residuals = partial(_residuals, rows, data) if whole else None
+        fits.append(_fit_target(spec, data, ridge, stream, residuals))
+    return fits
+
+
+def _residuals(source: Source, data: Standardised, weights: NDArray[np.float64]) -> Residuals:
+    """Sums over the residuals of weights of the features that vary."""
+    columns = varying(data)
+    return collect_residuals(source, data, expand(weights, columns, 0.0)).only(columns)
+
+
+def _fit_target(
+    spec: RegressionSpec,
+    data: Standardised,
+    ridge: Ridge,
+    random: np.random.RandomState,
+    residuals: Callable[[NDArray[np.float64]], Residuals] | None,
+) -> TargetFit:
+    """The fit of one target; residuals are there where its rows can be read again.
+
+    Features that are constant take no part, so that the model is that without them.
+    """
+    columns, options = varying(data), _options(spec, data)
+    if options.step is not None:
+        options = replace(options, step=options.step[columns])
+    varied = data.only(columns)
+    solution = solve_regression(varied, options, random, residuals, ridge)
     posterior = predictive_of(data, solution, ridge)
-    n_columns, names = rows.X.shape[1], rows.feature_names
+    coarse = None if options.near_ridge is None else posterior.excess
     search = search_of(data, solution)
-    fitted = FittedRegression(n_columns, names, feature_map, moments, posterior, search)
-    return RegressionFit(
-        fitted=fitted,
-        attributes=public_attributes(fitted),
+    return TargetFit(
+        posterior=posterior,
+        search=search,
+        attributes=target_attributes(posterior, search),
         widened=solution.widened,
-        coarse=options.near_ridge is not None and posterior.excess * ridge.freedom > COARSE,
-        loss=0.0 if whole else loss(solution),
+        doubts=list(doubts(varied, ridge, coarse)),
+        loss=0.0 if residuals is not None else loss(solution),
     )
 
 
@@ -208,10 +294,12 @@ def _collect(source: Source, rows: Rows, device: str) -> Moments:
     try:
         return collect_blocks(source, device)
     except UnitError as error:
-        name = "the target y"
-        if error.column < source.n_features:
+        name, target = "the target y", error.column - source.n_features
+        if target < 0:
             names, mapped = rows.feature_names, source.feature_map is not None
             name = column_name(error.column, names, mapped)
+        elif rows.n_targets > 1:
+            name = f"{name}, column {target},"
         raise ValueError(error.message(name)) from None
 
 
@@ -226,6 +314,11 @@ def _options(spec: RegressionSpec, data: Standardised) -> Options:
     """
     solver, posterior = spec.solver, spec.posterior
     prior, weight_scale = spec.prior, spec.weight_scale
+    if np.asarray(weight_scale).dtype.kind == "b":
+        raise ValueError(
+            f"weight_scale is {weight_scale!r}; a name, or one positive number or one for each "
+            "feature, is accepted."
+        )
     sampling, mixture = solver == "sampling", posterior == "mixture"
     if sampling and not mixture:
         raise ValueError(

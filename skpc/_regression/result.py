@@ -1,10 +1,11 @@
 """The fitted state of `DirectBayesianRegressor`, in one frozen object.
 
-Axes: n rows, D columns of X, B features, K codes, R components.
+Axes: n rows, D columns of X, B features, T targets, K codes, R components of a target's posterior.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from ..direct.deploy import PackedEnsemble, pack
 from ..direct.model import Predictive, pool
 from ..direct.moments import Moments, Standardised, features_of, map_blocks
-from ..direct.solve import Solution
+from ..direct.solve import Solution, expand, mean_prior, varying
 from .feature_map import transform_of
 
 Floats = NDArray[np.float64]
@@ -61,61 +62,108 @@ class FittedRegression:
     feature_map : transformer or None
         Fitted.
     moments : Moments
-        Of the features and the target, in their own units.
-    posterior : Predictive
-        In the units of X and y.
-    search : Search
+        Of the features and the targets, in their own units.
+    posteriors : list of Predictive (T,)
+        Of every target, in the units of X and y.
+    searches : list of Search (T,)
+        How every posterior was found.
+    single : bool
+        Whether y was a vector: then answers have no axis of targets.
     """
 
     n_columns: int
     feature_names: NDArray[Any] | None
     feature_map: Any
     moments: Moments
-    posterior: Predictive
-    search: Search
+    posteriors: list[Predictive]
+    searches: list[Search]
+    single: bool
 
     @property
     def n_features(self) -> int:
         """Features B after the feature map."""
-        return self.posterior.n_features
+        return self.posteriors[0].n_features
 
-    def moments_at(self, X: Any) -> tuple[Floats, Floats]:
-        """Mean and variance of the linear predictor, (n,) each."""
-        linear = self._linear(X)
-        return pool(self.posterior.weights, linear[..., 0], linear[..., 1], axis=1)
+    def check_targets(self, y: Floats) -> None:
+        """Refuse targets of another shape than those of training."""
+        shape = () if self.single else (len(self.posteriors),)
+        if y.shape[1:] != shape:
+            known, new = (f"(n{''.join(f', {size}' for size in s)})" for s in (shape, y.shape[1:]))
+            raise ValueError(
+                f"y has the shape {new} and had {known} in training; {known} is accepted."
+            )
+
+    def moments_at(self, X: Any, added: list[Floats] | None = None) -> tuple[Floats, Floats]:
+        """Mean of targets and their variance, (n,) or (n, T) each.
+
+        Parameters
+        ----------
+        X : ndarray (n, D)
+        added : list of ndarray (n, R), optional
+            Variance of every target under each component beside that of the weights.
+        """
+        means, variances = [], []
+        for t, (posterior, linear) in enumerate(self._linear(X)):
+            variance = linear[..., 1] if added is None else linear[..., 1] + added[t]
+            mean, variance = pool(posterior.weights, linear[..., 0], variance, axis=1)
+            means.append(mean)
+            variances.append(variance + posterior.noise_variance)
+        return self._together(means, 1), self._together(variances, 1)
 
     def log_density_at(self, X: Any, y: Floats) -> Floats:
-        """Log density of targets (n,), in nats."""
-        return self.posterior.log_density(y, self._linear(X))
+        """Log density of the targets (n,) or (n, T) of a row, in nats, (n,)."""
+        y = y.reshape(len(y), -1).T
+        pairs = zip(y, self._linear(X), strict=True)
+        return np.sum([one.log_density(of_one, linear) for of_one, (one, linear) in pairs], axis=0)
+
+    def draw_codes(self, n_samples: int, random: np.random.RandomState) -> NDArray[np.int8]:
+        """Codes of every weight, (n_samples, B) or (n_samples, T, B)."""
+        return self._together([one.draw_codes(n_samples, random) for one in self.posteriors], 1)
 
     def draw_targets(self, X: Any, n_samples: int, random: np.random.RandomState) -> Floats:
-        """Targets (n, n_samples); those of a column share one draw of weights and noise."""
-        posterior = self.posterior
-        weights = posterior.draw_weights(n_samples, random).T
-        noise = posterior.draw_noise(n_samples, random)
-        mean = self._map(lambda features: (features - posterior.centre) @ weights, X)
-        return posterior.intercept + mean + random.standard_normal(mean.shape) * np.sqrt(noise)
+        """Targets, (n, n_samples) or (n, T, n_samples); draws share their weights and noise."""
+        drawn = []
+        for posterior in self.posteriors:
+            weights = posterior.draw_weights(n_samples, random).T
+            noise = posterior.draw_noise(n_samples, random)
+            mean = self._map(partial(posterior.predictions, weights=weights), X)
+            drawn.append(mean + random.standard_normal(mean.shape) * np.sqrt(noise))
+        return self._together(drawn, 1)
 
     def pack(
         self, n_samples: int, random: np.random.RandomState, input_range: float
-    ) -> PackedEnsemble:
-        """Draws of weights, packed; of one, the likeliest codes."""
-        posterior = self.posterior
+    ) -> PackedEnsemble | list[PackedEnsemble]:
+        """Draws of weights, packed, of every target; of one draw, the likeliest codes."""
         drawn = n_samples > 1
-        return pack(
-            posterior.draw_codes(n_samples, random) if drawn else posterior.codes[None],
-            n_bits=posterior.n_bits,
-            step=posterior.step,
-            centre=posterior.centre,
-            spread=posterior.spread,
-            intercept=posterior.intercept,
-            noise_variance=posterior.noise_variance + posterior.shortfall,
-            input_range=input_range,
-        )
+        packed = [
+            pack(
+                posterior.draw_codes(n_samples, random) if drawn else posterior.codes[None],
+                n_bits=posterior.n_bits,
+                step=posterior.step,
+                centre=posterior.centre,
+                spread=posterior.spread,
+                intercept=posterior.intercept,
+                noise_variance=posterior.noise_variance + posterior.shortfall,
+                input_range=input_range,
+            )
+            for posterior in self.posteriors
+        ]
+        return packed[0] if self.single else packed
 
-    def _linear(self, X: Any) -> Floats:
-        """Mean and variance of the linear predictor under each component, (n, R, 2)."""
-        return self._map(self.posterior.linear_moments, X)
+    def _together(self, answers: list[Any], axis: int) -> Any:
+        """Answers for every target along an axis, or that for the only one without it."""
+        return answers[0] if self.single else np.stack(answers, axis=axis)
+
+    def _linear(self, X: Any) -> list[tuple[Predictive, Floats]]:
+        """Mean and variance of the linear predictor under each component of a target, (n, R, 2)."""
+        every = self._map(
+            lambda features: np.concatenate(
+                [one.linear_moments(features) for one in self.posteriors], axis=1
+            ),
+            X,
+        )
+        ends = np.cumsum([len(one.weights) for one in self.posteriors])[:-1]
+        return list(zip(self.posteriors, np.split(every, ends, axis=1), strict=True))
 
     def _map(self, function: Callable[[Floats], Floats], X: Any) -> Floats:
         """A function of the features of all rows, block by block.
@@ -133,7 +181,7 @@ class FittedRegression:
 
     def _refuse_far(self, values: Floats, X: Any) -> None:
         """Raise an error that names the cell for which the values (n, ...) of a row overflow."""
-        posterior, mapped = self.posterior, self.feature_map is not None
+        posterior, mapped = self.posteriors[0], self.feature_map is not None
         i = int(np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))[0])
         feature = features_of(X[i : i + 1], transform_of(self.feature_map))[0]
         # Halved, so that the difference of two large numbers does not overflow.
@@ -159,20 +207,30 @@ class FittedRegression:
             raise ValueError(f"feature_map is one of other columns than {self.n_columns}.")
         if self.feature_map is None and self.n_columns != n_features:
             raise ValueError(f"it has {self.n_columns} columns and {n_features} features.")
-        if self.n_columns < 1 or len(self.moments.mean) != n_features + 1:
-            raise ValueError(f"its moments are not those of {n_features} features and a target.")
+        n_targets = len(self.posteriors)
+        if n_targets < 1 or len(self.searches) != n_targets or (self.single and n_targets > 1):
+            raise ValueError(f"it has {n_targets} posteriors and {len(self.searches)} searches.")
+        if self.n_columns < 1 or len(self.moments.mean) != n_features + n_targets:
+            raise ValueError(f"its moments are not those of {n_features} features and the targets.")
         if self.feature_names is not None and self.feature_names.shape != (self.n_columns,):
             raise ValueError(f"it has {len(self.feature_names)} names of {self.n_columns} columns.")
         if self.feature_names is not None and not all(
             isinstance(name, str) for name in self.feature_names
         ):
             raise ValueError(f"feature_names are {self.feature_names}; texts are accepted.")
-        centre = self.posterior.centre
+        for posterior, search in zip(self.posteriors, self.searches, strict=True):
+            self._check_target(posterior, search)
+
+    def _check_target(self, posterior: Predictive, search: Search) -> None:
+        """Refuse a posterior or a search that is not one of these features."""
+        n_features, centre = self.n_features, posterior.centre
+        if posterior.n_features != n_features:
+            raise ValueError("its posteriors are of different numbers of features.")
         if centre.any() and not np.array_equal(centre, self.moments.mean[:n_features]):
             raise ValueError("features are centred on other means than those of the moments.")
-        n_codes = self.posterior.probabilities.shape[2]
-        if self.search.log_prior.shape not in ((n_codes,), (n_features, n_codes)):
-            raise ValueError(f"log_prior has the shape {self.search.log_prior.shape}.")
+        n_codes = posterior.probabilities.shape[2]
+        if search.log_prior.shape not in ((n_codes,), (n_features, n_codes)):
+            raise ValueError(f"log_prior has the shape {search.log_prior.shape}.")
 
 
 def column_name(j: int, names: NDArray[Any] | None, mapped: bool) -> str:
@@ -186,25 +244,43 @@ def search_of(data: Standardised, solution: Solution) -> Search:
     """What a solution says of its search, in the units of y."""
     # The density of y has the unit 1 / y for every row.
     path = np.array(solution.path) - data.weight * np.log(data.y_scale)
-    return Search(solution.problem.log_prior, path, solution.n_iter, solution.converged)
+    log_prior = solution.problem.log_prior
+    if log_prior.ndim > 1:
+        log_prior = expand(log_prior, varying(data), np.log(mean_prior(solution)))
+    return Search(log_prior, path, solution.n_iter, solution.converged)
 
 
 def public_attributes(fitted: FittedRegression) -> dict[str, Any]:
     """The attributes that the docstring of `DirectBayesianRegressor` lists, by their names."""
-    posterior, search = fitted.posterior, fitted.search
+    mapped = {} if fitted.feature_map is None else {"feature_map_": fitted.feature_map}
+    common = {**mapped, "feature_scale_": fitted.posteriors[0].spread}
+    of_targets = list(map(target_attributes, fitted.posteriors, fitted.searches))
+    if fitted.single:
+        return {**common, **of_targets[0]}
+    return {
+        **common,
+        **{name: _stacked([one[name] for one in of_targets]) for name in of_targets[0]},
+    }
+
+
+def _stacked(values: list[Any]) -> Any:
+    """Arrays or numbers of every target as one array (T, ...), or a list if their shapes differ."""
+    alike = len({np.shape(value) for value in values}) == 1
+    return np.stack(values) if alike else values
+
+
+def target_attributes(posterior: Predictive, search: Search) -> dict[str, Any]:
+    """Attributes of one target, by their names."""
     mean, variance = pool(posterior.weights, posterior.mean, posterior.variance, axis=0)
     coef = mean / posterior.spread
     probabilities = np.tensordot(posterior.weights, posterior.probabilities, 1)
     step = posterior.step
-    mapped = {} if fitted.feature_map is None else {"feature_map_": fitted.feature_map}
     return {
-        **mapped,
         "coef_": coef,
         "coef_std_": posterior.coefficient_deviations(),
         "draw_std_": np.sqrt(variance) / posterior.spread,
         "excess_error_": posterior.excess,
         "intercept_": posterior.intercept - float(posterior.centre @ coef),
-        "feature_scale_": posterior.spread,
         "weight_scale_": float(step[0]) if (step == step[0]).all() else step,
         "weight_probabilities_": probabilities,
         "weight_codes_": posterior.codes,

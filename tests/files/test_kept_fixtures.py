@@ -18,7 +18,7 @@ import skpc
 FOLDER = Path(__file__).parent / "fixtures"
 VALUES = FOLDER / "version_1.json"
 STORED = ["numbers", "frame", "holes", "one-hot", "kernels of atoms", "adam", "imputer",
-          "detector", "regression", "mixture", "map"]  # fmt: skip
+          "detector", "regression", "several targets", "mixture", "map"]  # fmt: skip
 
 
 def file_of(name):
@@ -30,7 +30,7 @@ def scores(model, X):
     if hasattr(model, "score_samples"):
         return np.asarray(model.score_samples(X))
     if hasattr(model, "predict"):
-        return np.concatenate(model.predict(X, return_std=True))
+        return np.concatenate(model.predict(X, return_std=True)).ravel()
     filled = model.transform(X)
     return filled[["size", "count"]].to_numpy(dtype=float).ravel()
 
@@ -51,7 +51,7 @@ def test_all_kinds_of_estimators_are_stored():
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    recorded = {}
+    recorded = json.loads(VALUES.read_text()) if sys.argv[1:] else {}
     for each in sys.argv[1:] or STORED:
         fitted(each)[0].save(file_of(each))
         recorded[each] = scores(skpc.load(file_of(each)), rows_of(each)).tolist()

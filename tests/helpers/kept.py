@@ -91,6 +91,9 @@ def others():
         "detector": (EinetOutlierDetector(tiny(), random_state=0), frame(), None),
         "detector by density": (EinetOutlierDetector(tiny(), ranking="density"), numbers(), None),
         "regression": (DirectBayesianRegressor(**regression), X, y),
+        "several targets": (
+            DirectBayesianRegressor(**regression), X, np.column_stack([y, X[:, 0] - y]),
+        ),
         "mixture": (DirectBayesianRegressor(posterior="mixture", n_mixtures=2, **regression), X, y),
         "priors": (
             DirectBayesianRegressor(
@@ -151,13 +154,14 @@ def answers(model, X):
     if hasattr(model, "explain"):
         return {"scores": model.decision_function(X), "explain": model.explain(X)}
     mean, std = model.predict(X, return_std=True)
+    packed = model.pack(3, random_state=0)
     return {
         "mean": mean,
         "std": std,
         "draws": model.sample_y(X, 3, random_state=0),
         "weights": model.sample_weights(3, random_state=0),
         "log_predictive_density": model.log_predictive_density(X, mean),
-        "pack": model.pack(3, random_state=0).weights(),
+        "pack": [one.weights() for one in (packed if isinstance(packed, list) else [packed])],
     }
 
 

@@ -4,12 +4,13 @@ Axes: B features, S draws.
 """
 
 import re
-import textwrap
-from collections.abc import Iterable
+from collections.abc import Sequence
 from string import Template
 from typing import TYPE_CHECKING, Any
 
 from .bits import Bytes, largest_code
+from .c_arrays import array
+from .maps import Stage, cost, functions
 
 if TYPE_CHECKING:
     from .packed import PackedEnsemble
@@ -123,11 +124,29 @@ static inline void ${p}_quantise(const double features[${p}_N_FEATURES],
     }
 }
 
-#endif
+""")
+
+MAPPED = Template("""\
+/* The feature map: $cost.
+ * Features equal Python's up to the rounding of doubles, where cos and the order of sums differ.
+ */
+${functions}\
+static inline void ${p}_map(const double columns[$n_columns], double features[${p}_N_FEATURES])
+{
+$calls}
+
+/* Inputs of a row of columns: its features, quantised. Columns must be finite. */
+static inline void ${p}_read(const double columns[$n_columns], int8_t inputs[${p}_N_FEATURES])
+{
+    double features[${p}_N_FEATURES];
+    ${p}_map(columns, features);
+    ${p}_quantise(features, inputs);
+}
+
 """)
 
 
-def header(packed: "PackedEnsemble", prefix: str) -> str:
+def header(packed: "PackedEnsemble", prefix: str, stages: Sequence[Stage] = ()) -> str:
     """Text of the header.
 
     Parameters
@@ -135,6 +154,8 @@ def header(packed: "PackedEnsemble", prefix: str) -> str:
     packed : PackedEnsemble
     prefix : str
         Start of every name: a letter, then letters, digits and underscores.
+    stages : sequence of Stage
+        Of the feature map, none without one.
 
     Raises
     ------
@@ -149,6 +170,26 @@ def header(packed: "PackedEnsemble", prefix: str) -> str:
         TOP.substitute(_numbers(packed, prefix))
         + _data(packed, prefix)
         + FUNCTIONS.substitute(_steps(packed, prefix))
+        + (_mapped(stages, prefix) if stages else "")
+        + "#endif\n"
+    )
+
+
+def _mapped(stages: Sequence[Stage], prefix: str) -> str:
+    """The feature map, and what reads columns through it."""
+    calls, source = "", "columns"
+    for i, stage in enumerate(stages[:-1]):
+        calls += f"    double between{i}[{stage.n_out}];\n"
+    for i in range(len(stages)):
+        target = "features" if i == len(stages) - 1 else f"between{i}"
+        calls += f"    {prefix}_step{i}({source}, {target});\n"
+        source = target
+    return MAPPED.substitute(
+        p=prefix,
+        cost=cost(stages),
+        functions=functions(stages, prefix),
+        n_columns=stages[0].n_in,
+        calls=calls,
     )
 
 
@@ -181,7 +222,7 @@ def _data(packed: "PackedEnsemble", prefix: str) -> str:
         )
     for name in ("offset", "scale"):
         declarations.append(
-            _array(f"double {prefix}_{name}", map(repr, getattr(packed, name).tolist()))
+            array(f"double {prefix}_{name}", map(repr, getattr(packed, name).tolist()))
         )
     return "".join(declarations)
 
@@ -199,13 +240,7 @@ def _stream(prefix: str, name: str, stream: Bytes, width: int) -> str:
         mask=2**width - 1,
         bytes="(uint32_t)at[0]" if one_byte else "(uint32_t)at[0] | (uint32_t)at[1] << 8",
     )
-    return _array(f"uint8_t {prefix}_{name}_stream", [*stream.tolist(), *padding]) + read
-
-
-def _array(declaration: str, values: Iterable[Any]) -> str:
-    """One constant array."""
-    listed = textwrap.fill(", ".join(map(str, values)), 96)
-    return f"static const {declaration}[] = {{\n{textwrap.indent(listed, '    ')}\n}};\n\n"
+    return array(f"uint8_t {prefix}_{name}_stream", [*stream.tolist(), *padding]) + read
 
 
 def _steps(packed: "PackedEnsemble", prefix: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from .bits import Bytes, Codes
 from .c_header import header
 from .checks import check_features, check_inputs
 from .consistency import ARRAYS, check_header, check_layout, check_values
+from .maps import stages_of
 
 # What files say that they hold, and the number of the fields below.
 KIND, VERSION = "packed ensemble", 1
@@ -279,7 +280,9 @@ class PackedEnsemble:
         """The fields that are no arrays."""
         return {name: value for name, value in vars(self).items() if name not in ARRAYS}
 
-    def to_c(self, path: str | PathLike[str], prefix: str = "packed") -> None:
+    def to_c(
+        self, path: str | PathLike[str], prefix: str = "packed", *, feature_map: Any = None
+    ) -> None:
         """Write a C99 header with the packed draws and functions that predict from them.
 
         Like `save`, it writes the file whole or not at all.
@@ -289,12 +292,22 @@ class PackedEnsemble:
         path : path-like
         prefix : str, default="packed"
             Start of every name in the header: a letter, then letters, digits and underscores.
+        feature_map : transformer, optional
+            The fitted map that the features come from: `feature_map_`, or the steps of a Pipeline
+            before the regression. The header then has `prefix`_map and `prefix`_read, from columns
+            to features and to inputs. StandardScaler, SplineTransformer, RBFSampler and pipelines
+            of these are exported.
 
         Raises
         ------
         ValueError
-            For any other prefix.
+            For any other prefix, and for a map that is not exported or gives other features.
         OSError
             If the file cannot be written. One that was there stays as it was.
         """
-        write_whole(path, [header(self, prefix).encode("ascii")])
+        stages = [] if feature_map is None else stages_of(feature_map)
+        if stages and stages[-1].n_out != self.n_features:
+            raise ValueError(
+                f"feature_map gives {stages[-1].n_out} features; {self.n_features} are accepted."
+            )
+        write_whole(path, [header(self, prefix, stages).encode("ascii")])

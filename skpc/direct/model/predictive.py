@@ -133,6 +133,26 @@ class Predictive:
         variance = np.square(z @ self.deviations.T).sum(axis=1) + self.shortfall
         return np.stack([mean, np.broadcast_to(variance[:, None], mean.shape)], axis=-1)
 
+    def variance_of(self, covariances: Floats) -> Floats:
+        """Variance of the linear predictor that features of some covariances add, (N, R).
+
+        With C the covariances, m a component's mean weights and S the covariance of the weights,
+        it is m'Cm + tr(SC): exact for weights that are independent of the features.
+
+        Parameters
+        ----------
+        covariances : ndarray (N, B, B)
+            In the units of the features.
+        """
+        standard = covariances / self.spread / self.spread[:, None]
+        by_weights = np.einsum("ri,nij,rj->nr", self.mean, standard, self.mean, optimize=True)
+        uncertain = np.einsum("nij,ij->n", standard, self.deviations.T @ self.deviations)
+        return by_weights + uncertain[:, None]
+
+    def predictions(self, features: Floats, weights: Floats) -> Floats:
+        """Linear predictors (N, S) of features (N, B), for weights (B, S) of `draw_weights`."""
+        return (features - self.centre) @ weights + self.intercept
+
     def coefficient_deviations(self) -> Floats:
         """Standard deviations of the true weights about ours, in units of coefficients, (B,)."""
         return np.sqrt(np.square(self.deviations).sum(axis=0) + self.bias**2) / self.spread

@@ -9,6 +9,7 @@ from .features import (
     floats_of,
     map_blocks,
     mapped_features,
+    row_blocks,
 )
 from .residuals import Residuals, collect_residuals
 from .statistics import (
@@ -36,5 +37,6 @@ __all__ = [
     "map_blocks",
     "mapped_features",
     "merge",
+    "row_blocks",
     "standardise",
 ]

@@ -1,6 +1,6 @@
 """Rows in blocks of bounded memory, mapped to features one block at a time.
 
-Axes: N rows, D columns of X, B features.
+Axes: N rows, D columns of X, B features, T targets.
 """
 
 from collections.abc import Callable, Iterator
@@ -85,7 +85,7 @@ class Source:
     Attributes
     ----------
     x : ndarray (N, D)
-    y : ndarray (N,)
+    y : ndarray (N,) or (N, T)
     weights : ndarray (N,)
         Not negative, one of them positive; rows of weight 0 are left out.
     feature_map : callable or None

@@ -6,9 +6,10 @@ weights near the solution are small themselves, so their sums keep all digits.
 Axes: N rows of a block, B features.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Floats
 from .features import Source
@@ -29,6 +30,10 @@ class Residuals:
 
     moment: Floats
     square: float
+
+    def only(self, columns: NDArray[np.bool_]) -> "Residuals":
+        """Those of some of the features, by a mask (B,)."""
+        return replace(self, moment=self.moment[columns])
 
 
 def collect_residuals(source: Source, data: Standardised, weights: Floats) -> Residuals:

@@ -1,6 +1,6 @@
 """Data enters DIRECT here: weighted second moments, additive over blocks of rows.
 
-Axes: N rows of a block, B features, C = B + 1 columns (the features, then the target).
+Axes: N rows of a block, B features, T targets, C = B + T columns (features, then targets).
 """
 
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..arrays import Floats
@@ -26,7 +27,7 @@ class UnitError(ValueError):
     Attributes
     ----------
     column : int
-        Position among the features; B is the target.
+        Position among the features; B is the first target.
     size : float
         Root mean square of the column; 0 or infinity where that cannot be computed.
     """
@@ -95,6 +96,14 @@ class Moments:
         if (np.diag(self.scatter) < 0).any() or (self.low > self.high).any():
             raise ValueError("a scatter is negative, or a smallest value above the largest.")
 
+    def of_target(self, target: int, n_features: int) -> "Moments":
+        """The moments of the features and of one target, C = B + 1."""
+        if len(self.mean) == n_features + 1:
+            return self
+        columns = np.append(np.arange(n_features), n_features + target)
+        vectors = {name: vars(self)[name][columns] for name in ("mean", "rest", "low", "high")}
+        return replace(self, scatter=self.scatter[np.ix_(columns, columns)], **vectors)
+
     @property
     def count(self) -> float:
         """Rows that these count for: the sum of the weights, or the rows if these are more."""
@@ -107,7 +116,7 @@ def collect(x: Floats, y: Floats, weights: Floats, device: str = "cpu") -> Momen
     Parameters
     ----------
     x : ndarray (N, B)
-    y : ndarray (N,)
+    y : ndarray (N,) or (N, T)
     weights : ndarray (N,)
         Positive.
     device : str
@@ -121,8 +130,9 @@ def collect(x: Floats, y: Floats, weights: Floats, device: str = "cpu") -> Momen
     # Sums of tiny weights would lose the digits of small columns.
     unit = _unit_of(weights)
     # Written by NumPy, which takes rows in any order, and rows that are read-only.
-    rows = np.empty((x.shape[0], x.shape[1] + 1))
-    rows[:, :-1], rows[:, -1] = x, y
+    targets = y.reshape(len(y), -1)
+    rows = np.empty((len(x), x.shape[1] + targets.shape[1]))
+    rows[:, : x.shape[1]], rows[:, x.shape[1] :] = x, targets
     z = torch.as_tensor(rows, device=device)
     w = torch.as_tensor(weights / unit, dtype=torch.float64, device=device)
     low, high = (bound.cpu().numpy() for bound in (z.amin(dim=0), z.amax(dim=0)))
@@ -135,7 +145,7 @@ def collect(x: Floats, y: Floats, weights: Floats, device: str = "cpu") -> Momen
     z *= w.sqrt()[:, None]
     centre, rest = _sum(mean.cpu().numpy(), correction.cpu().numpy())
     moments = Moments(len(x), float(total), centre, rest, _gram(z), low, high)
-    _check_units(moments, x, y)
+    _check_units(moments, x, targets)
     if unit == 1:
         return moments
     return replace(moments, weight=moments.weight * unit, scatter=moments.scatter * unit)
@@ -161,7 +171,7 @@ def _check_units(moments: Moments, x: Floats, y: Floats) -> None:
         size = np.sqrt(np.diag(moments.scatter) / moments.weight + moments.mean**2)
         wrong = ~((size >= SMALLEST) & (size <= LARGEST))
     for j in np.flatnonzero(wrong):
-        column = y if j == x.shape[1] else x[:, j]
+        column = x[:, j] if j < x.shape[1] else y[:, j - x.shape[1]]
         # A column of zeros is constant.
         if not size[j] == 0 or column.any():
             raise UnitError(int(j), float(np.nan_to_num(size[j], nan=np.inf)))
@@ -244,9 +254,17 @@ class Standardised:
     lowest_noise: float
     centred: bool
 
+    def only(self, columns: NDArray[np.bool_]) -> "Standardised":
+        """The data with some of the features, by a mask (B,)."""
+        if columns.all():
+            return self
+        names = ("moment", "x_mean", "x_rest", "x_scale", "x_range")
+        vectors = {name: vars(self)[name][columns] for name in names}
+        return replace(self, gram=self.gram[np.ix_(columns, columns)], **vectors)
+
 
 def standardise(moments: Moments, fit_intercept: bool) -> Standardised:
-    """Centre (if an intercept is fitted) and scale the moments.
+    """Centre (if an intercept is fitted) and scale the moments of features and one target.
 
     A feature that varies by less than its rounding counts as constant: its scale is 1 and its
     products are 0. A target has at least the scale of its own rounding, and a single one, which

@@ -7,12 +7,19 @@ from .options import Options
 from .plain_grid import round_ridge
 from .precision import loss
 from .problem import problem_on_grid
-from .ridge import Ridge, best_ridge, prior_units
+from .ridge import (
+    Ridge,
+    best_ridge,
+    is_noiseless,
+    principal_axes,
+    prior_units,
+    rows_that_carry,
+)
 from .rounding import likeliest_codes
 from .search import solve_regression
 from .solution import Solution
 from .starts import state_at_zero
-from .units import predictive_of
+from .units import expand, mean_prior, predictive_of, varying
 
 __all__ = [
     "SOLVERS",
@@ -20,15 +27,21 @@ __all__ = [
     "Ridge",
     "Solution",
     "best_ridge",
+    "expand",
+    "is_noiseless",
     "likeliest_codes",
     "loss",
+    "mean_prior",
     "predictive_of",
+    "principal_axes",
     "prior_units",
     "problem_on_grid",
     "round_ridge",
+    "rows_that_carry",
     "solve_mean_field",
     "solve_mixture",
     "solve_regression",
     "state_at_zero",
     "sweep",
+    "varying",
 ]

@@ -132,7 +132,10 @@ def _own_steps(
 
 
 def _smallest(unit: Floats, n_bits: int, deviation: Floats, reach: Floats, largest: float) -> Round:
-    """Rounding to the smallest step that reaches a weight, or the next, whichever is nearer."""
+    """Rounding to the smallest step that reaches a weight, the next, or the one that divides it.
+
+    That which is nearest is taken: the first is the smallest of those that are.
+    """
     fine = 2.0**n_bits
 
     def round_one(j: int, weight: float) -> tuple[float, float]:
@@ -140,11 +143,14 @@ def _smallest(unit: Floats, n_bits: int, deviation: Floats, reach: Floats, large
         least = max(abs(weight) + deviation[j], reach[j]) / largest
         scale = unit[j] * 2.0 ** np.floor(np.log2(least / unit[j]))
         first = np.ceil(least / scale * fine * (1 - TIE)) / fine
-        best = (np.inf, 0.0, 0.0)
-        for mantissa in (first, first + (1.0 if first < 2.0 else 2.0) / fine):
-            step = float(mantissa * scale)
-            code = float(round(weight / step))
-            best = min(best, (abs(weight - code * step), step, code))
-        return best[1], best[2]
+        # Fine mantissas are all alike near the smallest step: only a division makes use of them.
+        whole = abs(weight) / max(np.floor(abs(weight) / least), 1.0) / scale
+        digit = (1.0 if whole < 2.0 else 2.0) / fine
+        dividing = max(np.rint(whole / digit) * digit, first)
+        steps = scale * np.array([first, first + (1.0 if first < 2.0 else 2.0) / fine, dividing])
+        codes = np.rint(weight / steps)
+        gaps = np.abs(weight - codes * steps)
+        taken = int(np.argmax(gaps <= gaps.min() + TIE * abs(weight)))
+        return float(steps[taken]), float(codes[taken])
 
     return round_one

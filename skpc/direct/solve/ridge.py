@@ -24,6 +24,9 @@ PENALTIES = 2.0 ** np.arange(-50.0, 7.25, 0.25)
 SHARED, ALIKE = 0.9, 4.0
 # A feature whose range is below this share of that of the others was all but zero in training.
 NEARLY_ZERO = 0.1
+# Where half of the features share a unit, one that so many rows carry, and that reaches as many of
+# its standard deviations, has the range that these few rows happen to have.
+HALF, FEW_ROWS, FAR = 0.5, 3.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -85,25 +88,79 @@ def prior_units(data: Standardised) -> Floats:
 
     A feature of standard deviation d and range r has u = d / r. Where the features share a unit,
     one whose range is far below that of the others has been zero in nearly all rows: it may
-    reach a thousand times as far in the next one, so it is held back in proportion.
+    reach a thousand times as far in the next one, so it is held back in proportion. Where half of
+    them do, those that a few rows carry are held back so.
     """
     varies = data.x_range > 0
     if not varies.any():
         return np.ones_like(data.x_range)
     span = np.where(varies, data.x_range, 1.0)
     units = np.where(varies, data.x_scale / span, 1.0)
+    share = span / np.median(span[varies])
     if share_unit(span[varies]):
-        units = units * np.minimum(span / np.median(span[varies]) / NEARLY_ZERO, 1.0)
+        units = units * np.minimum(share / NEARLY_ZERO, 1.0)
+    elif share_unit(span[varies], HALF):
+        rare = (rows_that_carry(data) < FEW_ROWS) & (span > FAR * data.x_scale)
+        units = units * np.where(rare & varies, np.minimum(share, 1.0), 1.0)
     return units
 
 
-def share_unit(sizes: Floats) -> bool:
-    """Whether sizes of features (B,), not zero, are so alike that one unit is behind them."""
+def share_unit(sizes: Floats, least: float = SHARED) -> bool:
+    """Whether sizes of features (B,), not zero, are so alike that one unit is behind them.
+
+    At least the share `least` of them are within a factor of four of the median.
+    """
     share = sizes / np.median(sizes)
-    return float(np.mean((share < ALIKE) & (share > 1 / ALIKE))) >= SHARED
+    return float(np.mean((share < ALIKE) & (share > 1 / ALIKE))) >= least
 
 
-def best_ridge(data: Standardised, units: Floats) -> Ridge:
+def rows_that_carry(data: Standardised) -> Floats:
+    """Rows that the standard deviation d of a feature of range r is from, n (d / r)^2, (B,).
+
+    One for a feature that is the same in all rows but one; infinite for a constant one.
+    """
+    varies = data.x_range > 0
+    share = data.x_scale / np.where(varies, data.x_range, 1.0)
+    return np.where(varies, data.weight * share**2, np.inf)
+
+
+def is_noiseless(data: Standardised, ridge: Ridge) -> bool:
+    """Whether the noise of the ridge is the lowest that there is, and the target varies."""
+    return data.square > 0.5 * data.weight and ridge.noise <= 1.01 * lowest_noise(data)
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Principal axes of features in their prior units, the same for every target.
+
+    Attributes
+    ----------
+    unit : ndarray (B,)
+        Prior standard deviations u, of a mean square of one.
+    values : ndarray (B,)
+        Eigenvalues g, 0 where no row reaches.
+    vectors : ndarray (B, B)
+        Of the axes, in columns: diag(u) X'X diag(u) = U diag(g) U'.
+    """
+
+    unit: Floats
+    values: Floats
+    vectors: Floats
+
+
+def principal_axes(data: Standardised, units: Floats) -> Axes:
+    """Eigenvalues and vectors of X'X in prior units (B,), known up to a factor; O(B^3)."""
+    # Penalties are shares of a mean square of one.
+    varies = np.diag(data.gram) > 0
+    unit = units / np.sqrt(np.mean(units[varies] ** 2)) if varies.any() else units
+    gram = data.gram * unit
+    gram *= unit[:, None]
+    values, vectors = np.linalg.eigh(gram)
+    nothing = values <= 16 * len(values) * np.finfo(float).eps * values.max(initial=0.0)
+    return Axes(unit, np.where(nothing, 0.0, values), vectors)
+
+
+def best_ridge(data: Standardised, units: Floats, axes: Axes | None = None) -> Ridge:
     """The penalty with the highest evidence, the noise variance at its best for each.
 
     Parameters
@@ -111,6 +168,8 @@ def best_ridge(data: Standardised, units: Floats) -> Ridge:
     data : Standardised
     units : ndarray (B,)
         Prior standard deviations u of the weights, up to a factor.
+    axes : Axes, optional
+        From `principal_axes`, where they are known already, of another target.
 
     Notes
     -----
@@ -123,16 +182,10 @@ def best_ridge(data: Standardised, units: Floats) -> Ridge:
     The intercept takes a row, and n is one less with it. Else, with as many features as rows, the
     evidence would rise without end as l falls, and the ridge would pass through every row.
     """
-    # Penalties are shares of a mean square of one.
-    varies = np.diag(data.gram) > 0
-    unit = units / np.sqrt(np.mean(units[varies] ** 2)) if varies.any() else units
-    gram = data.gram * unit
-    gram *= unit[:, None]
-    values, vectors = np.linalg.eigh(gram)
-    along = vectors.T @ (unit * data.moment)
-    # Where no row reaches, both are zero but for rounding, of which a small penalty makes weights.
-    nothing = values <= 16 * len(values) * np.finfo(float).eps * values.max(initial=0.0)
-    values, along = np.where(nothing, 0.0, values), np.where(nothing, 0.0, along)
+    axes = axes or principal_axes(data, units)
+    unit, values, vectors = axes.unit, axes.values, axes.vectors
+    # Where no row reaches, it is zero but for rounding, of which a small penalty makes weights.
+    along = np.where(values > 0, vectors.T @ (unit * data.moment), 0.0)
     penalties = data.weight * PENALTIES
     n_free = max(data.weight - data.centred, 1.0)
     total = values + penalties[:, None]  # (P, B)
@@ -153,7 +206,7 @@ def best_ridge(data: Standardised, units: Floats) -> Ridge:
         noise=float(noise[best]),
         weight=data.weight,
         freedom=max((data.weight - data.centred - taken) / data.weight, 0.0),
-        mean=np.where(varies, unit * (vectors @ (along / total[best])), 0.0),
+        mean=np.where(np.diag(data.gram) > 0, unit * (vectors @ (along / total[best])), 0.0),
         precision=precision,
         root=size * vectors.T / unit,
         deviations=np.sqrt(noise[best]) / size * vectors.T * unit,

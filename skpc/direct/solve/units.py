@@ -3,8 +3,13 @@
 Axes: R components, B features.
 """
 
-import numpy as np
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Floats
 from ..model import Predictive, pool
 from ..moments import Standardised
 from .ridge import Ridge
@@ -12,17 +17,80 @@ from .rounding import likeliest_codes
 from .solution import Solution
 
 
+def varying(data: Standardised) -> NDArray[np.bool_]:
+    """The features to solve for, (B,): those that vary, or all where none does."""
+    varies = data.x_range > 0
+    return varies if varies.any() else ~varies
+
+
+def expand(
+    values: NDArray[Any], columns: NDArray[np.bool_], filler: Any, axis: int = 0
+) -> NDArray[Any]:
+    """Values of some features along an axis, and a filler for the other ones of a mask (B,).
+
+    Examples
+    --------
+    >>> expand(np.array([1.0, 2.0]), np.array([True, False, True]), 0.0)
+    array([1., 0., 2.])
+    """
+    moved = np.moveaxis(values, axis, 0)
+    full = np.empty((len(columns), *moved.shape[1:]), dtype=moved.dtype)
+    full[columns], full[~columns] = moved, filler
+    return np.moveaxis(full, 0, axis)
+
+
 def predictive_of(data: Standardised, solution: Solution, ridge: Ridge) -> Predictive:
     """What predictions and draws need, in the units of X and y.
+
+    Features that were constant in training have code 0, the middle one of the other steps and,
+    where the others have different ones, the mean of their priors as probabilities of codes.
 
     Parameters
     ----------
     data : Standardised
-        The data that were solved, with their units.
+        With all features.
     solution : Solution
+        Of the features of `varying`, as of `Standardised.only`.
     ridge : Ridge
         Of the same data.
     """
+    columns = varying(data)
+    solved = _predictive(data.only(columns), solution, ridge)
+    if columns.all():
+        return solved
+    prior = mean_prior(solution)
+    step = float(np.median(solved.step))
+    weights = solution.problem.codes * step
+    # Codes are symmetric, so that the mean of a symmetric prior is 0 to the last bit.
+    mean = 0.5 * float((prior - prior[::-1]) @ weights)
+    variance = float(prior @ weights**2) - mean**2
+    # Of a weight that no row tells of, the deviation is the prior's.
+    deviations = np.zeros((len(columns), len(columns)))
+    deviations[np.ix_(columns, columns)] = solved.deviations
+    own = np.flatnonzero(~columns)
+    deviations[own, own] = np.sqrt(np.mean(ridge.noise / ridge.penalty)) * data.y_scale
+    return replace(
+        solved,
+        centre=data.x_mean,
+        spread=data.x_scale,
+        step=expand(solved.step, columns, step),
+        probabilities=np.stack([expand(one, columns, prior) for one in solved.probabilities]),
+        mean=expand(solved.mean, columns, mean, axis=1),
+        variance=expand(solved.variance, columns, variance, axis=1),
+        codes=expand(solved.codes, columns, 0),
+        deviations=deviations,
+        bias=expand(solved.bias, columns, 0.0),
+    )
+
+
+def mean_prior(solution: Solution) -> Floats:
+    """Prior probabilities of the codes (K,), the mean over features that have different ones."""
+    prior = np.exp(solution.problem.log_prior)
+    return prior if prior.ndim == 1 else prior.mean(axis=0)
+
+
+def _predictive(data: Standardised, solution: Solution, ridge: Ridge) -> Predictive:
+    """`predictive_of` for the features that were solved for."""
     problem, posterior = solution.problem, solution.posterior
     origin = 0.0 if problem.origin is None else problem.origin * problem.step
     mean = posterior.mean + origin
