@@ -37,7 +37,7 @@ def kept(model, path):
 def assert_equal(one, other):
     """Equal to the bit, with types, in arrays, frames, and tuples of them."""
     assert type(one) is type(other)
-    if isinstance(one, tuple):
+    if isinstance(one, tuple | list):
         for mine, theirs in zip(one, other, strict=True):
             assert_equal(mine, theirs)
     elif isinstance(one, pd.DataFrame):
