@@ -2,6 +2,7 @@
 
 from ._keeping import load
 from ._memory import keep_freed_memory
+from .classifier import EinetClassifier
 from .density import EinetDensityEstimator, Numeric, show_versions
 from .imputer import EinetImputer
 from .outliers import EinetOutlierDetector
@@ -11,6 +12,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "DirectBayesianRegressor",
+    "EinetClassifier",
     "EinetDensityEstimator",
     "EinetImputer",
     "EinetOutlierDetector",

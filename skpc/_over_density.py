@@ -48,8 +48,8 @@ class OverDensity(CallbackSupportMixin, Kept):
 
     # Of what files hold of a fit.
     _fitted_class: ClassVar[Any]
-    # Of the density where the user passes none.
-    _dtype: ClassVar[str] = "float32"
+    # Parameters of the density where the user passes none.
+    _by_default: ClassVar[dict[str, Any]] = {}
 
     density: Any
     random_state: Any
@@ -61,14 +61,19 @@ class OverDensity(CallbackSupportMixin, Kept):
             raise ValueError(f"it holds no {self._fitted_class.__name__}.")
         return result.attributes()
 
+    def _new_density(self) -> EinetDensityEstimator:
+        """The density that is to be fitted."""
+        by_default = EinetDensityEstimator(**self._by_default)
+        density: EinetDensityEstimator = by_default if self.density is None else clone(self.density)
+        if density.random_state is None:
+            density.set_params(random_state=self.random_state)
+        return density
+
     def _fitted_to(
         self, X: Any, sample_weight: Any, reporter: PartReporter
     ) -> tuple[EinetDensityEstimator, Any]:
         """A density fitted to a table, which is returned as it was checked."""
-        by_default = EinetDensityEstimator(dtype=self._dtype)
-        density = by_default if self.density is None else clone(self.density)
-        if density.random_state is None:
-            density.set_params(random_state=self.random_state)
+        density = self._new_density()
         X, _ = check_table(self, X, None)
         with reporter.part(density, "fit-density"):
             density.fit(X, sample_weight=sample_weight)

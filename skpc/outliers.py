@@ -148,7 +148,7 @@ class EinetOutlierDetector(OutlierMixin, OverDensity):
         "random_state": ["random_state"],
     }
     # Scores are compared with an offset, so a weight of 2 and a row that stands twice must agree.
-    _dtype: ClassVar[str] = "float64"
+    _by_default: ClassVar[dict[str, Any]] = {"dtype": "float64"}
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of the imputer and the outlier detector, none expected to fail."""
+"""scikit-learn's own checks of what stands over a density, none expected to fail."""
 
 import pytest
 from helpers.cases import exact, tiny
@@ -9,7 +9,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skpc import EinetImputer, EinetOutlierDetector
+from skpc import EinetClassifier, EinetImputer, EinetOutlierDetector
 
 # In float64 with full batches weights equal repeated rows to the digits that the checks compare.
 SMALL = [
@@ -17,8 +17,9 @@ SMALL = [
     EinetImputer(tiny(max_iter=2), strategy="sample", random_state=0),
     EinetOutlierDetector(exact(max_iter=2)),
     EinetOutlierDetector(exact(max_iter=2), contamination=0.2),
+    EinetClassifier(exact()),
 ]
-DEFAULTS = [EinetImputer(), EinetOutlierDetector()]
+DEFAULTS = [EinetImputer(), EinetOutlierDetector(), EinetClassifier()]
 
 
 @parametrize_with_checks(SMALL)

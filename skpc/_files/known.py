@@ -70,7 +70,9 @@ class Known:
             state or getattr(cls, "state", None) or _state_of,
             build or (lambda fields: _build(cls, fields)),
         )
-        if one.name in self._by_name:
+        other = self._by_name.get(one.name, one).made
+        # A module that is loaded again makes its classes again.
+        if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"{one.name} is known already.")
         self._by_name[one.name] = self._by_class[cls] = one
 

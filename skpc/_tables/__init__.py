@@ -2,7 +2,14 @@
 
 from .cells import numbers, numbers_only
 from .columns import Column
-from .columns_of_frames import complete, missing_cells, with_columns, with_indicators
+from .columns_of_frames import (
+    complete,
+    free_name,
+    missing_cells,
+    with_classes,
+    with_columns,
+    with_indicators,
+)
 from .describe import describe
 from .encoded import Encoded
 from .find_groups import FoundGroup, describe_group, find_groups
@@ -42,6 +49,7 @@ __all__ = [
     "describe",
     "describe_group",
     "find_groups",
+    "free_name",
     "holds_numbers",
     "missing_cells",
     "numbers",
@@ -51,6 +59,7 @@ __all__ = [
     "row_weight",
     "strangers",
     "take_rows",
+    "with_classes",
     "with_columns",
     "with_indicators",
 ]

@@ -73,3 +73,35 @@ def with_indicators(X: Any, masks: NDArray[np.bool_], names: list[str]) -> Any:
         polars = library_of("polars")
         return X.with_columns([polars.Series(name, values) for name, values in columns.items()])
     return X.assign(**columns)
+
+
+def with_classes(X: Any, codes: NDArray[np.intp], name: Any) -> Any:
+    """A table with a last column of categories, by their codes (n,), which a frame calls `name`."""
+    library = container(X)
+    if library == "array":
+        return np.column_stack([X, codes])
+    if library == "polars":
+        return X.with_columns(library_of("polars").Series(name, codes))
+    X = X.copy(deep=False)
+    X[name] = codes
+    return X
+
+
+def free_name(X: Any) -> Any:
+    """A name that no column of a frame has, of the kind of its names; None for an array."""
+    if container(X) == "array":
+        return None
+    names = list(X.columns)
+    if all(isinstance(name, tuple) for name in names):
+        return (free_text([name[0] for name in names]), *("" for _ in names[0][1:]))
+    if all(isinstance(name, int | np.integer) for name in names):
+        return max(map(int, names)) + 1
+    return free_text(names)
+
+
+def free_text(names: list[Any]) -> str:
+    """A text that is none of the names."""
+    text = "class"
+    while text in names:
+        text += "_"
+    return text

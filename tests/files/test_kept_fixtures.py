@@ -18,7 +18,7 @@ import skpc
 FOLDER = Path(__file__).parent / "fixtures"
 VALUES = FOLDER / "version_1.json"
 STORED = ["numbers", "frame", "holes", "one-hot", "kernels of atoms", "adam", "imputer",
-          "detector", "regression", "several targets", "mixture", "map"]  # fmt: skip
+          "detector", "classifier", "regression", "several targets", "mixture", "map"]  # fmt: skip
 
 
 def file_of(name):
@@ -29,6 +29,8 @@ def scores(model, X):
     """Numbers (n,) by which an estimator is known."""
     if hasattr(model, "score_samples"):
         return np.asarray(model.score_samples(X))
+    if hasattr(model, "predict_proba"):
+        return model.predict_proba(X).ravel()
     if hasattr(model, "predict"):
         return np.concatenate(model.predict(X, return_std=True)).ravel()
     filled = model.transform(X)

@@ -14,7 +14,13 @@ from sklearn.datasets import load_diabetes
 import skpc
 from helpers.cases import mixed, tiny
 from helpers.forgery import forged, parts_of
-from skpc import DirectBayesianRegressor, EinetImputer, EinetOutlierDetector, Numeric
+from skpc import (
+    DirectBayesianRegressor,
+    EinetClassifier,
+    EinetImputer,
+    EinetOutlierDetector,
+    Numeric,
+)
 from skpc.components import Kernels
 
 N = 60
@@ -90,6 +96,7 @@ def others():
         "imputer": (EinetImputer(tiny(), add_indicator=True), frame(), None),
         "detector": (EinetOutlierDetector(tiny(), random_state=0), frame(), None),
         "detector by density": (EinetOutlierDetector(tiny(), ranking="density"), numbers(), None),
+        "classifier": (EinetClassifier(tiny(), class_weight="balanced"), frame(), list("abc") * 20),
         "regression": (DirectBayesianRegressor(**regression), X, y),
         "several targets": (
             DirectBayesianRegressor(**regression), X, np.column_stack([y, X[:, 0] - y]),
@@ -153,6 +160,8 @@ def answers(model, X):
         return {"transform": model.transform(X), "names": model.get_feature_names_out()}
     if hasattr(model, "explain"):
         return {"scores": model.decision_function(X), "explain": model.explain(X)}
+    if hasattr(model, "predict_proba"):
+        return {"predict_proba": model.predict_proba(X), "predict": model.predict(X)}
     mean, std = model.predict(X, return_std=True)
     packed = model.pack(3, random_state=0)
     return {
