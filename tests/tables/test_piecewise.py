@@ -6,6 +6,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
+from skpc._files import Known, from_plain, to_plain
 from skpc._tables import row_weight
 from skpc._tables.grids import Grid, bounded, find_grid
 from skpc._tables.piecewise import Maps, Shape
@@ -93,8 +94,10 @@ def test_columns_together_are_mapped_as_each_alone():
     assert_array_equal(log_slope[:, -1], 0.0)
 
 
-def test_state_round_trip(shape):
-    assert Shape.from_state(shape.state()) == shape
+def test_plain_form_round_trip(shape):
+    known = Known()
+    known.add(Shape)
+    assert from_plain(known, to_plain(known, shape)) == shape
 
 
 def test_moments_equal_quadrature(shape):
