@@ -294,8 +294,8 @@ class PackedEnsemble:
             Start of every name in the header: a letter, then letters, digits and underscores.
         feature_map : transformer, optional
             The fitted map that the features come from: `feature_map_`, or the steps of a Pipeline
-            before the regression. The header then has `prefix`_map and `prefix`_read, from columns
-            to features and to inputs. StandardScaler, SplineTransformer, RBFSampler and pipelines
+            before the regression. The header then has two more functions, whose names are the
+            prefix and `_map` (from columns to features) or `_read` (to inputs). StandardScaler, SplineTransformer, RBFSampler and pipelines
             of these are exported.
 
         Raises
