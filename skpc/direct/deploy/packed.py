@@ -295,8 +295,8 @@ class PackedEnsemble:
         feature_map : transformer, optional
             The fitted map that the features come from: `feature_map_`, or the steps of a Pipeline
             before the regression. The header then has two more functions, whose names are the
-            prefix and `_map` (from columns to features) or `_read` (to inputs). StandardScaler, SplineTransformer, RBFSampler and pipelines
-            of these are exported.
+            prefix and `_map` (from columns to features) or `_read` (to inputs). StandardScaler,
+            SplineTransformer, RBFSampler and pipelines of these are exported.
 
         Raises
         ------
