@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -281,6 +281,7 @@ def _check_classes(X: Any, y: Any) -> NDArray[Any]:
             "This EinetClassifier estimator requires y to be passed, but the target y is None."
         )
     y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
     check_consistent_length(X, y)
     check_classification_targets(y)
     return y
