@@ -5,12 +5,10 @@ The file is of the facade's room: the density does the work.
 Axes: n rows, D columns of features, C classes.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin
@@ -20,8 +18,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
+from ._density_queries import features_of
 from ._keeping import KNOWN, keep
-from ._over_density import OverDensity, check_density, columns_of
+from ._over_density import OverDensity, check_density
 from ._sklearn import Features, PartReporter, StrOptions, fit_context, with_callbacks
 from ._tables import free_name, read_table, with_classes
 from ._validation import check_table, check_weights
@@ -50,17 +49,22 @@ class FittedClassifier:
     @property
     def features(self) -> Features:
         """Columns that a table must have: those of the density but the last."""
-        columns = columns_of(self.density)
-        names = columns.get("feature_names_in_")
-        return Features(columns["n_features_in_"] - 1, None if names is None else names[:-1])
+        every = features_of(self.density._fitted_density)
+        return Features(every.n - 1, None if every.names is None else every.names[:-1])
+
+    @property
+    def order(self) -> list[int]:
+        """Positions of the classes among the categories of the density's last column, (C,)."""
+        table = self.density._fitted_density.plan.table
+        name = None if table.names is None else table.names[-1]
+        labels = _values(self.classes, np.arange(len(self.classes)), name)
+        return [table.columns[-1].categories.index(label) for label in labels.tolist()]
 
     def check(self) -> None:
         """Refuse classes that are not those of the density."""
         last = check_density(self.density) - 1
         if self.classes.ndim != 1 or self.class_weight.shape != self.classes.shape or last < 1:
-            raise ValueError(
-                "classes and class_weight are not of one length, or no column is left."
-            )
+            raise ValueError("classes and class_weight differ in length, or it has no features.")
         if not (np.isfinite(self.class_weight) & (self.class_weight > 0)).all():
             raise ValueError(f"class_weight is {self.class_weight}; positive numbers are accepted.")
         column = self.density._fitted_density.plan.table.columns[last]
@@ -88,8 +92,8 @@ class EinetClassifier(ClassifierMixin, OverDensity):
     density : EinetDensityEstimator or None, default=None
         The density, which is cloned and fitted. Its columns are those of X and, last, the classes,
         which are categories whatever `categorical_features` says of the others. None: trees alone,
-        `EinetDensityEstimator(components="trees")`, which classified better than the
-        mixture of all components on small tables and fits in a fraction of its time.
+        which classified better than the mixture of all components on small tables and are fitted
+        in a fraction of its time, `EinetDensityEstimator(components="trees", dtype="float64")`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes: the density is left as the rows are, and probabilities are those
         under class frequencies that are multiplied by them. "balanced": all classes are equally
@@ -140,6 +144,7 @@ class EinetClassifier(ClassifierMixin, OverDensity):
     """
 
     _fitted_class: ClassVar[Any] = FittedClassifier
+    # In float64 a weight of 2 and a row that stands twice give the same probabilities.
     _by_default: ClassVar[dict[str, Any]] = {"components": "trees", "dtype": "float64"}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "density": [EinetDensityEstimator, None],
@@ -220,8 +225,13 @@ class EinetClassifier(ClassifierMixin, OverDensity):
         fitted = self._result()
         assert fitted is not None
         X, _ = check_table(self, X, fitted.features)
-        joint = np.column_stack(list(_log_joint(fitted, X)))
-        log_proba: Floats = log_softmax(joint + np.log(fitted.class_weight), axis=1)
+        name = free_name(X)
+        # What stands in the column of classes is no evidence for itself.
+        anything = _values(fitted.classes, np.zeros(X.shape[0], dtype=np.intp), name)
+        raw, density = read_table(with_classes(X, anything, name)), fitted.density
+        evidence = queries.Evidence.read(density._fitted_density, raw, density.device)
+        found = queries.log_categories(evidence, fitted.features.n)[:, fitted.order]
+        log_proba: Floats = log_softmax(found + np.log(fitted.class_weight), axis=1)
         return log_proba
 
     def predict_proba(self, X: Any) -> Floats:
@@ -306,13 +316,3 @@ def _values(classes: NDArray[Any], codes: NDArray[np.intp], name: Any) -> NDArra
     if name is None:
         return codes
     return np.array([str(label) for label in classes.tolist()], dtype=object)[codes]
-
-
-def _log_joint(fitted: FittedClassifier, X: Any) -> Iterator[Floats]:
-    """Log density of the rows with each of the classes, C times (n,)."""
-    density, classes, name = fitted.density, fitted.classes, free_name(X)
-    for code in range(len(classes)):
-        values = _values(classes, np.full(X.shape[0], code), name)
-        joint = read_table(with_classes(X, values, name))
-        evidence = queries.Evidence.read(density._fitted_density, joint, density.device)
-        yield queries.log_density(evidence, torch.float64)

@@ -14,7 +14,7 @@ from .information import (
     mutual_information,
     rows_for,
 )
-from .margins import cdf, log_cells, quantiles
+from .margins import cdf, log_categories, log_cells, quantiles
 
 __all__ = [
     "STRATEGIES",
@@ -29,6 +29,7 @@ __all__ = [
     "kl_divergence",
     "likeliest",
     "log_bounded",
+    "log_categories",
     "log_cells",
     "log_conditional",
     "log_density",

@@ -41,6 +41,20 @@ def log_cells(evidence: Evidence) -> Floats:
     return scores
 
 
+def log_categories(evidence: Evidence, j: int) -> Floats:
+    """Log probability of every category of a column given the other observed cells, (n, C).
+
+    They are in the order of the column's categories, and add to one: a value that training did not
+    show has no share.
+    """
+    table = evidence.table
+    v = int(table.layout.variables[j])
+    n_codes = {v: table.n_codes()[v]}
+    found = margins.log_codes(evidence.components, evidence.cells, n_codes)[v]
+    log_shares: Floats = found.cpu().numpy()
+    return log_shares
+
+
 def cdf(evidence: Evidence, columns: NDArray[np.intp]) -> Floats:
     """P(X_j <= x_j) for each of c columns given the columns that are not asked for, (n, c)."""
     table, hidden = evidence.table, evidence.without(columns)

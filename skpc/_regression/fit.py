@@ -102,8 +102,6 @@ class TargetFit:
     posterior : Predictive
     search : Search
         How it was found.
-    attributes : dict
-        Public attributes of the target.
     widened : bool
         Whether the noise grid is wider than the user's range.
     doubts : list of str
@@ -115,7 +113,6 @@ class TargetFit:
 
     posterior: Predictive
     search: Search
-    attributes: dict[str, Any]
     widened: bool
     doubts: list[str]
     loss: float
@@ -125,14 +122,14 @@ class TargetFit:
         yield from map(PoorFitWarning, self.doubts)
         if self.widened:
             low, high = noise_range
-            levels = self.attributes["noise_levels_"]
+            levels = self.posterior.noise_levels
             yield UserWarning(
                 f"The posterior of the noise variance sits at the edge of noise_range=({low}, "
                 f"{high}); it was widened to ({levels[0]:.3g}, {levels[-1]:.3g})."
             )
         if self.loss > WARNED:
             yield UserWarning(
-                f"The noise variance, {self.attributes['noise_variance_']:.3g}, is near the "
+                f"The noise variance, {self.posterior.noise_variance:.3g}, is near the "
                 "rounding of the sums of squares that partial_fit keeps: it may be too large, and "
                 f"elbo_ is up to {2 * self.loss:.2g} nats too low. fit on all rows at once has no "
                 "such limit."
@@ -140,12 +137,13 @@ class TargetFit:
 
     def summary(self) -> str:
         """One line with the chosen step and noise, the share of zeros and the ELBO."""
-        step = np.max(self.attributes["weight_scale_"])
+        shown = target_attributes(self.posterior, self.search)
+        step = np.max(shown["weight_scale_"])
         line = (
             "[DIRECT] step {step:.4g}, noise variance {noise_variance_:.4g}, zeros "
             "{sparsity_:.1%}, ELBO {elbo_:.6g} after {n_iter_} iterations"
         )
-        return line.format(step=step, **self.attributes)
+        return line.format(step=step, **shown)
 
 
 @dataclass(frozen=True)
@@ -278,11 +276,9 @@ def _fit_target(
     solution = solve_regression(varied, options, random, residuals, ridge)
     posterior = predictive_of(data, solution, ridge)
     coarse = None if options.near_ridge is None else posterior.excess
-    search = search_of(data, solution)
     return TargetFit(
         posterior=posterior,
-        search=search,
-        attributes=target_attributes(posterior, search),
+        search=search_of(data, solution),
         widened=solution.widened,
         doubts=list(doubts(varied, ridge, coarse)),
         loss=0.0 if residuals is not None else loss(solution),
