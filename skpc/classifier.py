@@ -22,7 +22,7 @@ from ._density_queries import features_of
 from ._keeping import KNOWN, keep
 from ._over_density import OverDensity, check_density
 from ._sklearn import Features, PartReporter, StrOptions, fit_context, with_callbacks
-from ._tables import free_name, read_table, with_classes
+from ._tables import column_mask, container, free_name, read_column, read_table, with_classes
 from ._validation import check_table, check_weights
 from .density import EinetDensityEstimator
 
@@ -91,7 +91,8 @@ class EinetClassifier(ClassifierMixin, OverDensity):
     ----------
     density : EinetDensityEstimator or None, default=None
         The density, which is cloned and fitted. Its columns are those of X and, last, the classes,
-        which are categories whatever `categorical_features` says of the others. None: trees alone,
+        which are categories whatever `categorical_features` says of those of X; `leaf` and
+        `one_hot` speak of all. None: trees alone,
         which classified better than the mixture of all components on small tables and are fitted
         in a fraction of its time, `EinetDensityEstimator(components="trees", dtype="float64")`.
     class_weight : dict, "balanced" or None, default=None
@@ -195,7 +196,7 @@ class EinetClassifier(ClassifierMixin, OverDensity):
         )
         name = free_name(X)
         density = self._new_density()
-        density.set_params(categorical_features=_categories(density, X, name))
+        density.set_params(categorical_features=_categories(density, X))
         joint = with_classes(X, _values(classes, codes, name), name)
         with reporter.part(density, "fit-density"):
             density.fit(joint, sample_weight=sample_weight)
@@ -290,25 +291,32 @@ def _check_classes(X: Any, y: Any) -> NDArray[Any]:
         raise ValueError(
             "This EinetClassifier estimator requires y to be passed, but the target y is None."
         )
+    labels = y if hasattr(y, "to_frame") else np.asarray(y)
+    if len(labels.shape) == 1 and getattr(labels.dtype, "kind", "O") == "O":
+        missing = read_column(labels, "y").missing
+        if missing.any():
+            raise ValueError(
+                f"y has no label in row {np.flatnonzero(missing)[0]}; rows with labels are "
+                "accepted. Leave the others out."
+            )
     y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
     check_consistent_length(X, y)
+    assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     return y
 
 
-def _categories(density: EinetDensityEstimator, X: Any, name: Any) -> Any:
+def _categories(density: EinetDensityEstimator, X: Any) -> Any:
     """`categorical_features` of a density of X and the column of classes."""
-    asked, target = density.categorical_features, X.shape[1] if name is None else name
-    if asked is None:
-        return [target]
+    asked, in_frame = density.categorical_features, container(X) != "array"
     if isinstance(asked, str):
         # In a frame classes are texts.
-        return [target] if name is None else asked
-    asked = np.asarray(asked, dtype=object).tolist()
-    if len(asked) == X.shape[1] and all(isinstance(one, bool) for one in asked):
-        return [*asked, True]
-    return [*asked, target]
+        if in_frame:
+            return asked
+        asked = None
+    names = list(X.columns) if in_frame else None
+    chosen = [] if asked is None else asked
+    return [*column_mask(chosen, names, X.shape[1], "categorical_features").tolist(), True]
 
 
 def _values(classes: NDArray[Any], codes: NDArray[np.intp], name: Any) -> NDArray[Any]:

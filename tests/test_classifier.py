@@ -127,6 +127,8 @@ def test_frames_and_labels_of_text(library, asked):
     [
         (["class", "b", "c"], "class_"),
         ([5, 2, 1], 6),
+        ([True, False, 3], 4),
+        (pd.date_range("2020", periods=3), 0),
         (pd.MultiIndex.from_tuples([("u", "x"), ("u", "y"), ("class", "x")]), ("class_", "")),
     ],
 )
@@ -138,6 +140,23 @@ def test_the_column_of_classes_gets_a_free_name(names, added):
     assert model.predict(X).shape == y.shape
     assert added in list(model.density_.sample(2, random_state=0).columns)
     pd.testing.assert_frame_equal(X, before)
+
+
+@pytest.mark.parametrize("asked", [[-1], [2], [False, False, True]])
+def test_categories_are_named_among_the_columns_of_x(asked):
+    X, y = rows()
+    model = EinetClassifier(clone(SMALL).set_params(categorical_features=asked)).fit(X, y)
+    assert [column.family for column in model.density_.columns_][2:] == ["categorical"] * 2
+    with pytest.raises(ValueError, match="categorical_features"):
+        EinetClassifier(clone(SMALL).set_params(categorical_features=[3])).fit(X, y)
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_arrays_of_texts(dtype):
+    X = np.array([["a", "u"], ["b", "v"]] * 20, dtype=dtype)
+    density = clone(SMALL).set_params(categorical_features=[0, 1], smoothing=1e-3)
+    model = EinetClassifier(density).fit(X, [3, 4] * 20)
+    assert_array_equal(model.predict(X), [3, 4] * 20)
 
 
 @pytest.mark.parametrize("y", [[True, False] * 45, np.arange(90) % 2 - 0.5, list("ab") * 45])
@@ -162,6 +181,11 @@ def test_what_is_refused():
     X, y = rows()
     with pytest.raises(ValueError, match="y to be passed"):
         EinetClassifier(SMALL).fit(X, None)
+    for missing in (None, np.nan, pd.NA):
+        with pytest.raises(ValueError, match="y has no label in row 1; "):
+            EinetClassifier(SMALL).fit(X[:3], np.array(["a", missing, "b"], dtype=object))
+    with pytest.raises(ValueError, match="y has no label in row 0; "):
+        EinetClassifier(SMALL).fit(X[:2], pd.Series([None, "b"], dtype="string"))
     with pytest.raises(ValueError, match="Unknown label type"):
         EinetClassifier(SMALL).fit(X, np.random.RandomState(0).normal(size=len(X)))
     with pytest.raises(ValueError, match="last column of the density has the family 'gaussian'"):

@@ -79,7 +79,8 @@ def with_classes(X: Any, codes: NDArray[np.intp], name: Any) -> Any:
     """A table with a last column of categories, by their codes (n,), which a frame calls `name`."""
     library = container(X)
     if library == "array":
-        return np.column_stack([X, codes])
+        # Codes beside texts would become texts.
+        return np.column_stack([X.astype(object) if X.dtype.kind in "US" else X, codes])
     if library == "polars":
         return X.with_columns(library_of("polars").Series(name, codes))
     X = X.copy(deep=False)
@@ -88,15 +89,18 @@ def with_classes(X: Any, codes: NDArray[np.intp], name: Any) -> Any:
 
 
 def free_name(X: Any) -> Any:
-    """A name that no column of a frame has, of the kind of its names; None for an array."""
+    """A name that no column of a frame has, which scikit-learn accepts beside its names.
+
+    None for an array.
+    """
     if container(X) == "array":
         return None
     names = list(X.columns)
     if all(isinstance(name, tuple) for name in names):
         return (free_text([name[0] for name in names]), *("" for _ in names[0][1:]))
-    if all(isinstance(name, int | np.integer) for name in names):
-        return max(map(int, names)) + 1
-    return free_text(names)
+    if any(isinstance(name, str) for name in names):
+        return free_text(names)
+    return 1 + max((int(name) for name in names if isinstance(name, int | np.integer)), default=-1)
 
 
 def free_text(names: list[Any]) -> str:
