@@ -90,7 +90,7 @@ def scheduled(
     circuit = plan.circuit(torch.device("cpu"))
     encoded = plan.table.encode(read_table(train))
     rows = Rows(cells_of(encoded), torch.ones(len(train), dtype=torch.float64))
-    sums = training.column_sums(circuit, training.blocks(circuit, rows))
+    sums = rows.column_sums(circuit)
     prior = training.make_prior(circuit, sums, 0.1)
     generator = torch.Generator().manual_seed(0)
     state = EM().begin(circuit, training.random_parameters(circuit, sums, generator))
@@ -116,9 +116,7 @@ def passes_of(circuit, state, rows, prior, schedule, passes, generator):
         exponent = first + (last - first) * done
         batches = torch.randperm(n, generator=generator).tensor_split(-(-n // size))
         for i, batch in enumerate(batches):
-            statistics = training.collect_all(
-                circuit, state.parameters, rows, batch, torch.float32, exponent
-            )
+            statistics = rows.collect(circuit, state.parameters, batch, torch.float32, exponent)
             rate = 0.5 * (1 - (iteration + i / len(batches)) / passes)
             if schedule == "growing batches":
                 rate = 0.5

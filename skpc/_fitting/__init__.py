@@ -6,9 +6,10 @@ from .families import unique_columns
 from .fit import fit, partial_fit
 from .plan import Plan, TrainingRows
 from .result import FittedDensity, FittedTrees, StoredComponent
-from .rows import cells_of
+from .rows import cells_of, make_rows
 from .settings import LEARNED_EXPONENTS
 from .spec import FitSpec
+from .spread import Spread
 
 # Classes of which files hold objects.
 KEPT: tuple[type, ...] = (
@@ -20,9 +21,12 @@ __all__ = [
     "LEARNED_EXPONENTS",
     "FitSpec",
     "FittedDensity",
+    "Plan",
+    "Spread",
     "TrainingRows",
     "cells_of",
     "fit",
+    "make_rows",
     "partial_fit",
     "unique_columns",
 ]

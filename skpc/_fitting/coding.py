@@ -17,7 +17,7 @@ from ..circuit.training import train
 from .families import choose_families
 from .one_hot import choose_groups
 from .plan import Coding, TrainingRows, make_plan
-from .rows import split_rows
+from .rows import choose_held, split_rows
 from .spec import FitSpec
 from .streams import Streams
 from .trees import start, tree_task
@@ -88,8 +88,8 @@ def _score(spec: FitSpec, data: TrainingRows, coding: Coding, streams: Streams) 
     """Mean log density of held-out rows by the trees of a trial, in the units of the table."""
     device = choose_device(spec.device)
     plan, encoded = make_plan(spec, data, streams, coding)
-    chooser = streams.of("held-out rows")
-    rows, held = split_rows(spec, plan.table, encoded, data.weights, device, chooser)
+    index = choose_held(spec, len(data), streams.of("held-out rows"))
+    rows, held = split_rows(plan.table, encoded, data.weights, device, index)
     task = tree_task(spec, plan, rows, held, device, False, None)
     passes = FULL_PASSES if task.options.is_full(len(rows)) else PASSES
     options = replace(task.options, max_iter=passes)

@@ -21,7 +21,7 @@ from .mixture import Fitted, fit_others
 from .plan import Plan, TrainingRows, keep_plan, make_plan
 from .report import Reporter, Stopwatch
 from .result import FittedDensity, FittedTrees, StoredComponent
-from .rows import make_rows, split_rows
+from .rows import choose_held, make_rows, split_rows
 from .settings import (
     chooses_smoothing,
     learning_rate_of,
@@ -31,6 +31,7 @@ from .settings import (
     with_stopping,
 )
 from .spec import FitSpec
+from .spread import Spread
 from .streams import Streams
 from .trees import TreeTask, held_scores, start, train_trees, tree_task, with_held_rows
 
@@ -41,6 +42,7 @@ def fit(
     random: np.random.RandomState,
     reporter: Reporter,
     last: FittedDensity | None = None,
+    spread: Spread | None = None,
 ) -> FittedDensity:
     """Fit a density.
 
@@ -54,6 +56,9 @@ def fit(
     last : FittedDensity, optional
         The density with which a warm start goes on: its columns, structure and scales are kept,
         and so are its components other than the trees and the weights of all components.
+    spread : Spread, optional
+        A larger table, of which `data` is a sample: all of its rows train the trees, those of the
+        sample decide everything else.
 
     Returns
     -------
@@ -76,8 +81,8 @@ def fit(
     spec = with_stopping(spec, asked.trees and last is None, len(data))
     regularise = asked.trees and chooses_smoothing(spec, plan, len(data))
     hold = regularise or spec.early_stopping or bool(asked.others)
-    chooser = streams.of("held-out rows") if hold else None
-    rows, held = split_rows(spec, plan.table, encoded, data.weights, device, chooser)
+    index = choose_held(spec, len(data), streams.of("held-out rows")) if hold else None
+    rows, held = split_rows(plan.table, encoded, data.weights, device, index)
     del encoded
     settings = {**_settings(spec, plan, asked), **stopping_of(spec)}
     scores: list[Tensor] = []
@@ -86,7 +91,8 @@ def fit(
         reporter.open(len(asked.others))
     else:
         with clock.phase("trees"):
-            task = tree_task(spec, plan, rows, held, device, regularise, last)
+            source = rows if spread is None else spread.source(plan, index)
+            task = tree_task(spec, plan, source, held, device, regularise, last)
             joins = regularise or bool(asked.others)
             reporter.open(task.n_init * task.options.max_iter + len(asked.others))
             density, scores = _with_trees(task, streams, reporter, density, joins)

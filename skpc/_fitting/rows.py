@@ -41,36 +41,14 @@ def make_rows(
     return Rows(cells_of(encoded, device), torch.tensor(weights, device=device), constant)
 
 
-def split_rows(
-    spec: FitSpec,
-    table: Table,
-    encoded: Encoded,
-    weights: Floats,
-    device: torch.device,
-    random: np.random.RandomState | None,
-) -> tuple[Rows, Rows | None]:
-    """Training rows and held-out rows, or all rows where nothing needs held-out ones.
-
-    Parameters
-    ----------
-    spec : FitSpec
-    table : Table
-    encoded : Encoded
-        All rows.
-    weights : ndarray (n,)
-    device : torch.device
-    random : numpy.random.RandomState or None
-        Chooses the rows; None: none are held out.
+def choose_held(spec: FitSpec, n: int, random: np.random.RandomState) -> NDArray[np.intp]:
+    """Positions of the rows that are held out of n, ascending.
 
     Raises
     ------
     ValueError
         If `validation_fraction` leaves no row for training or for validation.
     """
-    log_jacobian = table.log_jacobian(encoded)
-    if random is None:
-        return make_rows(encoded, log_jacobian, weights, device), None
-    n = len(weights)
     n_held = round(spec.validation_fraction * n)
     if not spec.early_stopping:
         n_held = min(max(n_held, 1), MOST_HELD, n // 2)
@@ -79,9 +57,33 @@ def split_rows(
             f"validation_fraction {spec.validation_fraction} of n_samples = {n} leaves {n_held} "
             "for validation; training and validation need at least one row each."
         )
-    order = random.permutation(n)
-    held, kept = (
+    return np.sort(random.permutation(n)[:n_held])
+
+
+def split_rows(
+    table: Table,
+    encoded: Encoded,
+    weights: Floats,
+    device: torch.device,
+    held: NDArray[np.intp] | None,
+) -> tuple[Rows, Rows | None]:
+    """Training rows and held-out rows.
+
+    Parameters
+    ----------
+    table : Table
+    encoded : Encoded
+        All rows.
+    weights : ndarray (n,)
+    device : torch.device
+    held : ndarray of int or None
+        Positions of the held-out rows; None: there are none.
+    """
+    log_jacobian = table.log_jacobian(encoded)
+    if held is None:
+        return make_rows(encoded, log_jacobian, weights, device), None
+    left, kept = (
         make_rows(encoded.rows(index), log_jacobian[index], weights[index], device)
-        for index in (np.sort(order[:n_held]), np.sort(order[n_held:]))
+        for index in (held, np.delete(np.arange(len(weights)), held))
     )
-    return kept, held
+    return kept, left

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..circuit import training
 from ..circuit.passes import Circuit, seeded
 from ..circuit.queries import log_density
-from ..circuit.training import Options, Prior, Progress, Rows, Solver, State
+from ..circuit.training import Options, Prior, Progress, Rows, Solver, Source, State
 from .plan import Plan
 from .report import Reporter, pass_line
 from .result import FittedDensity, FittedTrees
@@ -33,7 +33,7 @@ class TreeTask:
     Attributes
     ----------
     circuit : Circuit
-    rows : Rows
+    rows : Source
         For training.
     held : Rows or None
         Held-out rows.
@@ -51,7 +51,7 @@ class TreeTask:
     """
 
     circuit: Circuit
-    rows: Rows
+    rows: Source
     held: Rows | None
     validation: Rows | None
     sums: Tensor
@@ -86,7 +86,7 @@ class TreeTask:
 def tree_task(
     spec: FitSpec,
     plan: Plan,
-    rows: Rows,
+    rows: Source,
     held: Rows | None,
     device: torch.device,
     regularise: bool,
@@ -112,10 +112,10 @@ def tree_task(
     )
 
 
-def column_sums(circuit: Circuit, rows: Rows) -> Tensor:
+def column_sums(circuit: Circuit, rows: Source) -> Tensor:
     """Sums of every column's statistics over the rows, in rows of evidence, (R,)."""
     share = rows.evidence / rows.total
-    return share * training.column_sums(circuit, training.blocks(circuit, rows))
+    return share * rows.column_sums(circuit)
 
 
 def start(
@@ -204,7 +204,7 @@ def _objective(task: TreeTask, state: State, progress: Progress) -> float:
     if progress.validation:
         return progress.validation[progress.kept]
     circuit, rows, parameters = task.circuit, task.rows, state.parameters
-    likelihood = training.mean_log_density(circuit, parameters, rows, task.options.dtype)
+    likelihood = rows.mean_log_density(circuit, parameters, task.options.dtype)
     return likelihood + float(task.prior.log_density(circuit, parameters)) / rows.evidence
 
 

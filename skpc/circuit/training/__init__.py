@@ -12,10 +12,10 @@ from .em import EM, EMState
 from .loop import train
 from .options import Options, Progress
 from .prior import Prior
-from .rows import Rows, blocks, mean_log_density
+from .rows import Rows, Source, blocks
 from .solver import SOLVERS, Solver, State, Steps, check_state
 from .start import column_means, column_sums, make_prior, random_parameters
-from .statistics import Statistics, collect, collect_all, merge
+from .statistics import Statistics, collect, merge
 from .stream import absorb, stream
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Progress",
     "Rows",
     "Solver",
+    "Source",
     "State",
     "Statistics",
     "Steps",
@@ -37,12 +38,10 @@ __all__ = [
     "blocks",
     "check_state",
     "collect",
-    "collect_all",
     "column_means",
     "column_sums",
     "from_numbers",
     "make_prior",
-    "mean_log_density",
     "merge",
     "parameters_from_numbers",
     "parameters_to_numbers",

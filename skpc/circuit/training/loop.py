@@ -14,10 +14,9 @@ from torch import Tensor
 from ..passes import Circuit, Space
 from .options import Options, Progress
 from .prior import Prior
-from .rows import Rows, log_densities
+from .rows import Rows, Source, log_densities
 from .smoothing import SETTLED, choose_smoothing
 from .solver import S
-from .statistics import collect_all
 
 # Factor of the step size after a pass that did not raise the validation likelihood.
 CUT = 0.6
@@ -26,7 +25,7 @@ CUT = 0.6
 def train(
     circuit: Circuit,
     state: S,
-    rows: Rows,
+    rows: Source,
     prior: Prior,
     options: Options,
     generator: torch.Generator,
@@ -40,7 +39,7 @@ def train(
     circuit : Circuit
     state : State
         Of the options' solver.
-    rows : Rows
+    rows : Source
     prior : Prior
     options : Options
     generator : torch.Generator
@@ -167,7 +166,7 @@ class _Passes:
     """Passes of a fit over its rows, in memory that they share."""
 
     circuit: Circuit
-    rows: Rows
+    rows: Source
     options: Options
     generator: torch.Generator
     space: Space = field(default_factory=Space)
@@ -182,7 +181,7 @@ class _Passes:
         n = len(self.rows)
         if self.options.is_full(n):
             return [None]
-        order = torch.randperm(n, generator=self.generator).to(self.rows.cells.device)
+        order = torch.randperm(n, generator=self.generator).to(self.circuit.device)
         return list(order.tensor_split(self.options.n_batches(n)))
 
     def run(
@@ -200,8 +199,8 @@ class _Passes:
             penalty = float(prior.log_density(circuit, state.parameters)) / rows.evidence
         likelihood, objective = torch.zeros((2, 1), dtype=torch.float64, device=circuit.device)
         for i, batch in enumerate(batches):
-            statistics = collect_all(
-                circuit, state.parameters, rows, batch, options.dtype, exponent, self.space
+            statistics = rows.collect(
+                circuit, state.parameters, batch, options.dtype, exponent, self.space
             )
             likelihood += statistics.log_likelihood
             objective += statistics.objective

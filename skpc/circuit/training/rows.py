@@ -5,13 +5,65 @@ Axes: n rows, D columns, B rows of a block.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..passes import Cells, Circuit, Parameters, joined
+from ..passes import Cells, Circuit, Parameters, Space, joined
 from ..queries import log_density
+from .start import column_sums
+from .statistics import Statistics, collect, merge
+
+
+class Source(Protocol):
+    """Rows as training reads them, which may be in blocks on other machines.
+
+    Attributes
+    ----------
+    total : float
+        Sum of the weights.
+    evidence : float
+        Rows that the prior is weighed against.
+    constant : float
+        Weighted mean of the rows' log Jacobians of the change of units.
+    """
+
+    @property
+    def total(self) -> float:
+        """See above."""
+
+    @property
+    def evidence(self) -> float:
+        """See above."""
+
+    @property
+    def constant(self) -> float:
+        """See above."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    def collect(
+        self,
+        circuit: Circuit,
+        parameters: Parameters,
+        index: Tensor | None,
+        dtype: torch.dtype,
+        exponent: float,
+        space: Space | None = None,
+    ) -> Statistics:
+        """Statistics of the rows at positions, or of all rows where the index is None."""
+
+    def column_sums(self, circuit: Circuit) -> Tensor:
+        """Weighted sums of every column's statistics, (R,); see `start.column_sums`."""
+
+    def mean_log_density(
+        self, circuit: Circuit, parameters: Parameters, dtype: torch.dtype
+    ) -> float:
+        """Weighted mean log density of the rows, in the units of the table."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +106,34 @@ class Rows:
         """Weights that add to the rows of evidence, so that their scale does not matter."""
         return self.weights * (self.evidence / self.total)
 
+    def collect(
+        self,
+        circuit: Circuit,
+        parameters: Parameters,
+        index: Tensor | None,
+        dtype: torch.dtype,
+        exponent: float,
+        space: Space | None = None,
+    ) -> Statistics:
+        """Statistics of the rows at positions (all without an index), in bounded memory."""
+        space = space or Space()
+        typed = circuit.typed(parameters, dtype)
+        of_blocks = (
+            collect(circuit, typed, cells, weights, exponent, space, dtype)
+            for cells, weights in blocks(circuit, self, index)
+        )
+        return reduce(merge, of_blocks)
+
+    def column_sums(self, circuit: Circuit) -> Tensor:
+        """Weighted sums of every column's statistics, (R,)."""
+        return column_sums(circuit, blocks(circuit, self))
+
+    def mean_log_density(
+        self, circuit: Circuit, parameters: Parameters, dtype: torch.dtype
+    ) -> float:
+        """Weighted mean log density of the rows, in the units of the table."""
+        return self.mean(log_densities(circuit, parameters, self, dtype))
+
     def mean(self, log_densities: Tensor) -> float:
         """Weighted mean of the rows' log densities (n,), in the units of the table."""
         return float(self.weights @ log_densities) / self.total + self.constant
@@ -89,10 +169,3 @@ def log_densities(
 ) -> Tensor:
     """Log densities of rows in the units of the circuit's columns, (n,), float64."""
     return log_density(circuit, parameters, rows.cells, dtype).double()
-
-
-def mean_log_density(
-    circuit: Circuit, parameters: Parameters, rows: Rows, dtype: torch.dtype
-) -> float:
-    """Weighted mean log density of rows, in the units of the table."""
-    return rows.mean(log_densities(circuit, parameters, rows, dtype))

@@ -4,13 +4,11 @@ Axes: B rows, D columns, N rows of packed leaves, K units; sums (F, O, I) a laye
 """
 
 from dataclasses import dataclass
-from functools import reduce
 
 import torch
 from torch import Tensor
 
 from ..passes import Cells, Circuit, Parameters, Space, may_fail
-from .rows import Rows, blocks
 
 
 @dataclass(frozen=True)
@@ -112,22 +110,3 @@ def merge(a: Statistics, b: Statistics) -> Statistics:
         objective=a.objective + b.objective,
         weight=a.weight + b.weight,
     )
-
-
-def collect_all(
-    circuit: Circuit,
-    parameters: Parameters,
-    rows: Rows,
-    index: Tensor | None,
-    dtype: torch.dtype,
-    exponent: float,
-    space: Space | None = None,
-) -> Statistics:
-    """Statistics of the rows at positions (all with index None), in blocks of bounded memory."""
-    space = space or Space()
-    typed = circuit.typed(parameters, dtype)
-    of_blocks = (
-        collect(circuit, typed, cells, weights, exponent, space, dtype)
-        for cells, weights in blocks(circuit, rows, index)
-    )
-    return reduce(merge, of_blocks)

@@ -10,9 +10,8 @@ import torch
 from ..passes import Circuit, Space
 from .options import Options, Progress
 from .prior import Prior
-from .rows import Rows
+from .rows import Rows, Source
 from .solver import S
-from .statistics import collect_all
 
 
 def stream(
@@ -38,8 +37,8 @@ def stream(
     likelihood = 0.0
     index = torch.arange(len(rows), device=rows.cells.device)
     for batch in index.tensor_split(options.n_batches(len(rows))):
-        statistics = collect_all(
-            circuit, state.parameters, rows, batch, options.dtype, options.exponents[1], space
+        statistics = rows.collect(
+            circuit, state.parameters, batch, options.dtype, options.exponents[1], space
         )
         likelihood += float(statistics.log_likelihood)
         decay = (1 + steps / 10) ** -0.6 if options.solver.closed_form else 1.0
@@ -52,13 +51,15 @@ def stream(
     return state, Progress([mean_likelihood], [], [seconds], [prior.smoothing])
 
 
-def absorb(circuit: Circuit, state: S, prior: Prior, rows: Rows, held: Rows, options: Options) -> S:
+def absorb(
+    circuit: Circuit, state: S, prior: Prior, rows: Source, held: Rows, options: Options
+) -> S:
     """Add held-out rows to the statistics of the others, for solvers in closed form.
 
     One EM step, whose rate is the share of the held-out rows.
     """
     exponent = options.exponents[1]
-    statistics = collect_all(circuit, state.parameters, held, None, options.dtype, exponent)
+    statistics = held.collect(circuit, state.parameters, None, options.dtype, exponent)
     share = held.total / (rows.total + held.total)
     evidence = rows.evidence + held.evidence
     mean = statistics.per_row(held.total)
