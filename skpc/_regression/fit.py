@@ -22,8 +22,6 @@ from ..direct.moments import (
     Source,
     Standardised,
     UnitError,
-    collect_blocks,
-    collect_residuals,
     standardise,
 )
 from ..direct.solve import (
@@ -41,6 +39,7 @@ from ..direct.solve import (
 from .doubts import PoorFitWarning, doubts
 from .feature_map import fit_feature_map, transform_of
 from .result import FittedRegression, Search, column_name, search_of, target_attributes
+from .spread import Here, Spread, Sums
 
 # Nats of the bound from which on a user is told that rounding took them.
 WARNED = 0.5
@@ -178,6 +177,7 @@ def fit_regression(
     last: FittedRegression | None = None,
     *,
     whole: bool = True,
+    spread: Spread | None = None,
 ) -> RegressionFit:
     """Add the rows' moments to those of an earlier fit, if there was one, and solve.
 
@@ -190,6 +190,9 @@ def fit_regression(
         Without one these are the first rows, and the feature map is fitted on them.
     whole : bool
         Whether these are all rows; then they may be read a second time, for small noise.
+    spread : Spread, optional
+        A larger table, of which `rows` are the first: they are there for the feature map, and all
+        rows are learned from.
 
     Raises
     ------
@@ -205,18 +208,20 @@ def fit_regression(
         n_features = rows.X.shape[1] if first is None else first.n_features
     else:
         feature_map, first, n_features = last.feature_map, None, last.n_features
-    source = Source(
-        rows.X,
-        rows.y,
-        rows.weights,
-        transform_of(feature_map),
-        n_features,
-        None if first is None else first.features,
-    )
-    moments = _collect(source, rows, device)
+    transform = transform_of(feature_map)
+    sums: Sums
+    if spread is None:
+        mapped = None if first is None else first.features
+        sums = Here(Source(rows.X, rows.y, rows.weights, transform, n_features, mapped))
+    else:
+        sums = spread.sums(transform, n_features)
+    try:
+        moments = sums.moments(device)
+    except UnitError as error:
+        raise _named(error, rows, n_features, feature_map is not None) from None
     if last is not None:
         moments = merge(last.moments, moments)
-    targets = _fit_targets(spec, source, moments, random, whole)
+    targets = _fit_targets(spec, sums, moments, n_features, random, whole)
     fitted = FittedRegression(
         n_columns=rows.X.shape[1],
         feature_names=rows.feature_names,
@@ -231,31 +236,33 @@ def fit_regression(
 
 def _fit_targets(
     spec: RegressionSpec,
-    source: Source,
+    sums: Sums,
     moments: Moments,
+    n_features: int,
     random: np.random.RandomState,
     whole: bool,
 ) -> list[TargetFit]:
     """The fit of every target, as if it were the only one: what features share is done once."""
-    y = source.y.reshape(len(source.y), -1).T
-    streams = [random, *(deepcopy(random) for _ in y[1:])]
+    n_targets = len(moments.mean) - n_features
+    streams = [random, *(deepcopy(random) for _ in range(n_targets - 1))]
     fits, axes = [], None
-    for t, (of_target, stream) in enumerate(zip(y, streams, strict=True)):
-        data = standardise(moments.of_target(t, source.n_features), spec.fit_intercept)
+    for t, stream in enumerate(streams):
+        data = standardise(moments.of_target(t, n_features), spec.fit_intercept)
         varied = data.only(varying(data))
         units = prior_units(varied)
         axes = axes or principal_axes(varied, units)
         ridge = best_ridge(varied, units, axes)
-        rows = replace(source, y=of_target)
-        residuals = partial(_residuals, rows, data) if whole else None
+        residuals = partial(_residuals, sums, t, data) if whole else None
         fits.append(_fit_target(spec, data, ridge, stream, residuals))
     return fits
 
 
-def _residuals(source: Source, data: Standardised, weights: NDArray[np.float64]) -> Residuals:
+def _residuals(
+    sums: Sums, target: int, data: Standardised, weights: NDArray[np.float64]
+) -> Residuals:
     """Sums over the residuals of weights of the features that vary."""
     columns = varying(data)
-    return collect_residuals(source, data, expand(weights, columns, 0.0)).only(columns)
+    return sums.residuals(target, data, expand(weights, columns, 0.0)).only(columns)
 
 
 def _fit_target(
@@ -285,18 +292,14 @@ def _fit_target(
     )
 
 
-def _collect(source: Source, rows: Rows, device: str) -> Moments:
-    """Moments of the rows; errors name a column as the user does."""
-    try:
-        return collect_blocks(source, device)
-    except UnitError as error:
-        name, target = "the target y", error.column - source.n_features
-        if target < 0:
-            names, mapped = rows.feature_names, source.feature_map is not None
-            name = column_name(error.column, names, mapped)
-        elif rows.n_targets > 1:
-            name = f"{name}, column {target},"
-        raise ValueError(error.message(name)) from None
+def _named(error: UnitError, rows: Rows, n_features: int, mapped: bool) -> ValueError:
+    """An error that names a column as the user does."""
+    name, target = "the target y", error.column - n_features
+    if target < 0:
+        name = column_name(error.column, rows.feature_names, mapped)
+    elif rows.n_targets > 1:
+        name = f"{name}, column {target},"
+    return ValueError(error.message(name))
 
 
 def _options(spec: RegressionSpec, data: Standardised) -> Options:

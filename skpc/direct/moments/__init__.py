@@ -11,7 +11,7 @@ from .features import (
     mapped_features,
     row_blocks,
 )
-from .residuals import Residuals, collect_residuals
+from .residuals import Residuals, ResidualSums, sum_residuals
 from .statistics import (
     Moments,
     Standardised,
@@ -25,13 +25,13 @@ __all__ = [
     "FIRST_BLOCK",
     "FeatureMap",
     "Moments",
+    "ResidualSums",
     "Residuals",
     "Source",
     "Standardised",
     "UnitError",
     "collect",
     "collect_blocks",
-    "collect_residuals",
     "features_of",
     "floats_of",
     "map_blocks",
@@ -39,4 +39,5 @@ __all__ = [
     "merge",
     "row_blocks",
     "standardise",
+    "sum_residuals",
 ]

@@ -36,16 +36,52 @@ class Residuals:
         return replace(self, moment=self.moment[columns])
 
 
-def collect_residuals(source: Source, data: Standardised, weights: Floats) -> Residuals:
-    """Sums over the residuals of all rows: a second pass, which costs O(N B).
+@dataclass(frozen=True)
+class ResidualSums:
+    """Sums over the residuals of some rows, additive; rows count by shares of the heaviest one.
+
+    Attributes
+    ----------
+    by_residual : ndarray (B + 2,)
+        Products of residuals with features, with themselves, and with 1.
+    by_one : ndarray (B + 1,)
+        Sums of features, and of 1.
+    """
+
+    by_residual: Floats
+    by_one: Floats
+
+    def plus(self, other: "ResidualSums") -> "ResidualSums":
+        """The sums of both."""
+        return ResidualSums(self.by_residual + other.by_residual, self.by_one + other.by_one)
+
+    def residuals(self, data: Standardised) -> Residuals:
+        """What the sums over all rows add to the problem."""
+        varies = np.diag(data.gram) > 0
+        by_residual, by_one = self.by_residual, self.by_one
+        moment, square, total = by_residual[:-2], by_residual[-2], by_residual[-1]
+        if data.centred:
+            # Residuals can be smaller than what is still left of the means.
+            moment = moment - by_one[:-1] * (total / by_one[-1])
+            square = square - total**2 / by_one[-1]
+        unit = data.weight / by_one[-1]
+        return Residuals(np.where(varies, unit * moment, 0.0), float(unit * square))
+
+
+def sum_residuals(
+    source: Source, data: Standardised, weights: Floats, heaviest: float
+) -> ResidualSums:
+    """Sums over the residuals of rows: a second pass, which costs O(N B).
 
     Parameters
     ----------
     source : Source
-        The rows that `data` come from.
+        The rows that `data` come from, or some of them; of one target.
     data : Standardised
     weights : ndarray (B,)
         In standard units.
+    heaviest : float
+        The largest weight of all rows that `data` come from.
     """
     varies = np.diag(data.gram) > 0
     weights = np.where(varies, weights, 0.0)
@@ -57,14 +93,8 @@ def collect_residuals(source: Source, data: Standardised, weights: Floats) -> Re
         z /= data.x_scale
         residual = ((y - data.y_mean) - data.y_rest) / data.y_scale - z @ weights
         # Weights of any unit: only their shares count.
-        share = counts / source.weights.max()
+        share = counts / heaviest
         weighted = share * residual
         by_residual += [*(weighted @ z), weighted @ residual, weighted.sum()]
         by_one += [*(share @ z), share.sum()]
-    moment, square, total = by_residual[:-2], by_residual[-2], by_residual[-1]
-    if data.centred:
-        # Residuals can be smaller than what is still left of the means.
-        moment = moment - by_one[:-1] * (total / by_one[-1])
-        square = square - total**2 / by_one[-1]
-    unit = data.weight / by_one[-1]
-    return Residuals(np.where(varies, unit * moment, 0.0), float(unit * square))
+    return ResidualSums(by_residual, by_one)
