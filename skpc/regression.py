@@ -26,6 +26,7 @@ from ._regression import (
     FittedRegression,
     PackedEnsemble,
     PoorFitWarning,
+    RegressionFit,
     RegressionSpec,
     Rows,
     check_header,
@@ -381,15 +382,24 @@ class DirectBayesianRegressor(RegressorMixin, Kept):
         self, X: Any, y: Any, sample_weight: Any, *, last: FittedRegression | None, whole: bool
     ) -> Self:
         """Check and fit, then warn; only the store at the end changes the estimator."""
-        known = None if last is None else _features(last)
+        rows = self._read_rows(X, y, sample_weight, None if last is None else _features(last))
+        random = check_random_state(self.random_state)
+        return self._accept(fit_regression(self._spec(), rows, random, last, whole=whole))
+
+    def _spec(self) -> RegressionSpec:
+        """The parameters as one record."""
+        return RegressionSpec(**{f.name: getattr(self, f.name) for f in fields(RegressionSpec)})
+
+    def _read_rows(self, X: Any, y: Any, sample_weight: Any, known: Features | None) -> Rows:
+        """Checked rows, of columns that are known or of the first ones."""
         (X, y), features = check_numbers(self, X, y, features=known)
-        weights = check_weights(self, sample_weight, X)
-        spec = RegressionSpec(**{f.name: getattr(self, f.name) for f in fields(RegressionSpec)})
-        rows, random = Rows(X, y, weights, features.names), check_random_state(self.random_state)
-        result = fit_regression(spec, rows, random, last, whole=whole)
+        return Rows(X, y, check_weights(self, sample_weight, X), features.names)
+
+    def _accept(self, result: RegressionFit) -> Self:
+        """Warn, and store a fit."""
         # Users may turn warnings into errors, so they come before the model is stored.
         for warning in result.warnings(self.noise_range):
-            warnings.warn(warning, stacklevel=4)
+            warnings.warn(warning, stacklevel=5)
         if self.verbose:
             print(result.summary())
         attributes = self._attributes_of(result.fitted)

@@ -2,11 +2,12 @@
 
 from .. import _tables as tables
 from ..circuit import RegionGraph
+from .blocks import BlockTable, sample_positions, scan
 from .families import unique_columns
 from .fit import fit, partial_fit
 from .plan import Plan, TrainingRows
 from .result import FittedDensity, FittedTrees, StoredComponent
-from .rows import cells_of, make_rows
+from .rows import cells_of
 from .settings import LEARNED_EXPONENTS
 from .spec import FitSpec
 from .spread import Spread
@@ -19,14 +20,15 @@ KEPT: tuple[type, ...] = (
 __all__ = [
     "KEPT",
     "LEARNED_EXPONENTS",
+    "BlockTable",
     "FitSpec",
     "FittedDensity",
-    "Plan",
     "Spread",
     "TrainingRows",
     "cells_of",
     "fit",
-    "make_rows",
     "partial_fit",
+    "sample_positions",
+    "scan",
     "unique_columns",
 ]

@@ -33,7 +33,15 @@ from .settings import (
 from .spec import FitSpec
 from .spread import Spread
 from .streams import Streams
-from .trees import TreeTask, held_scores, start, train_trees, tree_task, with_held_rows
+from .trees import (
+    TreeTask,
+    held_scores,
+    over_all_rows,
+    start,
+    train_trees,
+    tree_task,
+    with_held_rows,
+)
 
 
 def fit(
@@ -57,8 +65,9 @@ def fit(
         The density with which a warm start goes on: its columns, structure and scales are kept,
         and so are its components other than the trees and the weights of all components.
     spread : Spread, optional
-        A larger table, of which `data` is a sample: all of its rows train the trees, those of the
-        sample decide everything else.
+        A larger table, of which `data` is a sample: all of its rows train the trees, in full
+        passes, and those of the sample decide everything else. With `last`, the fit to the sample,
+        the passes go on from there.
 
     Returns
     -------
@@ -93,6 +102,8 @@ def fit(
         with clock.phase("trees"):
             source = rows if spread is None else spread.source(plan, index)
             task = tree_task(spec, plan, source, held, device, regularise, last)
+            if spread is not None and last is not None:
+                task = over_all_rows(task, make_options(spec, plan, len(data), goes_on=True))
             joins = regularise or bool(asked.others)
             reporter.open(task.n_init * task.options.max_iter + len(asked.others))
             density, scores = _with_trees(task, streams, reporter, density, joins)

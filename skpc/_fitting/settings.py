@@ -103,7 +103,9 @@ def chooses_smoothing(spec: FitSpec, plan: Plan, n: int) -> bool:
     return spec.early_stopping or (not plan.table.is_binary and n >= ENOUGH)
 
 
-def make_options(spec: FitSpec, plan: Plan, n: int, *, goes_on: bool, regularise: bool) -> Options:
+def make_options(
+    spec: FitSpec, plan: Plan, n: int, *, goes_on: bool, regularise: bool = False
+) -> Options:
     """Settings of the training loop for n rows."""
     solver = solver_of(spec)
     batch_size = choose_batch_size(spec.batch_size, n, solver.closed_form)

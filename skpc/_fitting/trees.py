@@ -112,6 +112,14 @@ def tree_task(
     )
 
 
+def over_all_rows(task: TreeTask, options: Options) -> TreeTask:
+    """Full passes over the rows of a task, on the schedule of the sample that was trained before.
+
+    Trees that have specialised on rows of a sample go on so, at the exponent where it ended.
+    """
+    return replace(task, options=replace(options, batch_size=len(task.rows)))
+
+
 def column_sums(circuit: Circuit, rows: Source) -> Tensor:
     """Sums of every column's statistics over the rows, in rows of evidence, (R,)."""
     share = rows.evidence / rows.total

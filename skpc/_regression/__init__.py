@@ -4,8 +4,9 @@ from ..direct import Moments, PackedEnsemble
 from ..direct.deploy import KIND, VERSION, check_header
 from ..direct.model import PRIORS, Predictive
 from ..direct.solve import SOLVERS
+from .blocks import BlockTable
 from .doubts import PoorFitWarning
-from .fit import RegressionSpec, Rows, fit_regression
+from .fit import RegressionFit, RegressionSpec, Rows, fit_regression
 from .missing import complete
 from .result import FittedRegression, Search, public_attributes
 
@@ -18,9 +19,11 @@ __all__ = [
     "PRIORS",
     "SOLVERS",
     "VERSION",
+    "BlockTable",
     "FittedRegression",
     "PackedEnsemble",
     "PoorFitWarning",
+    "RegressionFit",
     "RegressionSpec",
     "Rows",
     "check_header",

@@ -53,6 +53,10 @@ class Parameters:
             return self
         return Parameters(self.leaves.to(leaf_dtype), tuple(w.to(dtype) for w in self.sums))
 
+    def on(self, device: torch.device) -> "Parameters":
+        """The same numbers on a device."""
+        return Parameters(self.leaves.to(device), tuple(w.to(device) for w in self.sums))
+
 
 class Expected(NamedTuple):
     """Expected counts of some rows.

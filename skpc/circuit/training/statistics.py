@@ -46,6 +46,16 @@ class Statistics:
             weight=self.weight / weight,
         )
 
+    def on(self, device: torch.device) -> "Statistics":
+        """The same numbers on a device."""
+        return Statistics(
+            leaves=self.leaves.to(device),
+            sums=tuple(counts.to(device) for counts in self.sums),
+            log_likelihood=self.log_likelihood.to(device),
+            objective=self.objective.to(device),
+            weight=self.weight.to(device),
+        )
+
 
 @torch.inference_mode()
 def collect(

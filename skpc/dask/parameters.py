@@ -1,0 +1,49 @@
+"""What classes of `skpc.dask` add to those of their names: a parameter `client`, `to_local`."""
+
+from inspect import Parameter, signature
+from typing import Any
+
+from ..density import EinetDensityEstimator
+from ..regression import DirectBayesianRegressor
+
+Local = type[EinetDensityEstimator] | type[DirectBayesianRegressor]
+
+
+def with_parameters(parent: Local, **added: Any) -> Any:
+    """A decorator of a constructor: it says the parent's parameters, and added ones by keyword."""
+    known = signature(parent.__init__)
+    more = [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in added.items()]
+
+    def decorate(init: Any) -> Any:
+        init.__signature__ = known.replace(parameters=[*known.parameters.values(), *more])
+        return init
+
+    return decorate
+
+
+class OnCluster:
+    """An estimator that fits on a cluster, and is the local one of its name for all else."""
+
+    _local: Local
+    client: Any
+
+    def to_local(self) -> Any:
+        """The estimator of `skpc` of the same name, with the same parameters and the same fit."""
+        names = self._local._get_param_names()
+        local = self._local(**{name: getattr(self, name) for name in names})
+        fitted = {key: value for key, value in vars(self).items() if key not in self._names()}
+        vars(local).update(fitted)
+        return local
+
+    def _names(self) -> set[str]:
+        """Names of all parameters."""
+        return set(type(self)._get_param_names())  # type: ignore[attr-defined]
+
+    def save(self, path: Any) -> None:
+        """Write the local estimator to a file, see `skpc.EinetDensityEstimator.save`."""
+        self.to_local().save(path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state for pickles, without the client, which is a connection."""
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[misc]
+        return {**state, "client": None}
