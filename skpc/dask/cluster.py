@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from distributed import Client, LocalCluster, get_client
+from distributed.client import ClosedClientError
 from distributed.comm import CommClosedError
 
+# What a client raises whose scheduler has gone.
+LOST = (CancelledError, ClosedClientError, CommClosedError, TimeoutError, OSError)
 # Results that are added by one task.
 FAN_IN = 8
 
@@ -29,7 +32,7 @@ def cluster_of(client: Client | None) -> Iterator["ClientCluster"]:
         if "client" not in str(error).lower():
             raise
     with (
-        LocalCluster(processes=False, dashboard_address=None) as local,
+        LocalCluster(processes=False, dashboard_address=":0") as local,
         Client(local, set_as_default=False) as own,
     ):
         yield ClientCluster(own)
@@ -87,7 +90,7 @@ class ClientCluster:
         """Say plainly where the scheduler has gone."""
         try:
             yield
-        except (CancelledError, CommClosedError, TimeoutError, OSError) as error:
+        except LOST as error:
             raise ConnectionError(
                 f"The Dask scheduler of {self._client!r} does not answer, or has forgotten the "
                 f"work ({type(error).__name__}: {error}). Start it again or pass another client; "

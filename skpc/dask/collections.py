@@ -44,8 +44,8 @@ def column_blocks(values: Any, X: Any, n_blocks: int, name: str) -> list[Any]:
     """
     if values is None:
         return [None] * n_blocks
+    sizes = _row_chunks(X)
     if not is_dask_collection(values):
-        sizes = _row_chunks(X)
         if not all(size == size for size in sizes):
             raise ValueError(
                 f"{name} is in memory, and X has blocks of unknown lengths: pass a Dask array or "
@@ -56,6 +56,8 @@ def column_blocks(values: Any, X: Any, n_blocks: int, name: str) -> list[Any]:
         if len(array) != ends[-1]:
             raise ValueError(f"{name} has {len(array)} rows; X has {ends[-1]}.")
         return [array[start:stop] for start, stop in pairwise(ends)]
+    if not is_frame(values) and len(values.shape) and sum(values.chunks[0]) == sum(sizes):
+        values = values.rechunk({0: sizes})
     blocks = blocks_of(values)
     if len(blocks) != n_blocks:
         raise ValueError(
@@ -88,10 +90,10 @@ def one_a_row(function: Callable[..., Any], X: Any, *arguments: Any, columns: in
     return da.concatenate(parts, allow_unknown_chunksizes=True)
 
 
-def like_rows(function: Callable[..., Any], X: Any, meta: Any, seeds: Any, model: Any) -> Any:
-    """A lazy table of the rows that `function(block, model, seed)` makes of each block."""
+def like_rows(function: Callable[..., Any], X: Any, meta: Any, seeds: Any, argument: Any) -> Any:
+    """A lazy table of the rows that `function(block, argument, seed)` makes of each block."""
     X = whole_rows(X)
-    shared = delayed(model, pure=False, traverse=False)
+    shared = delayed(argument, pure=False, traverse=False)
     parts = [
         delayed(function, pure=False)(block, shared, seed)
         for block, seed in zip(blocks_of(X), seeds, strict=True)

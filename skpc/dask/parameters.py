@@ -1,5 +1,6 @@
 """What classes of `skpc.dask` add to those of their names: a parameter `client`, `to_local`."""
 
+from copy import copy
 from inspect import Parameter, signature
 from typing import Any
 
@@ -31,8 +32,8 @@ class OnCluster:
         """The estimator of `skpc` of the same name, with the same parameters and the same fit."""
         names = self._local._get_param_names()
         local = self._local(**{name: getattr(self, name) for name in names})
-        fitted = {key: value for key, value in vars(self).items() if key not in self._names()}
-        vars(local).update(fitted)
+        for name in set(vars(self)) - self._names():
+            setattr(local, name, vars(self)[name])
         return local
 
     def _names(self) -> set[str]:
@@ -43,7 +44,14 @@ class OnCluster:
         """Write the local estimator to a file, see `skpc.EinetDensityEstimator.save`."""
         self.to_local().save(path)
 
+    def __sklearn_clone__(self) -> Any:
+        """An unfitted copy with the same client: a connection cannot be copied."""
+        alone = copy(self)
+        clone = super(OnCluster, alone).__sklearn_clone__()  # type: ignore[misc]
+        clone.client = self.client
+        return clone
+
     def __getstate__(self) -> dict[str, Any]:
         """The state for pickles, without the client, which is a connection."""
-        state: dict[str, Any] = super().__getstate__()  # type: ignore[misc]
+        state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[call-overload]
         return {**state, "client": None}
