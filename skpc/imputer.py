@@ -151,8 +151,17 @@ class EinetImputer(TransformerMixin, OverDensity):
         """
         reporter = PartReporter(self, X)
         density, checked = self._fitted_to(X, sample_weight, reporter)
-        fitted = FittedImputer(density, np.flatnonzero(missing_cells(checked).any(axis=0)))
-        return self._store(fitted.attributes(), reporter)
+        return self._store(self._fitted_with(density, self._holes(checked)), reporter)
+
+    @staticmethod
+    def _holes(X: Any) -> Mask:
+        """Which columns of a table have missing cells, (D,)."""
+        return np.atleast_1d(missing_cells(X).any(axis=0))
+
+    @staticmethod
+    def _fitted_with(density: EinetDensityEstimator, holes: Mask) -> dict[str, Any]:
+        """Fitted attributes of a density and of the columns that had missing cells, (D,)."""
+        return FittedImputer(density, np.flatnonzero(holes)).attributes()
 
     def _result(self) -> FittedImputer | None:
         """What files hold of the fit."""

@@ -4,6 +4,7 @@
 """
 
 from .density import EinetDensityEstimator
+from .imputer import EinetImputer
 from .regression import DirectBayesianRegressor
 
-__all__ = ["DirectBayesianRegressor", "EinetDensityEstimator"]
+__all__ = ["DirectBayesianRegressor", "EinetDensityEstimator", "EinetImputer"]

@@ -11,8 +11,18 @@ import dask.array as da
 import numpy as np
 from dask.base import is_dask_collection
 from dask.delayed import Delayed, delayed
+from sklearn.utils import check_random_state
 
-__all__ = ["blocks_of", "column_blocks", "is_dask_collection", "like_rows", "one_a_row", "table_of"]
+__all__ = [
+    "blocks_of",
+    "column_blocks",
+    "empty_like",
+    "is_dask_collection",
+    "like_rows",
+    "one_a_row",
+    "seeds_of",
+    "table_of",
+]
 
 
 def is_frame(X: Any) -> bool:
@@ -112,3 +122,15 @@ def table_of(parts: list[Delayed], meta: Any, sizes: Any) -> Any:
         for part, size in zip(parts, sizes, strict=True)
     ]
     return da.concatenate(arrays, allow_unknown_chunksizes=True)
+
+
+def empty_like(X: Any) -> Any:
+    """No rows of the columns and types of a collection."""
+    return X._meta if hasattr(X, "columns") else np.empty((0, X.shape[1]), X.dtype)
+
+
+def seeds_of(random_state: Any, n: int) -> list[int]:
+    """A seed for each block."""
+    random = check_random_state(random_state)
+    seeds: list[int] = random.randint(np.iinfo(np.int32).max, size=n).tolist()
+    return seeds

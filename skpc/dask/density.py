@@ -18,9 +18,11 @@ from .cluster import ClientCluster, cluster_of
 from .collections import (
     blocks_of,
     column_blocks,
+    empty_like,
     is_dask_collection,
     like_rows,
     one_a_row,
+    seeds_of,
     table_of,
 )
 from .parameters import OnCluster, with_parameters
@@ -204,8 +206,8 @@ device, dtype, random_state, verbose
         """A copy of X whose missing cells are filled, lazily by blocks."""
         if not is_dask_collection(X):
             return super().impute(X, strategy, random_state)
-        model, seeds = self._asked(), _seeds(random_state, len(blocks_of(X)))
-        return like_rows(_Imputed(strategy), X, _empty_like(X), seeds, model)
+        model, seeds = self._asked(), seeds_of(random_state, len(blocks_of(X)))
+        return like_rows(_Imputed(strategy), X, empty_like(X), seeds, model)
 
     def sample_conditional(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Any:
         """A copy of X whose missing cells are drawn given the others, lazily by blocks.
@@ -216,8 +218,8 @@ device, dtype, random_state, verbose
             return super().sample_conditional(X, n_samples, random_state)
         if n_samples != 1:
             raise ValueError(f"n_samples is {n_samples}; of a Dask collection 1 is accepted.")
-        model, seeds = self._asked(), _seeds(random_state, len(blocks_of(X)))
-        return like_rows(_completed, X, _empty_like(X), seeds, model)
+        model, seeds = self._asked(), seeds_of(random_state, len(blocks_of(X)))
+        return like_rows(_completed, X, empty_like(X), seeds, model)
 
     def sample_blocks(self, n_samples: int, *, random_state: Any = None) -> Any:
         """Rows drawn lazily, 100,000 a block, as a Dask array or frame; `sample` draws them here.
@@ -235,7 +237,7 @@ device, dtype, random_state, verbose
         full, rest = divmod(int(n_samples), DRAWN_ROWS)
         sizes = [DRAWN_ROWS] * full + [rest] * (rest > 0)
         shared = delayed(model, pure=False, traverse=False)
-        seeds = _seeds(random_state, len(sizes))
+        seeds = seeds_of(random_state, len(sizes))
         parts = [
             delayed(_drawn, pure=False)(shared, n, seed)
             for n, seed in zip(sizes, seeds, strict=True)
@@ -297,18 +299,6 @@ def _joined(blocks: list[Any]) -> Any:
     from dask.dataframe.dispatch import concat
 
     return concat(counted, ignore_index=True)
-
-
-def _empty_like(X: Any) -> Any:
-    """No rows of the columns and types of a collection."""
-    return X._meta if hasattr(X, "columns") else np.empty((0, X.shape[1]), X.dtype)
-
-
-def _seeds(random_state: Any, n: int) -> list[int]:
-    """A seed for each block."""
-    random = check_random_state(random_state)
-    seeds: list[int] = random.randint(np.iinfo(np.int32).max, size=n).tolist()
-    return seeds
 
 
 def _scores(block: Any, model: Local) -> Any:

@@ -4,10 +4,8 @@ from copy import copy
 from inspect import Parameter, signature
 from typing import Any
 
-from ..density import EinetDensityEstimator
-from ..regression import DirectBayesianRegressor
-
-Local = type[EinetDensityEstimator] | type[DirectBayesianRegressor]
+# A class of skpc.
+Local = Any
 
 
 def with_parameters(parent: Local, **added: Any) -> Any:
