@@ -178,9 +178,9 @@ def _refuse_dask(estimator: Any, X: Any) -> None:
     """Raise a TypeError for Dask collections, which would be loaded into memory silently."""
     if type(X).__module__.partition(".")[0] in ("dask", "dask_expr"):
         raise TypeError(
-            f"{type(estimator).__name__} does not accept Dask collections, which it would load "
-            "into memory: skpc.dask has estimators that do. If the table fits in memory, pass "
-            "X.compute()."
+            f"{type(estimator).__name__} does not accept Dask collections here, which it would "
+            "load into memory. The estimators of skpc.dask fit, score, predict and impute them by "
+            "blocks; for all else, and if the table fits in memory, pass X.compute()."
         )
 
 

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 
 __all__ = [
     "blocks_of",
+    "check_rows",
     "column_blocks",
     "empty_like",
     "is_dask_collection",
@@ -38,10 +39,24 @@ def whole_rows(X: Any) -> Any:
 
 
 def blocks_of(X: Any) -> list[Delayed]:
-    """The blocks of a table of rows, in their order."""
+    """The blocks of rows, in their order."""
     X = whole_rows(X)
     parts = X.to_delayed()
     return list(parts) if is_frame(X) else list(parts.ravel())
+
+
+def check_rows(X: Any) -> None:
+    """Refuse a collection that is no table.
+
+    Raises
+    ------
+    ValueError
+    """
+    if X.ndim != 2:
+        raise ValueError(
+            f"X is a Dask {type(X).__name__} of {X.ndim} dimensions; arrays and frames of 2 "
+            "dimensions, rows and columns, are accepted."
+        )
 
 
 def column_blocks(values: Any, X: Any, n_blocks: int, name: str) -> list[Any]:

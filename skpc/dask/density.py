@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from dask.delayed import delayed
+from distributed import Client
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,6 +18,7 @@ from ..density import EinetDensityEstimator as Local
 from .cluster import ClientCluster, cluster_of
 from .collections import (
     blocks_of,
+    check_rows,
     column_blocks,
     empty_like,
     is_dask_collection,
@@ -76,7 +78,7 @@ device, dtype, random_state, verbose
     _local = Local
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Local._parameter_constraints,
-        "client": [object],
+        "client": [Client, None],
         "sample_rows": [Integral],
         "n_rounds": [Integral],
     }
@@ -121,6 +123,7 @@ device, dtype, random_state, verbose
         if not is_dask_collection(X):
             return super().fit(X, y, sample_weight)
         self._validate_params()
+        check_rows(X)
         if self.warm_start:
             raise ValueError("warm_start is True; over Dask collections False is accepted.")
         for name, least in (("sample_rows", 2), ("n_rounds", 0)):
@@ -234,6 +237,8 @@ device, dtype, random_state, verbose
         dask Array or DataFrame (n_samples, D)
         """
         model = self._asked()
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"n_samples is {n_samples!r}; a positive integer is accepted.")
         full, rest = divmod(int(n_samples), DRAWN_ROWS)
         sizes = [DRAWN_ROWS] * full + [rest] * (rest > 0)
         shared = delayed(model, pure=False, traverse=False)

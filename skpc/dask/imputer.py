@@ -7,12 +7,13 @@ from copy import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from distributed import Client
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ..imputer import EinetImputer as Local
 from .cluster import cluster_of
-from .collections import blocks_of, empty_like, is_dask_collection, like_rows, seeds_of
+from .collections import blocks_of, check_rows, empty_like, is_dask_collection, like_rows, seeds_of
 from .density import EinetDensityEstimator
 from .parameters import OnCluster, with_parameters
 
@@ -49,7 +50,7 @@ class EinetImputer(OnCluster, Local):
     _local = Local
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Local._parameter_constraints,
-        "client": [object],
+        "client": [Client, None],
     }
 
     @with_parameters(Local, client=None)
@@ -74,6 +75,7 @@ class EinetImputer(OnCluster, Local):
         if not is_dask_collection(X):
             return super().fit(X, y, sample_weight)
         self._validate_params()
+        check_rows(X)
         density = EinetDensityEstimator() if self.density is None else clone(self.density)
         if not isinstance(density, EinetDensityEstimator):
             raise TypeError(

@@ -6,13 +6,14 @@ Axes: n rows of a block, D columns, T targets.
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from distributed import Client
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._regression import BlockTable, Rows, fit_regression
 from ..regression import DirectBayesianRegressor as Local
 from .cluster import ClientCluster, cluster_of
-from .collections import blocks_of, column_blocks, is_dask_collection, one_a_row
+from .collections import blocks_of, check_rows, column_blocks, is_dask_collection, one_a_row
 from .parameters import OnCluster, with_parameters
 
 # Rows that a feature map is fitted on, as in memory: the first ones.
@@ -57,7 +58,7 @@ fit_intercept, feature_map, solver, max_iter, tol, device, random_state, verbose
     _local = Local
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Local._parameter_constraints,
-        "client": [object],
+        "client": [Client, None],
     }
 
     @with_parameters(Local, client=None)
@@ -89,6 +90,7 @@ fit_intercept, feature_map, solver, max_iter, tol, device, random_state, verbose
         if not is_dask_collection(X):
             return super().fit(X, y, sample_weight)
         self._validate_params()
+        check_rows(X)
         with cluster_of(self.client) as cluster:
             blocks = self._checked(cluster, X, y, sample_weight)
             first = self._first_rows(cluster, blocks)

@@ -164,6 +164,8 @@ def test_lazy_answers_are_those_in_memory(client):
     pd.testing.assert_series_equal(drawn["a"], frame["a"])
     rows = model.sample_blocks(150_000, random_state=0)
     assert rows.npartitions == 2
+    with pytest.raises(ValueError, match="n_samples is 0"):
+        model.sample_blocks(0)
     assert (rows.dtypes == X.dtypes).all()
     assert len(rows.partitions[1].compute(scheduler="sync")) == 50_000
 
@@ -195,6 +197,11 @@ def test_what_cannot_be_fitted_is_refused_by_name(client):
     X = da.from_array(x, chunks=(20, 4))
     with pytest.raises(TypeError, match=r"skpc\.dask"):
         skpc.EinetDensityEstimator().fit(X)
+    for estimator in (EinetDensityEstimator(client=client), EinetImputer(client=client)):
+        with pytest.raises(ValueError, match="of 1 dimensions"):
+            estimator.fit(X[:, 0])
+    with pytest.raises(ValueError, match="'client' parameter"):
+        EinetDensityEstimator(client="tcp://scheduler:8786").fit(X)
     with pytest.raises(ValueError, match="sample_rows is 1; 2 or more"):
         EinetDensityEstimator(client=client, sample_rows=1).fit(X)
     with pytest.raises(ValueError, match="warm_start is True"):
