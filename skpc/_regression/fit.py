@@ -40,7 +40,8 @@ from ..direct.solve import (
 )
 from .doubts import PoorFitWarning, doubts
 from .feature_map import fit_feature_map, transform_of
-from .result import FittedRegression, Search, column_name, search_of, target_attributes
+from .feature_space import column_name
+from .result import FittedRegression, Search, search_of, target_attributes
 
 # Nats of the bound from which on a user is told that rounding took them.
 WARNED = 0.5
@@ -213,7 +214,7 @@ def fit_regression(
         n_features,
         None if first is None else first.features,
     )
-    moments = _collect(source, rows, device)
+    moments = collect_rows(source, rows, device)
     if last is not None:
         moments = merge(last.moments, moments)
     targets = _fit_targets(spec, source, moments, random, whole)
@@ -285,7 +286,7 @@ def _fit_target(
     )
 
 
-def _collect(source: Source, rows: Rows, device: str) -> Moments:
+def collect_rows(source: Source, rows: Rows, device: str) -> Moments:
     """Moments of the rows; errors name a column as the user does."""
     try:
         return collect_blocks(source, device)
