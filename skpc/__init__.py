@@ -4,6 +4,7 @@ from ._keeping import load
 from ._memory import keep_freed_memory
 from .classifier import EinetClassifier
 from .density import EinetDensityEstimator, Numeric, show_versions
+from .direct_classifier import DirectBayesianClassifier
 from .imputer import EinetImputer
 from .outliers import EinetOutlierDetector
 from .regression import DirectBayesianRegressor, PoorFitWarning
@@ -11,6 +12,7 @@ from .regression import DirectBayesianRegressor, PoorFitWarning
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "DirectBayesianClassifier",
     "DirectBayesianRegressor",
     "EinetClassifier",
     "EinetDensityEstimator",

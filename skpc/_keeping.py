@@ -233,7 +233,7 @@ def load(path: str | PathLike[str], *, device: str | None = None) -> Any:
 
     Returns
     -------
-    estimator or PackedEnsemble
+    estimator, PackedEnsemble or PackedClassifier
         With the answers of the one that was saved, to the bit.
 
     Raises

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 
 from ._sklearn import Features, check_sample_weight, validated
 from ._tables import container, holds_numbers, numbers_only, read_column, read_table
@@ -144,6 +146,34 @@ def check_column(estimator: Any, values: Any, name: str) -> Any:
     if values.dtype.kind not in "OUSTmM":
         return values
     return numbers_only(read_column(values.ravel(), name)).reshape(values.shape)
+
+
+def check_labels(estimator: Any, X: Any, y: Any) -> NDArray[Any]:
+    """Labels of the rows of X, (n,), of classes.
+
+    Raises
+    ------
+    ValueError
+        For no labels, missing ones, another length, and targets that are no classes.
+    """
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
+        )
+    labels = y if hasattr(y, "to_frame") else np.asarray(y)
+    if len(labels.shape) == 1 and getattr(labels.dtype, "kind", "O") == "O":
+        missing = read_column(labels, "y").missing
+        if missing.any():
+            raise ValueError(
+                f"y has no label in row {np.flatnonzero(missing)[0]}; rows with labels are "
+                "accepted. Leave the others out."
+            )
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(X, y)
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    return y
 
 
 def check_weights(estimator: Any, sample_weight: Any, X: Any) -> NDArray[np.float64]:

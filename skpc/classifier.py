@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
@@ -22,8 +20,8 @@ from ._density_queries import features_of
 from ._keeping import KNOWN, keep
 from ._over_density import OverDensity, check_density
 from ._sklearn import Features, PartReporter, StrOptions, fit_context, with_callbacks
-from ._tables import column_mask, container, free_name, read_column, read_table, with_classes
-from ._validation import check_table, check_weights
+from ._tables import column_mask, container, free_name, read_table, with_classes
+from ._validation import check_labels, check_table, check_weights
 from .density import EinetDensityEstimator
 
 Floats = NDArray[np.float64]
@@ -185,7 +183,7 @@ class EinetClassifier(ClassifierMixin, OverDensity):
         """
         reporter = PartReporter(self, X)
         X, _ = check_table(self, X, None)
-        y = _check_classes(X, y)
+        y = check_labels(self, X, y)
         weights = check_weights(self, sample_weight, X)
         counted = weights > 0
         classes = np.unique(y[counted])
@@ -283,27 +281,6 @@ class EinetClassifier(ClassifierMixin, OverDensity):
         if "density_" not in now:
             return None
         return FittedClassifier(now["density_"], now["classes_"], now["class_weight_"])
-
-
-def _check_classes(X: Any, y: Any) -> NDArray[Any]:
-    """Labels of the rows of X, (n,)."""
-    if y is None:
-        raise ValueError(
-            "This EinetClassifier estimator requires y to be passed, but the target y is None."
-        )
-    labels = y if hasattr(y, "to_frame") else np.asarray(y)
-    if len(labels.shape) == 1 and getattr(labels.dtype, "kind", "O") == "O":
-        missing = read_column(labels, "y").missing
-        if missing.any():
-            raise ValueError(
-                f"y has no label in row {np.flatnonzero(missing)[0]}; rows with labels are "
-                "accepted. Leave the others out."
-            )
-    y = column_or_1d(y, warn=True)
-    check_consistent_length(X, y)
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    return y
 
 
 def _categories(density: EinetDensityEstimator, X: Any) -> Any:

@@ -53,6 +53,7 @@ ROOMS_OF = {
         "structures": "",
     },
     "direct": {
+        "logistic": "solve moments model arrays",
         "solve": "moments model arrays",
         "deploy": "model arrays",
         "moments": "arrays",
@@ -76,13 +77,14 @@ OPTIONAL = ("pandas", "polars")
 
 # Modules that may know an estimator; the facades are long because their docstrings are.
 FACADES = (
-    "skpc.density", "skpc.classifier", "skpc.imputer", "skpc.outliers", "skpc.regression"
+    "skpc.density", "skpc.classifier", "skpc.imputer", "skpc.outliers", "skpc.regression",
+    "skpc.direct_classifier",
 )  # fmt: skip
 # What a facade has in files of their own is of its room: methods, and the objects of a parameter.
 PARTS = {
     "_density_queries": "density", "_column_queries": "density", "components": "density",
     "_over_density": "density", "_versions": "density", "classifier": "density",
-    "imputer": "density", "outliers": "density",
+    "imputer": "density", "outliers": "density", "direct_classifier": "regression",
 }  # fmt: skip
 KNOW_ESTIMATORS = (
     *FACADES, "skpc._density_queries", "skpc._column_queries", "skpc._sklearn", "skpc._validation"

@@ -38,7 +38,8 @@ from ..direct.solve import (
 )
 from .doubts import PoorFitWarning, doubts
 from .feature_map import fit_feature_map, transform_of
-from .result import FittedRegression, Search, column_name, search_of, target_attributes
+from .feature_space import column_name
+from .result import FittedRegression, Search, search_of, target_attributes
 from .spread import Here, Spread, Sums
 
 # Nats of the bound from which on a user is told that rounding took them.
@@ -215,10 +216,7 @@ def fit_regression(
         sums = Here(Source(rows.X, rows.y, rows.weights, transform, n_features, mapped))
     else:
         sums = spread.sums(transform, n_features)
-    try:
-        moments = sums.moments(device)
-    except UnitError as error:
-        raise _named(error, rows, n_features, feature_map is not None) from None
+    moments = collect_rows(sums, rows, n_features, device, feature_map is not None)
     if last is not None:
         moments = merge(last.moments, moments)
     targets = _fit_targets(spec, sums, moments, n_features, random, whole)
@@ -292,14 +290,17 @@ def _fit_target(
     )
 
 
-def _named(error: UnitError, rows: Rows, n_features: int, mapped: bool) -> ValueError:
-    """An error that names a column as the user does."""
-    name, target = "the target y", error.column - n_features
-    if target < 0:
-        name = column_name(error.column, rows.feature_names, mapped)
-    elif rows.n_targets > 1:
-        name = f"{name}, column {target},"
-    return ValueError(error.message(name))
+def collect_rows(sums: Sums, rows: Rows, n_features: int, device: str, mapped: bool) -> Moments:
+    """Moments of all rows; errors name a column as the user does."""
+    try:
+        return sums.moments(device)
+    except UnitError as error:
+        name, target = "the target y", error.column - n_features
+        if target < 0:
+            name = column_name(error.column, rows.feature_names, mapped)
+        elif rows.n_targets > 1:
+            name = f"{name}, column {target},"
+        raise ValueError(error.message(name)) from None
 
 
 def _options(spec: RegressionSpec, data: Standardised) -> Options:

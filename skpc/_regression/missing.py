@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..direct.moments import row_blocks
-from .result import FittedRegression, column_name
+from .feature_space import column_name
+from .result import FittedRegression
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

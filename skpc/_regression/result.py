@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ..direct.deploy import PackedEnsemble, pack
 from ..direct.model import Predictive, pool
-from ..direct.moments import Moments, Standardised, features_of, map_blocks
+from ..direct.moments import Moments, Standardised
 from ..direct.solve import Solution, expand, mean_prior, varying
-from .feature_map import transform_of
+from .feature_space import FeatureSpace, check_columns
 
 Floats = NDArray[np.float64]
 
@@ -166,32 +166,10 @@ class FittedRegression:
         return list(zip(self.posteriors, np.split(every, ends, axis=1), strict=True))
 
     def _map(self, function: Callable[[Floats], Floats], X: Any) -> Floats:
-        """A function of the features of all rows, block by block.
-
-        Raises
-        ------
-        ValueError
-            If a feature is so far from those of training that the values overflow.
-        """
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = map_blocks(function, X, transform_of(self.feature_map), self.n_features)
-        if not np.isfinite(values).all():
-            self._refuse_far(values, X)
-        return values
-
-    def _refuse_far(self, values: Floats, X: Any) -> None:
-        """Raise an error that names the cell for which the values (n, ...) of a row overflow."""
-        posterior, mapped = self.posteriors[0], self.feature_map is not None
-        i = int(np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))[0])
-        feature = features_of(X[i : i + 1], transform_of(self.feature_map))[0]
-        # Halved, so that the difference of two large numbers does not overflow.
-        distance = np.abs((feature / 2 - posterior.centre / 2) / posterior.spread)
-        j = int(np.argmax(distance))
-        raise ValueError(
-            f"Row {i} has {feature[j]:.3g} in {column_name(j, self.feature_names, mapped)}, where "
-            f"training had {posterior.centre[j]:.3g} +- {posterior.spread[j]:.3g}: the prediction "
-            "overflows float64."
-        )
+        """A function of the features of all rows, block by block."""
+        one = self.posteriors[0]
+        features = FeatureSpace(self.feature_map, self.feature_names, one.centre, one.spread)
+        return features.map(function, X)
 
     def check(self) -> None:
         """Refuse fields of a file that do not agree.
@@ -201,23 +179,12 @@ class FittedRegression:
         ValueError
         """
         n_features = self.n_features
-        if self.feature_map is not None and not hasattr(self.feature_map, "transform"):
-            raise ValueError(f"feature_map is {self.feature_map!r}, which is no transformer.")
-        if getattr(self.feature_map, "n_features_in_", self.n_columns) != self.n_columns:
-            raise ValueError(f"feature_map is one of other columns than {self.n_columns}.")
-        if self.feature_map is None and self.n_columns != n_features:
-            raise ValueError(f"it has {self.n_columns} columns and {n_features} features.")
+        check_columns(self.feature_map, self.feature_names, self.n_columns, n_features)
         n_targets = len(self.posteriors)
         if n_targets < 1 or len(self.searches) != n_targets or (self.single and n_targets > 1):
             raise ValueError(f"it has {n_targets} posteriors and {len(self.searches)} searches.")
         if self.n_columns < 1 or len(self.moments.mean) != n_features + n_targets:
             raise ValueError(f"its moments are not those of {n_features} features and the targets.")
-        if self.feature_names is not None and self.feature_names.shape != (self.n_columns,):
-            raise ValueError(f"it has {len(self.feature_names)} names of {self.n_columns} columns.")
-        if self.feature_names is not None and not all(
-            isinstance(name, str) for name in self.feature_names
-        ):
-            raise ValueError(f"feature_names are {self.feature_names}; texts are accepted.")
         for posterior, search in zip(self.posteriors, self.searches, strict=True):
             self._check_target(posterior, search)
 
@@ -231,13 +198,6 @@ class FittedRegression:
         n_codes = posterior.probabilities.shape[2]
         if search.log_prior.shape not in ((n_codes,), (n_features, n_codes)):
             raise ValueError(f"log_prior has the shape {search.log_prior.shape}.")
-
-
-def column_name(j: int, names: NDArray[Any] | None, mapped: bool) -> str:
-    """A feature, for messages: by the name of its column, by position, or as one of the map's."""
-    if mapped:
-        return f"feature {j} of feature_map"
-    return f"column {j}" if names is None else f"column {str(names[j])!r}"
 
 
 def search_of(data: Standardised, solution: Solution) -> Search:

@@ -3,8 +3,8 @@
 Everything here is a free function of arrays; nothing knows an estimator or scikit-learn.
 """
 
-from .deploy import PackedEnsemble
+from .deploy import PackedClassifier, PackedEnsemble
 from .model import Problem
 from .moments import Moments, collect, merge
 
-__all__ = ["Moments", "PackedEnsemble", "Problem", "collect", "merge"]
+__all__ = ["Moments", "PackedClassifier", "PackedEnsemble", "Problem", "collect", "merge"]

@@ -9,12 +9,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 import polars as pl
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, load_iris
 
 import skpc
 from helpers.cases import mixed, tiny
 from helpers.forgery import forged, parts_of
 from skpc import (
+    DirectBayesianClassifier,
     DirectBayesianRegressor,
     EinetClassifier,
     EinetImputer,
@@ -91,12 +92,19 @@ def densities():
 def others():
     """Unfitted estimators over a density, and regressions, with a table each."""
     X, y = load_diabetes(return_X_y=True)
+    flowers, kinds = load_iris(return_X_y=True)
     regression = {"random_state": 0, "max_iter": 50}
     return {
         "imputer": (EinetImputer(tiny(), add_indicator=True), frame(), None),
         "detector": (EinetOutlierDetector(tiny(), random_state=0), frame(), None),
         "detector by density": (EinetOutlierDetector(tiny(), ranking="density"), numbers(), None),
         "classifier": (EinetClassifier(tiny(), class_weight="balanced"), frame(), list("abc") * 20),
+        "two classes": (
+            DirectBayesianClassifier(3, prior="normal", class_weight={"rare": 2.0}),
+            pd.DataFrame(X, columns=[f"x{j}" for j in range(10)]),
+            np.where(y > 200, "rare", "usual"),
+        ),
+        "three classes": (DirectBayesianClassifier(), flowers, kinds),
         "regression": (DirectBayesianRegressor(**regression), X, y),
         "several targets": (
             DirectBayesianRegressor(**regression), X, np.column_stack([y, X[:, 0] - y]),
@@ -160,6 +168,15 @@ def answers(model, X):
         return {"transform": model.transform(X), "names": model.get_feature_names_out()}
     if hasattr(model, "explain"):
         return {"scores": model.decision_function(X), "explain": model.explain(X)}
+    if hasattr(model, "predict_interval"):
+        low, high = model.predict_interval(X)
+        return {
+            "predict_proba": model.predict_proba(X),
+            "low": low,
+            "high": high,
+            "weights": model.sample_weights(3, random_state=0),
+            "pack": model.pack().weights(),
+        }
     if hasattr(model, "predict_proba"):
         return {"predict_proba": model.predict_proba(X), "predict": model.predict(X)}
     mean, std = model.predict(X, return_std=True)

@@ -113,6 +113,9 @@ static inline double ${p}_spread(const int8_t inputs[${p}_N_FEATURES])
     return sqrt(squares + ${p}_NOISE_VARIANCE);
 }
 
+""")
+
+QUANTISE = Template("""\
 /* Rounded, ties to even, and held within -127 and 127. Features must be finite. */
 static inline void ${p}_quantise(const double features[${p}_N_FEATURES],
                                  int8_t inputs[${p}_N_FEATURES])
@@ -162,17 +165,33 @@ def header(packed: "PackedEnsemble", prefix: str, stages: Sequence[Stage] = ()) 
     ValueError
         For any other prefix.
     """
-    if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", prefix):
-        raise ValueError(
-            f"prefix is {prefix!r}; a letter, then letters, digits and underscores, are accepted."
-        )
+    check_prefix(prefix)
     return (
         TOP.substitute(_numbers(packed, prefix))
         + _data(packed, prefix)
         + FUNCTIONS.substitute(_steps(packed, prefix))
-        + (_mapped(stages, prefix) if stages else "")
+        + reading(stages, prefix)
         + "#endif\n"
     )
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse what is no start of a name in C.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", prefix):
+        raise ValueError(
+            f"prefix is {prefix!r}; a letter, then letters, digits and underscores, are accepted."
+        )
+
+
+def reading(stages: Sequence[Stage], prefix: str) -> str:
+    """What makes inputs of features, and the feature map if there is one."""
+    text = QUANTISE.substitute(p=prefix)
+    return text + (_mapped(stages, prefix) if stages else "")
 
 
 def _mapped(stages: Sequence[Stage], prefix: str) -> str:
@@ -213,12 +232,12 @@ def _numbers(packed: "PackedEnsemble", prefix: str) -> dict[str, Any]:
 
 def _data(packed: "PackedEnsemble", prefix: str) -> str:
     """Constant arrays, so that they can stay in flash, and functions that read their fields."""
-    declarations = [_stream(prefix, "code", packed.code_stream, packed.n_bits)]
+    declarations = [stream(prefix, "code", packed.code_stream, packed.n_bits)]
     if len(packed.mask_stream):
-        declarations.append(_stream(prefix, "kept", packed.mask_stream, 1))
+        declarations.append(stream(prefix, "kept", packed.mask_stream, 1))
     if packed.exponent_bits:
         declarations.append(
-            _stream(prefix, "exponent", packed.exponent_stream, packed.exponent_bits)
+            stream(prefix, "exponent", packed.exponent_stream, packed.exponent_bits)
         )
     for name in ("offset", "scale"):
         declarations.append(
@@ -227,11 +246,11 @@ def _data(packed: "PackedEnsemble", prefix: str) -> str:
     return "".join(declarations)
 
 
-def _stream(prefix: str, name: str, stream: Bytes, width: int) -> str:
+def stream(prefix: str, name: str, values: Bytes, width: int) -> str:
     """A stream, and the function that reads its field k."""
     one_byte = 8 % width == 0
     # A field may reach into the next byte, so one follows the last; C has no empty arrays.
-    padding = [] if one_byte and len(stream) else [0]
+    padding = [] if one_byte and len(values) else [0]
     read = FIELD.substitute(
         p=prefix,
         name=name,
@@ -240,7 +259,7 @@ def _stream(prefix: str, name: str, stream: Bytes, width: int) -> str:
         mask=2**width - 1,
         bytes="(uint32_t)at[0]" if one_byte else "(uint32_t)at[0] | (uint32_t)at[1] << 8",
     )
-    return array(f"uint8_t {prefix}_{name}_stream", [*stream.tolist(), *padding]) + read
+    return array(f"uint8_t {prefix}_{name}_stream", [*values.tolist(), *padding]) + read
 
 
 def _steps(packed: "PackedEnsemble", prefix: str) -> dict[str, Any]:

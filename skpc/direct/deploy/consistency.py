@@ -53,8 +53,8 @@ def check_layout(numbers: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     ------
     ValueError
     """
-    _check_names(numbers, [*INTEGERS, *NUMBERS])
-    _check_names(arrays, ARRAYS)
+    check_names(numbers, [*INTEGERS, *NUMBERS])
+    check_names(arrays, ARRAYS)
     for name, (least, most) in INTEGERS.items():
         value = numbers[name]
         if type(value) is not int or not least <= value <= most:
@@ -71,7 +71,7 @@ def check_layout(numbers: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     _check_lengths(numbers, {name: arrays[name].shape[0] for name in ARRAYS})
 
 
-def _check_names(fields: Mapping[str, Any], expected: Any) -> None:
+def check_names(fields: Mapping[str, Any], expected: Any) -> None:
     """Refuse missing and other fields."""
     if set(fields) != set(expected):
         raise ValueError(f"the fields are {sorted(fields)}; {sorted(expected)} are accepted.")
@@ -86,10 +86,10 @@ def _check_lengths(numbers: Mapping[str, Any], lengths: dict[str, int]) -> None:
             "one length of 1 or more is accepted."
         )
     n_weights = n_features * n_samples
-    most = _n_bytes(n_weights * numbers["n_bits"])
-    expected = {"exponent_stream": _n_bytes(n_features * numbers["exponent_bits"])}
+    most = n_bytes(n_weights * numbers["n_bits"])
+    expected = {"exponent_stream": n_bytes(n_features * numbers["exponent_bits"])}
     if lengths["mask_stream"]:
-        expected["mask_stream"] = _n_bytes(n_weights)
+        expected["mask_stream"] = n_bytes(n_weights)
     else:
         expected["code_stream"] = most
     for name, length in expected.items():
@@ -121,31 +121,31 @@ def check_values(packed: "PackedEnsemble") -> None:
     n_weights = packed.n_features * packed.n_samples
     n_codes = n_weights
     if len(packed.mask_stream):
-        _check_stream("mask_stream", packed.mask_stream, n_weights)
+        check_stream("mask_stream", packed.mask_stream, n_weights)
         n_codes = int(bits.unpack_fields(packed.mask_stream, 1, n_weights).sum(dtype=np.int64))
-    _check_stream("code_stream", packed.code_stream, n_codes * packed.n_bits)
-    _check_stream(
+    check_stream("code_stream", packed.code_stream, n_codes * packed.n_bits)
+    check_stream(
         "exponent_stream", packed.exponent_stream, packed.n_features * packed.exponent_bits
     )
     # Codes are symmetric about 0, so the largest field of a stream stands for none.
     top = 2**packed.n_bits - 1
     if (bits.unpack_fields(packed.code_stream, packed.n_bits, n_codes) == top).any():
         raise ValueError(f"code_stream holds {top}; fields from 0 to {top - 1} are accepted.")
-    _check_features("offset", packed.offset, np.isfinite(packed.offset), "finite numbers")
+    check_features("offset", packed.offset, np.isfinite(packed.offset), "finite numbers")
     good = np.isfinite(packed.scale) & (packed.scale > 0)
-    _check_features("scale", packed.scale, good, "finite numbers above 0")
+    check_features("scale", packed.scale, good, "finite numbers above 0")
     _check_predictions(packed)
 
 
-def _check_stream(name: str, stream: Bytes, n_bits: int) -> None:
+def check_stream(name: str, stream: Bytes, n_bits: int) -> None:
     """Refuse a stream of another length, and one that goes on after its last field."""
-    if len(stream) != _n_bytes(n_bits):
-        raise ValueError(f"{name} has {len(stream)} bytes; its fields take {_n_bytes(n_bits)}.")
+    if len(stream) != n_bytes(n_bits):
+        raise ValueError(f"{name} has {len(stream)} bytes; its fields take {n_bytes(n_bits)}.")
     if n_bits % 8 and int(stream[-1]) >> n_bits % 8:
         raise ValueError(f"{name} has bits after its last field; zeros are accepted.")
 
 
-def _check_features(name: str, values: Floats, good: NDArray[np.bool_], accepted: str) -> None:
+def check_features(name: str, values: Floats, good: NDArray[np.bool_], accepted: str) -> None:
     """Refuse values (B,) of which one is not good."""
     bad = np.flatnonzero(~good)
     if len(bad):
@@ -174,9 +174,9 @@ def _check_predictions(packed: "PackedEnsemble") -> None:
         weights = bits.largest_code(packed.n_bits) * (2.0**exponents * packed.unit / packed.scale)
         ends = np.abs(packed.offset) + TOP_INT8 * packed.scale
     accepted = "weights and inputs within the range of float64"
-    _check_features("scale", packed.scale, np.isfinite(weights) & np.isfinite(ends), accepted)
+    check_features("scale", packed.scale, np.isfinite(weights) & np.isfinite(ends), accepted)
 
 
-def _n_bytes(n_bits: int) -> int:
+def n_bytes(n_bits: int) -> int:
     """Bytes of a stream of so many bits."""
     return -(-n_bits // 8)

@@ -5,6 +5,7 @@ The prior of a code is that of its name times the ridge's own, the normal densit
 Axes: B features, K codes.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..model import (
 from ..moments import Standardised
 from .mean_field import solve_mean_field
 from .options import Options
-from .plain_grid import GOOD, round_ridge
+from .plain_grid import GOOD, MANTISSAS, round_ridge
 from .problem import levels_around, lowest_noise, prior_of_shape, problem_on_grid
 from .ridge import Ridge
 from .rounding import Rounded, rounder
@@ -39,11 +40,9 @@ def solve_near_ridge(ridge: Ridge, data: Standardised, options: Options) -> Solu
     The range of the noise is that of the ridge and its standard error: a larger noise variance
     could reach a higher bound with codes that are no longer certain, and a worse fit.
     """
-    codes = integer_codes(options.n_bits)
-    powers = options.near_ridge == "powers"
-    peaked = _is_peaked(prior_of_shape(options.prior, codes, 0))
     x_scale = np.where(data.x_range > 0, data.x_scale, 0.0)
-    rounded = round_ridge(ridge, codes, x_scale, powers, least=APART if peaked else 0.0)
+    rounded = grid_near(ridge, x_scale, options)
+    codes = integer_codes(options.n_bits)
     problem = problem_on_grid(data, replace(options, step=rounded.step))
     # What the codes cannot reach is noise to them.
     noise = ridge.noise * (1 + ridge.excess(rounded.weights))
@@ -56,6 +55,32 @@ def solve_near_ridge(ridge: Ridge, data: Standardised, options: Options) -> Solu
     ]
     best = max(solutions, key=lambda solution: solution.elbo)
     return replace(best, widened=widened)
+
+
+def grid_near(
+    ridge: Ridge,
+    x_scale: Floats,
+    options: Options,
+    good: float = GOOD,
+    mantissas: Sequence[int] = MANTISSAS,
+) -> Rounded:
+    """The grid that the options ask for, near a ridge, and codes on it.
+
+    Parameters
+    ----------
+    ridge : Ridge
+    x_scale : ndarray (B,)
+        Standard deviations of the features, 0 of constant ones.
+    options : Options
+        With `near_ridge`.
+    good, mantissas
+        As `round_ridge` takes them.
+    """
+    codes = integer_codes(options.n_bits)
+    powers = options.near_ridge == "powers"
+    peaked = _is_peaked(prior_of_shape(options.prior, codes, 0))
+    least = APART if peaked else 0.0
+    return round_ridge(ridge, codes, x_scale, powers, least, good, mantissas)
 
 
 def _is_peaked(log_prior: Floats) -> bool:
@@ -80,17 +105,24 @@ def _from_codes(
 ) -> Solution:
     """Solve from the rounded codes, moved to where a prior (K,) would have them."""
     codes = rounder(ridge, problem.codes, log_prior).moved(rounded.codes, rounded.step).codes
-    tilted = log_prior - 0.5 * np.outer(problem.step**2 / ridge.prior_variance(), problem.codes**2)
-    tilted -= np.logaddexp.reduce(tilted, axis=1)[:, None]
-    problem = problem.with_grid(log_prior=tilted)
+    problem = problem.with_grid(log_prior=tilted_prior(problem, ridge, log_prior))
     tau = 1 / float(np.sqrt(problem.noise[0] * problem.noise[-1]))
     theta = tau * (problem.moment - problem.cross((codes * problem.step)[None])[0])
     start = evaluate(problem, theta[None], np.array([tau]))
     return replace(solve_near(problem, options, start), codes=codes)
 
 
-def held_near(solution: Solution, ridge: Ridge) -> Solution:
+def tilted_prior(problem: Problem, ridge: Ridge, log_prior: Floats) -> Floats:
+    """A prior of codes (K,) times the ridge's normal density of their weights, (B, K)."""
+    tilted = log_prior - 0.5 * np.outer(problem.step**2 / ridge.prior_variance(), problem.codes**2)
+    tilted -= np.logaddexp.reduce(tilted, axis=1)[:, None]
+    return tilted
+
+
+def held_near(solution: Solution, ridge: Ridge, good: float = GOOD) -> Solution:
     """The solution or, where its mean lost what the codes had, one that is more certain of them.
+
+    It may lose `good` in any case, and twice what the codes lost.
 
     With many correlated features, factors that are independent of each other may spread over codes
     whose errors no longer cancel: the bound rises, and so does the error of the mean.
@@ -100,7 +132,7 @@ def held_near(solution: Solution, ridge: Ridge) -> Solution:
     weights, origin = codes * problem.step, np.zeros_like(codes)
     if problem.origin is not None:
         origin = problem.origin * problem.step
-    allowed = max(GOOD, 2 * ridge.excess(weights))
+    allowed = max(good, 2 * ridge.excess(weights))
     state = solution.state
     tau = float(state.tau[0])
     while ridge.excess(state.posterior.mean[0] + origin) > allowed:

@@ -7,7 +7,7 @@ by no more than `GOOD` is taken; the rise is known from the ridge posterior, and
 Axes: B features.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -37,7 +37,13 @@ MOST_FACTORS, FEATURES = 8, 2048
 
 
 def round_ridge(
-    ridge: Ridge, codes: Floats, x_scale: Floats, powers: bool = False, least: float = 0.0
+    ridge: Ridge,
+    codes: Floats,
+    x_scale: Floats,
+    powers: bool = False,
+    least: float = 0.0,
+    good: float = GOOD,
+    mantissas: Sequence[int] = MANTISSAS,
 ) -> Rounded:
     """The plainest grid that is good enough, or the best of all, and codes on it.
 
@@ -53,18 +59,29 @@ def round_ridge(
         Whether steps are powers of two in standard units, and nothing else is tried.
     least : float
         Least step, in standard deviations of the posterior of a weight given the others.
+    good : float
+        Relative rise of the expected error at which a grid is good enough.
+    mantissas : sequence of int
+        Bits of a step's mantissa that are tried.
     """
     near = rounder(ridge, codes)
     smallest = least * ridge.spread_of_each()
     if powers:
         return _best(_own_steps(near, 0, np.ones(1), np.ones_like(x_scale), smallest))
     tried = []
-    for grids in _grids(near, x_scale, smallest):
+    for grids in _grids(near, x_scale, smallest, mantissas):
         best = _best(grids)
         tried.append(best)
-        if ridge.excess(best.weights) <= GOOD:
+        if ridge.excess(best.weights) <= good:
             return best
     return _best(tried)
+
+
+def round_to(ridge: Ridge, codes: Floats, step: Floats) -> Rounded:
+    """Codes on the grid of given steps (B,): nearest planes, then moves."""
+    near = rounder(ridge, codes)
+    found, _ = near.nearest_plane(_fixed(step, near.largest))
+    return near.moved(found, step)
 
 
 def _best(found: Iterable[Rounded]) -> Rounded:
@@ -74,7 +91,9 @@ def _best(found: Iterable[Rounded]) -> Rounded:
     return next(one for one in tried if one.loss <= least + TIE * abs(least))
 
 
-def _grids(near: Rounder, x_scale: Floats, least: Floats) -> Iterator[Iterator[Rounded]]:
+def _grids(
+    near: Rounder, x_scale: Floats, least: Floats, mantissas: Sequence[int]
+) -> Iterator[Iterator[Rounded]]:
     """Kinds of grids from plain to fine, each with all of its kind."""
     units = [np.ones_like(x_scale)]
     varies = x_scale > 0
@@ -84,7 +103,7 @@ def _grids(near: Rounder, x_scale: Floats, least: Floats) -> Iterator[Iterator[R
     yield (one for unit in units for one in _one_step(near, unit))
     n_factors = int(np.clip(FEATURES // len(x_scale), 1, MOST_FACTORS))
     factors = 2.0 ** (np.arange(n_factors) / n_factors)
-    for n_bits in MANTISSAS:
+    for n_bits in mantissas:
         yield _own_steps(near, n_bits, factors, units[0], least)
 
 
