@@ -7,6 +7,7 @@ from .density import EinetDensityEstimator, Numeric, show_versions
 from .imputer import EinetImputer
 from .outliers import EinetOutlierDetector
 from .regression import DirectBayesianRegressor, PoorFitWarning
+from .regressor import EinetRegressor
 
 __version__ = "0.1.0.dev0"
 
@@ -16,6 +17,7 @@ __all__ = [
     "EinetDensityEstimator",
     "EinetImputer",
     "EinetOutlierDetector",
+    "EinetRegressor",
     "Numeric",
     "PoorFitWarning",
     "__version__",
