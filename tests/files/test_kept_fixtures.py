@@ -18,7 +18,8 @@ import skpc
 FOLDER = Path(__file__).parent / "fixtures"
 VALUES = FOLDER / "version_1.json"
 STORED = ["numbers", "frame", "holes", "one-hot", "kernels of atoms", "adam", "imputer",
-          "detector", "classifier", "regression", "several targets", "mixture", "map"]  # fmt: skip
+          "detector", "classifier", "regressor", "regression", "several targets", "mixture",
+          "map"]  # fmt: skip
 
 
 def file_of(name):

@@ -14,7 +14,7 @@ import skpc
 TRUSTED = {
     "skpc.density.EinetDensityEstimator", "skpc.imputer.EinetImputer",
     "skpc.outliers.EinetOutlierDetector", "skpc.regression.DirectBayesianRegressor",
-    "skpc.classifier.EinetClassifier",
+    "skpc.classifier.EinetClassifier", "skpc.regressor.EinetRegressor",
     "skpc._tables.numeric.Numeric", "skpc.components.Gaussians", "skpc.components.Kernels",
     "skpc.components.LatentMixture",
 }  # fmt: skip

@@ -19,6 +19,7 @@ from skpc import (
     EinetClassifier,
     EinetImputer,
     EinetOutlierDetector,
+    EinetRegressor,
     Numeric,
 )
 from skpc.components import Kernels
@@ -97,6 +98,7 @@ def others():
         "detector": (EinetOutlierDetector(tiny(), random_state=0), frame(), None),
         "detector by density": (EinetOutlierDetector(tiny(), ranking="density"), numbers(), None),
         "classifier": (EinetClassifier(tiny(), class_weight="balanced"), frame(), list("abc") * 20),
+        "regressor": (EinetRegressor(tiny(), random_state=0), frame(), numbers()[:, 0]),
         "regression": (DirectBayesianRegressor(**regression), X, y),
         "several targets": (
             DirectBayesianRegressor(**regression), X, np.column_stack([y, X[:, 0] - y]),
@@ -158,11 +160,18 @@ def answers(model, X):
         }
     if hasattr(model, "transform"):
         return {"transform": model.transform(X), "names": model.get_feature_names_out()}
-    if hasattr(model, "explain"):
+    if hasattr(model, "decision_function"):
         return {"scores": model.decision_function(X), "explain": model.explain(X)}
     if hasattr(model, "predict_proba"):
         return {"predict_proba": model.predict_proba(X), "predict": model.predict(X)}
     mean, std = model.predict(X, return_std=True)
+    if hasattr(model, "predict_quantiles"):
+        return {
+            "mean": mean,
+            "std": std,
+            "quantiles": model.predict_quantiles(X, [0.1, 0.5]),
+            "log_predictive_density": model.log_predictive_density(X, mean),
+        }
     packed = model.pack(3, random_state=0)
     return {
         "mean": mean,
