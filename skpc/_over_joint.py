@@ -65,9 +65,6 @@ class OverJoint(OverDensity):
     # What a frame's last column is called, if no feature is.
     _last_name: ClassVar[str]
 
-    # In float64 a weight of 2 and a row that stands twice give the same predictions.
-    _by_default: ClassVar[dict[str, Any]] = {"components": "trees", "dtype": "float64"}
-
     def _fit_joint(
         self, X: Any, last: NDArray[Any], sample_weight: Any, reporter: PartReporter
     ) -> EinetDensityEstimator:

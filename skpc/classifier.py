@@ -135,6 +135,8 @@ class EinetClassifier(ClassifierMixin, OverJoint):
 
     _fitted_class: ClassVar[Any] = FittedClassifier
     _last_name: ClassVar[str] = "class"
+    # In float64 a weight of 2 and a row that stands twice give the same probabilities.
+    _by_default: ClassVar[dict[str, Any]] = {"components": "trees", "dtype": "float64"}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "density": [EinetDensityEstimator, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],

@@ -18,7 +18,7 @@ SMALL = [
     EinetOutlierDetector(exact(max_iter=2)),
     EinetOutlierDetector(exact(max_iter=2), contamination=0.2),
     EinetClassifier(exact()),
-    EinetRegressor(exact()),
+    EinetRegressor(exact(n_sums=8, n_leaves=8)),
 ]
 DEFAULTS = [EinetImputer(), EinetOutlierDetector(), EinetClassifier(), EinetRegressor()]
 
