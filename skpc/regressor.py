@@ -56,8 +56,8 @@ class EinetRegressor(RegressorMixin, OverJoint):
     ----------
     density : EinetDensityEstimator or None, default=None
         The density, which is cloned and fitted. Its columns are those of X and, last, the target;
-        `categorical_features` speaks of those of X, `leaf` and `one_hot` speak of all. None: trees
-        and Gaussians, `EinetDensityEstimator(components=["trees", "gaussians"], dtype="float64")`.
+        `categorical_features` speaks of those of X, `leaf` and `one_hot` speak of all. None:
+        one by defaults, in float64.
     random_state : int, RandomState instance or None, default=None
         For the density where it has none of its own.
 
@@ -102,10 +102,7 @@ class EinetRegressor(RegressorMixin, OverJoint):
     _fitted_class: ClassVar[type[FittedJoint]] = FittedRegressor
     _last_name: ClassVar[str] = "target"
     # In float64 a weight of 2 and a row that stands twice give the same predictions.
-    _by_default: ClassVar[dict[str, Any]] = {
-        "components": ["trees", "gaussians"],
-        "dtype": "float64",
-    }
+    _by_default: ClassVar[dict[str, Any]] = {"dtype": "float64"}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "density": [EinetDensityEstimator, None],
         "random_state": ["random_state"],
