@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import sklearn
 from helpers.cases import exact, tiny
+from helpers.recorders import Traveller
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
@@ -257,3 +259,29 @@ def test_in_pipelines_searches_and_files(tmp_path):
     Z = search.best_estimator_[:-1].transform(X)
     same = skpc.load(tmp_path / "numbers.skpc")
     assert_array_equal(same.predict_interval(Z), model.predict_interval(Z))
+
+
+def test_callbacks_hear_of_the_passes_of_the_density(fitted):
+    pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
+    _, X, y = fitted
+    recorder = Traveller()
+    EinetRegressor(tiny(max_iter=3, tol=0.0)).set_callbacks(recorder).fit(X, y)
+    passes = ["begin pass", "end pass"] * 3
+    wanted = ["setup", "begin fit", "begin fit", *passes, "end fit", "end fit", "teardown"]
+    assert recorder.calls == wanted
+
+
+def test_verbose_is_the_densitys(fitted, capsys):
+    _, X, y = fitted
+    EinetRegressor(tiny(verbose=1)).fit(X, y)
+    assert "pass" in capsys.readouterr().out
+
+
+def test_routing_passes_weights_on(fitted):
+    _, X, y = fitted
+    weights = np.arange(len(y)) % 3
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = EinetRegressor(SMALL).set_fit_request(sample_weight=True)
+        routed = make_pipeline(model).fit(X, y, sample_weight=weights)
+    plain = EinetRegressor(SMALL).fit(X, y, sample_weight=weights)
+    assert_array_equal(routed.predict(X), plain.predict(X))
