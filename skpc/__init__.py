@@ -8,6 +8,7 @@ from .direct_classifier import DirectBayesianClassifier
 from .imputer import EinetImputer
 from .outliers import EinetOutlierDetector
 from .regression import DirectBayesianRegressor, PoorFitWarning
+from .regressor import EinetRegressor
 
 __version__ = "0.1.0.dev0"
 
@@ -18,6 +19,7 @@ __all__ = [
     "EinetDensityEstimator",
     "EinetImputer",
     "EinetOutlierDetector",
+    "EinetRegressor",
     "Numeric",
     "PoorFitWarning",
     "__version__",

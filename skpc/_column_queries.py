@@ -62,12 +62,10 @@ class ColumnQueries(DensityQueries):
         >>> model.predict_quantiles(X[:2], 3, [0.05, 0.5, 0.95]).shape
         (2, 3)
         """
-        levels = np.atleast_1d(np.asarray(q, dtype=np.float64))
-        if levels.ndim > 1 or not levels.size or not ((levels > 0) & (levels < 1)).all():
-            raise ValueError(f"q is {q!r}; numbers above 0 and below 1 are accepted.")
+        levels = check_levels(q)
         evidence, _ = self._evidence(X)
         columns, one = self._positions(features)
-        found = queries.quantiles(evidence, columns, levels.tolist())
+        found = queries.quantiles(evidence, columns, levels)
         found = found[:, :, 0] if np.ndim(q) == 0 else found
         return found[:, 0] if one else found
 
@@ -239,6 +237,15 @@ class ColumnQueries(DensityQueries):
         """Positions of columns as a user names them, and whether that is one by itself."""
         table = self._density().plan.table
         return column_positions(features, table.names, len(table.columns), "features")
+
+
+def check_levels(q: Any) -> list[float]:
+    """Levels of quantiles, (Q,), from one or several."""
+    levels = np.atleast_1d(np.asarray(q, dtype=np.float64))
+    if levels.ndim > 1 or not levels.size or not ((levels > 0) & (levels < 1)).all():
+        raise ValueError(f"q is {q!r}; numbers above 0 and below 1 are accepted.")
+    found: list[float] = levels.tolist()
+    return found
 
 
 def _same_columns(a: Table, b: Table) -> bool:

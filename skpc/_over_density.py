@@ -3,13 +3,14 @@
 The file is of the facade's room. A class over a density has the parameters `density` and
 `random_state` and the attribute `density_`.
 
-Axes: n rows, D columns.
+Axes: n rows, D columns, m listed cells.
 """
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,9 +18,12 @@ from . import _queries as queries
 from ._density_queries import features_of
 from ._keeping import Kept
 from ._sklearn import CallbackSupportMixin, PartReporter, store
-from ._tables import Table, read_table
+from ._tables import Table, read_table, take_rows
 from ._validation import check_table
 from .density import EinetDensityEstimator
+
+Floats = NDArray[np.float64]
+Positions = NDArray[np.intp]
 
 
 def columns_of(density: EinetDensityEstimator) -> dict[str, Any]:
@@ -38,6 +42,45 @@ def check_density(density: EinetDensityEstimator) -> int:
     if density._result() is None:
         raise ValueError("its density is not fitted.")
     return density.n_features_in_
+
+
+def largest_cells(scores: Floats, n_cells: int) -> tuple[Positions, Positions]:
+    """Rows and columns of the cells with the largest scores of each row, the largest first.
+
+    Parameters
+    ----------
+    scores : ndarray (n, D)
+        NaN for cells that are not to be listed.
+    n_cells : int
+        Of a row at most.
+    """
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :n_cells]
+    row, column = np.repeat(np.arange(len(order)), order.shape[1]), order.ravel()
+    listed = ~np.isnan(scores[row, column])
+    return row[listed], column[listed]
+
+
+def frame_of_cells(
+    X: Any, names: Sequence[Any], row: Positions, column: Positions, facts: dict[str, Any]
+) -> Any:
+    """A pandas frame of m cells of X: "row", "column", "value" and facts about each, (m,).
+
+    Raises
+    ------
+    ImportError
+        Without pandas.
+    """
+    try:
+        import pandas as pd  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ImportError("explain returns a pandas frame; install pandas.") from error
+    value = np.empty(len(row), dtype=object)
+    for j in np.unique(column):
+        mine = column == j
+        value[mine] = read_table(take_rows(X, row[mine])).columns[j].values
+    labels = pd.Series([names[j] for j in column])
+    cells = {"row": row, "column": labels, "value": value, **facts}
+    return pd.DataFrame(cells).infer_objects()
 
 
 class OverDensity(CallbackSupportMixin, Kept):

@@ -10,17 +10,17 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
+from scipy.special import log_softmax, logsumexp
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 
 from . import _queries as queries
-from ._density_queries import features_of
 from ._keeping import KNOWN, keep
-from ._over_density import OverDensity, check_density
-from ._sklearn import Features, PartReporter, StrOptions, fit_context, with_callbacks
-from ._tables import column_mask, container, free_name, read_table, with_classes
+from ._over_density import Positions
+from ._over_joint import FittedJoint, OverJoint, listed, mask_of_categories
+from ._sklearn import PartReporter, StrOptions, fit_context, with_callbacks
+from ._tables import container
 from ._validation import check_labels, check_table, check_weights
 from .density import EinetDensityEstimator
 
@@ -28,44 +28,33 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class FittedClassifier:
+class FittedClassifier(FittedJoint):
     """What files hold of a fitted classifier, see its attributes."""
 
-    density: EinetDensityEstimator
     classes: NDArray[Any]
     class_weight: Floats
 
     def attributes(self) -> dict[str, Any]:
         """Fitted attributes of the classifier."""
-        return {
-            "density_": self.density,
-            "classes_": self.classes,
-            "class_weight_": self.class_weight,
-            **self.features.attributes(),
-        }
-
-    @property
-    def features(self) -> Features:
-        """Columns that a table must have: those of the density but the last."""
-        every = features_of(self.density._fitted_density)
-        return Features(every.n - 1, None if every.names is None else every.names[:-1])
+        own = {"classes_": self.classes, "class_weight_": self.class_weight}
+        return {**super().attributes(), **own}
 
     @property
     def order(self) -> list[int]:
         """Positions of the classes among the categories of the density's last column, (C,)."""
         table = self.density._fitted_density.plan.table
-        name = None if table.names is None else table.names[-1]
-        labels = _values(self.classes, np.arange(len(self.classes)), name)
+        everything = np.arange(len(self.classes))
+        labels = _values(self.classes, everything, in_frame=table.names is not None)
         return [table.columns[-1].categories.index(label) for label in labels.tolist()]
 
     def check(self) -> None:
         """Refuse classes that are not those of the density."""
-        last = check_density(self.density) - 1
-        if self.classes.ndim != 1 or self.class_weight.shape != self.classes.shape or last < 1:
-            raise ValueError("classes and class_weight differ in length, or it has no features.")
+        super().check()
+        if self.classes.ndim != 1 or self.class_weight.shape != self.classes.shape:
+            raise ValueError("classes and class_weight differ in length.")
         if not (np.isfinite(self.class_weight) & (self.class_weight > 0)).all():
             raise ValueError(f"class_weight is {self.class_weight}; positive numbers are accepted.")
-        column = self.density._fitted_density.plan.table.columns[last]
+        column = self.last
         if column.support != "codes" or column.n_values != len(self.classes):
             raise ValueError(
                 f"the last column of the density has the family {column.family!r}; it holds "
@@ -77,7 +66,7 @@ KNOWN.add(FittedClassifier)
 
 
 @keep
-class EinetClassifier(ClassifierMixin, OverDensity):
+class EinetClassifier(ClassifierMixin, OverJoint):
     """Classify by an `EinetDensityEstimator` of the features and the class together.
 
     The probability of a class is the density of the row with it over the sum of those with each
@@ -143,6 +132,7 @@ class EinetClassifier(ClassifierMixin, OverDensity):
     """
 
     _fitted_class: ClassVar[Any] = FittedClassifier
+    _last_name: ClassVar[str] = "class"
     # In float64 a weight of 2 and a row that stands twice give the same probabilities.
     _by_default: ClassVar[dict[str, Any]] = {"components": "trees", "dtype": "float64"}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -192,12 +182,8 @@ class EinetClassifier(ClassifierMixin, OverDensity):
         of_classes = compute_class_weight(
             self.class_weight, classes=classes, y=y[counted], sample_weight=weights[counted]
         )
-        name = free_name(X)
-        density = self._new_density()
-        density.set_params(categorical_features=_categories(density, X))
-        joint = with_classes(X, _values(classes, codes, name), name)
-        with reporter.part(density, "fit-density"):
-            density.fit(joint, sample_weight=sample_weight)
+        labels = _values(classes, codes, in_frame=container(X) != "array")
+        density = self._fit_joint(X, labels, sample_weight, reporter)
         fitted = FittedClassifier(density, classes, np.asarray(of_classes, dtype=np.float64))
         fitted.check()
         return self._store(fitted.attributes(), reporter)
@@ -220,18 +206,8 @@ class EinetClassifier(ClassifierMixin, OverDensity):
         ValueError
             As `EinetDensityEstimator.score_samples`.
         """
-        check_is_fitted(self)
-        fitted = self._result()
-        assert fitted is not None
-        X, _ = check_table(self, X, fitted.features)
-        name = free_name(X)
-        # What stands in the column of classes is no evidence for itself.
-        anything = _values(fitted.classes, np.zeros(X.shape[0], dtype=np.intp), name)
-        raw, density = read_table(with_classes(X, anything, name)), fitted.density
-        evidence = queries.Evidence.read(density._fitted_density, raw, density.device)
-        found = queries.log_categories(evidence, fitted.features.n)[:, fitted.order]
-        log_proba: Floats = log_softmax(found + np.log(fitted.class_weight), axis=1)
-        return log_proba
+        fitted = self._fitted()
+        return _log_shares(fitted, self._evidence_of(fitted, X)[1])
 
     def predict_proba(self, X: Any) -> Floats:
         """Probabilities of the classes given the observed cells of each row.
@@ -275,6 +251,92 @@ class EinetClassifier(ClassifierMixin, OverDensity):
         classes = self.classes_
         return classes[self.predict_log_proba(X).argmax(axis=1)]
 
+    def contributions(self, X: Any) -> Floats:
+        """What each cell adds to the log odds of each class against the others.
+
+        Parameters
+        ----------
+        X : array-like or frame (n, D)
+            NaN or null where missing.
+
+        Returns
+        -------
+        ndarray (n, D, C)
+            In nats, the classes in the order of `classes_`; NaN where the cell is missing, but for
+            holes that are modelled. Zeros if there is one class.
+
+        Raises
+        ------
+        ValueError
+            As `EinetDensityEstimator.score_samples`.
+
+        Notes
+        -----
+        The log odds given all observed cells of the row, less those given all but this one. Both
+        are exact, and nothing is drawn, permuted or filled in: D + 1 predictions answer for all
+        cells. What two cells both say counts for neither, so that contributions do not add to the
+        log odds.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skpc import EinetClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = EinetClassifier(random_state=0).fit(X, y)
+        >>> X[0, 0] = float("nan")
+        >>> added = model.contributions(X[:1])
+        >>> added.shape, bool(added[0, 2, 0] > 0)  # a short petal speaks for setosa
+        ((1, 4, 3), True)
+        """
+        return self._contributions(self._fitted(), X)[1]
+
+    def explain(self, X: Any, n_cells: int = 3) -> Any:
+        """The cells that matter most for the predicted class of each row.
+
+        Parameters
+        ----------
+        X : array-like or frame (n, D)
+            NaN or null where missing.
+        n_cells : int, default=3
+            Cells of a row at most: those with the largest contributions, whatever their sign.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each cell, the largest of a row first: "row" (position in X), "column" (name,
+            or position), "value", "class" (the predicted one), "contribution" (to its log odds, see
+            `contributions`).
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        ValueError
+            As `EinetDensityEstimator.score_samples`.
+        """
+        fitted = self._fitted()
+        X, added, odds = self._contributions(fitted, X)
+        # As in `predict`: the most probable class has the largest odds.
+        likeliest = odds.argmax(axis=1)
+        added = added[np.arange(len(added)), :, likeliest]
+
+        def classes(row: Positions) -> dict[str, Any]:
+            """The predicted classes of the listed cells."""
+            return {"class": fitted.classes[likeliest[row]]}
+
+        return listed(fitted, X, added, n_cells, classes)
+
+    def _answers(self, fitted: FittedClassifier, evidence: queries.Evidence) -> Floats:
+        """Log odds of the classes, (n, C)."""
+        return _log_odds(_log_shares(fitted, evidence))
+
+    def _categories(self, density: EinetDensityEstimator, X: Any) -> Any:
+        """`categorical_features` of a density of X and the column of classes."""
+        # In a frame classes are texts, which are categories as the user's are.
+        if container(X) != "array" and isinstance(density.categorical_features, str):
+            return density.categorical_features
+        return mask_of_categories(density, X, last=True)
+
     def _result(self) -> FittedClassifier | None:
         """What files hold of the fit."""
         now = vars(self)
@@ -283,21 +345,29 @@ class EinetClassifier(ClassifierMixin, OverDensity):
         return FittedClassifier(now["density_"], now["classes_"], now["class_weight_"])
 
 
-def _categories(density: EinetDensityEstimator, X: Any) -> Any:
-    """`categorical_features` of a density of X and the column of classes."""
-    asked, in_frame = density.categorical_features, container(X) != "array"
-    if isinstance(asked, str):
-        # In a frame classes are texts.
-        if in_frame:
-            return asked
-        asked = None
-    names = list(X.columns) if in_frame else None
-    chosen = [] if asked is None else asked
-    return [*column_mask(chosen, names, X.shape[1], "categorical_features").tolist(), True]
+def _log_shares(fitted: FittedClassifier, evidence: queries.Evidence) -> Floats:
+    """Log probabilities of the classes given evidence of features, (n, C)."""
+    found = queries.log_categories(evidence, fitted.features.n)[:, fitted.order]
+    log_shares: Floats = log_softmax(found + np.log(fitted.class_weight), axis=1)
+    return log_shares
 
 
-def _values(classes: NDArray[Any], codes: NDArray[np.intp], name: Any) -> NDArray[Any]:
+def _log_odds(log_shares: Floats) -> Floats:
+    """Log of p / (1 - p) from log p, (n, C); zeros for one class, whose odds are infinite."""
+    if log_shares.shape[1] == 1:
+        return np.zeros_like(log_shares)
+    rows, top = np.arange(len(log_shares)), log_shares.argmax(axis=1)
+    others = log_shares.copy()
+    others[rows, top] = -np.inf
+    with np.errstate(divide="ignore"):
+        log_rest = np.log(-np.expm1(log_shares))
+    # 1 - p has no digits where p is nearly one: there the others are added.
+    log_rest[rows, top] = logsumexp(others, axis=1)
+    return log_shares - log_rest
+
+
+def _values(classes: NDArray[Any], codes: NDArray[np.intp], in_frame: bool) -> NDArray[Any]:
     """What the column of classes holds: positions in an array, labels as texts in a frame."""
-    if name is None:
+    if not in_frame:
         return codes
     return np.array([str(label) for label in classes.tolist()], dtype=object)[codes]

@@ -15,9 +15,9 @@ from sklearn.base import OutlierMixin
 
 from . import _queries as queries
 from ._keeping import KNOWN, keep
-from ._over_density import OverDensity, check_density, columns_of
+from ._over_density import OverDensity, check_density, columns_of, frame_of_cells, largest_cells
 from ._sklearn import Interval, PartReporter, StrOptions, fit_context, with_callbacks
-from ._tables import Table, read_table, take_rows
+from ._tables import Table, take_rows
 from ._validation import check_count, check_weights
 from .components import Kernels
 from .density import EinetDensityEstimator
@@ -344,32 +344,19 @@ def _means(surprise: Floats, weights: Floats) -> Floats:
 
 def _explained(density: EinetDensityEstimator, X: Any, surprise: Floats, n_cells: int) -> Any:
     """The frame of `EinetOutlierDetector.explain`, for centred surprises (n, D)."""
-    try:
-        import pandas as pd  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise ImportError("explain returns a pandas frame; install pandas.") from error
-    order = np.argsort(-surprise, axis=1, kind="stable")[:, :n_cells]
-    row = np.repeat(np.arange(len(order)), order.shape[1])
-    column = order.ravel()
-    seen = ~np.isnan(surprise[row, column])
-    row, column = row[seen], column[seen]
-    expected, value = np.full((len(row), 3), np.nan, dtype=object), np.empty(len(row), dtype=object)
+    row, column = largest_cells(surprise, n_cells)
+    expected = np.full((len(row), 3), np.nan, dtype=object)
     for j in np.unique(column):
         mine = column == j
-        rows = take_rows(X, row[mine])
-        value[mine] = read_table(rows).columns[j].values
-        expected[mine] = _expected(density, rows, int(j))
-    names = density._fitted_density.plan.table.names or range(surprise.shape[1])
-    cells = {
-        "row": row,
-        "column": pd.Series([names[j] for j in column]),
-        "value": value,
+        expected[mine] = _expected(density, take_rows(X, row[mine]), int(j))
+    facts = {
         "surprise": surprise[row, column],
         "expected": expected[:, 1],
         "low": expected[:, 0],
         "high": expected[:, 2],
     }
-    return pd.DataFrame(cells).infer_objects()
+    names = density._fitted_density.plan.table.names or range(surprise.shape[1])
+    return frame_of_cells(X, names, row, column, facts)
 
 
 def _expected(density: EinetDensityEstimator, rows: Any, j: int) -> NDArray[Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from helpers.cases import tiny
+from helpers.cases import exact, tiny
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
@@ -96,6 +96,46 @@ def test_class_weights_change_frequencies_and_nothing_else(fitted):
     assert_allclose(model.predict_proba(X), wanted / wanted.sum(axis=1, keepdims=True))
     balanced = clone(plain).set_params(class_weight="balanced").fit(X, y)
     assert_allclose(balanced.class_weight_, len(y) / (3 * np.bincount(y)))
+
+
+def test_contributions_are_differences_of_two_log_odds(fitted):
+    plain, X, y = fitted
+    model = clone(plain).set_params(class_weight={0: 1.0, 1: 3.0, 2: 0.5}).fit(X, y)
+
+    def log_odds(rows):
+        shares = model.predict_proba(rows)
+        return np.log(shares / (1 - shares))
+
+    added = model.contributions(X)
+    assert_array_equal(np.isnan(added), np.repeat(np.isnan(X)[:, :, None], 3, axis=2))
+    for j in range(3):
+        without = X.copy()
+        without[:, j] = np.nan
+        seen = ~np.isnan(X[:, j])
+        wanted = log_odds(X) - log_odds(without)
+        assert_allclose(added[seen, j], wanted[seen], rtol=1e-6, atol=1e-8)
+    listed = model.explain(X, n_cells=1)
+    assert list(listed) == ["row", "column", "value", "class", "contribution"]
+    assert_array_equal(listed["class"], model.predict(X)[listed["row"]])
+    own = added[listed["row"], :, listed["class"]]
+    assert_allclose(listed["contribution"].abs(), np.nanmax(np.abs(own), axis=1))
+
+
+def test_log_odds_have_their_digits_where_a_class_is_nearly_certain():
+    random = np.random.RandomState(0)
+    y = np.arange(400) % 2
+    X = np.column_stack([random.normal(size=400) + 10 * y for _ in range(4)])
+    model = EinetClassifier(exact(leaf=["gaussian"] * 4 + ["auto"])).fit(X, y)
+    added = model.contributions(X[:50])
+    assert np.isfinite(added).all()
+    # Of two classes one has the odds against the other.
+    assert_allclose(added[:, :, 0], -added[:, :, 1], rtol=1e-9)
+
+
+def test_nothing_adds_to_a_class_that_is_the_only_one():
+    X, _ = rows()
+    added = EinetClassifier(SMALL).fit(X, np.zeros(len(X), dtype=int)).contributions(X)
+    assert_array_equal(added[~np.isnan(X)], 0.0)
 
 
 def frame(library, n=90):

@@ -78,13 +78,14 @@ OPTIONAL = ("pandas", "polars")
 # Modules that may know an estimator; the facades are long because their docstrings are.
 FACADES = (
     "skpc.density", "skpc.classifier", "skpc.imputer", "skpc.outliers", "skpc.regression",
-    "skpc.direct_classifier",
+    "skpc.direct_classifier", "skpc.regressor",
 )  # fmt: skip
 # What a facade has in files of their own is of its room: methods, and the objects of a parameter.
 PARTS = {
     "_density_queries": "density", "_column_queries": "density", "components": "density",
-    "_over_density": "density", "_versions": "density", "classifier": "density",
-    "imputer": "density", "outliers": "density", "direct_classifier": "regression",
+    "_over_density": "density", "_over_joint": "density", "_versions": "density",
+    "classifier": "density", "imputer": "density", "outliers": "density", "regressor": "density",
+    "direct_classifier": "regression",
 }  # fmt: skip
 KNOW_ESTIMATORS = (
     *FACADES, "skpc._density_queries", "skpc._column_queries", "skpc._sklearn", "skpc._validation"

@@ -9,7 +9,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skpc import EinetClassifier, EinetImputer, EinetOutlierDetector
+from skpc import EinetClassifier, EinetImputer, EinetOutlierDetector, EinetRegressor
 
 # In float64 with full batches weights equal repeated rows to the digits that the checks compare.
 SMALL = [
@@ -18,8 +18,9 @@ SMALL = [
     EinetOutlierDetector(exact(max_iter=2)),
     EinetOutlierDetector(exact(max_iter=2), contamination=0.2),
     EinetClassifier(exact()),
+    EinetRegressor(exact(n_sums=8, n_leaves=8)),
 ]
-DEFAULTS = [EinetImputer(), EinetOutlierDetector(), EinetClassifier()]
+DEFAULTS = [EinetImputer(), EinetOutlierDetector(), EinetClassifier(), EinetRegressor()]
 
 
 @parametrize_with_checks(SMALL)
@@ -40,7 +41,7 @@ def test_common_checks_of_the_defaults(estimator, check):
     check(estimator())
 
 
-@pytest.mark.parametrize("estimator", SMALL[::2], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("estimator", [*SMALL[::2], SMALL[-1]], ids=lambda one: type(one).__name__)
 def test_column_names_and_parameters_are_checked(estimator):
     # check_estimator leaves these two out for third-party estimators.
     name = type(estimator).__name__

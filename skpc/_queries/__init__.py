@@ -4,7 +4,7 @@ from .columns import ColumnReport, ColumnReports, describe_columns
 from .densities import log_bounded, log_conditional, log_density, log_others
 from .draws import sample, sample_conditional
 from .evidence import Evidence
-from .expectations import likeliest, moments
+from .expectations import likeliest, moments, moments_given
 from .given import sample_given
 from .imputation import STRATEGIES, impute
 from .information import (
@@ -35,6 +35,7 @@ __all__ = [
     "log_density",
     "log_others",
     "moments",
+    "moments_given",
     "mutual_information",
     "quantiles",
     "rows_for",

@@ -25,6 +25,14 @@ def moments(density: FittedDensity, raw: RawTable | None, device: str) -> tuple[
         evidence = Evidence.nothing(density, device)
     else:
         evidence = Evidence.read(density, raw, device)
+    return moments_given(evidence, raw)
+
+
+def moments_given(evidence: Evidence, raw: RawTable | None = None) -> tuple[Floats, Floats]:
+    """Means and variances in the units of the table given evidence, twice (n, D).
+
+    Cells that `raw` shows have their own value as mean, without variance.
+    """
     mean, variance, _ = expectations(evidence)
     put_members(evidence, mean, chances(evidence))
     for seen in evidence.encoded.groups:

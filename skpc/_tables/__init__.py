@@ -6,9 +6,9 @@ from .columns_of_frames import (
     complete,
     free_name,
     missing_cells,
-    with_classes,
     with_columns,
     with_indicators,
+    with_last,
 )
 from .describe import describe
 from .encoded import Encoded
@@ -59,7 +59,7 @@ __all__ = [
     "row_weight",
     "strangers",
     "take_rows",
-    "with_classes",
     "with_columns",
     "with_indicators",
+    "with_last",
 ]

@@ -75,37 +75,36 @@ def with_indicators(X: Any, masks: NDArray[np.bool_], names: list[str]) -> Any:
     return X.assign(**columns)
 
 
-def with_classes(X: Any, codes: NDArray[np.intp], name: Any) -> Any:
-    """A table with a last column of categories, by their codes (n,), which a frame calls `name`."""
+def with_last(X: Any, values: NDArray[Any], name: Any) -> Any:
+    """A table with a last column of these values (n,), which a frame calls `name`."""
     library = container(X)
     if library == "array":
-        # Codes beside texts would become texts.
-        return np.column_stack([X.astype(object) if X.dtype.kind in "US" else X, codes])
+        # Numbers beside texts would become texts.
+        return np.column_stack([X.astype(object) if X.dtype.kind in "US" else X, values])
     if library == "polars":
-        return X.with_columns(library_of("polars").Series(name, codes))
+        return X.with_columns(library_of("polars").Series(name, values))
     X = X.copy(deep=False)
-    X[name] = codes
+    X[name] = values
     return X
 
 
-def free_name(X: Any) -> Any:
+def free_name(X: Any, like: str) -> Any:
     """A name that no column of a frame has, which scikit-learn accepts beside its names.
 
-    None for an array.
+    Where names are texts it is `like`, if that is free; None for an array.
     """
     if container(X) == "array":
         return None
     names = list(X.columns)
     if all(isinstance(name, tuple) for name in names):
-        return (free_text([name[0] for name in names]), *("" for _ in names[0][1:]))
+        return (free_text([name[0] for name in names], like), *("" for _ in names[0][1:]))
     if any(isinstance(name, str) for name in names):
-        return free_text(names)
+        return free_text(names, like)
     return 1 + max((int(name) for name in names if isinstance(name, int | np.integer)), default=-1)
 
 
-def free_text(names: list[Any]) -> str:
-    """A text that is none of the names."""
-    text = "class"
-    while text in names:
-        text += "_"
-    return text
+def free_text(names: list[Any], like: str) -> str:
+    """A text that is none of the names: `like`, with as many underscores as it takes."""
+    while like in names:
+        like += "_"
+    return like

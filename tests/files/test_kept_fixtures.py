@@ -18,7 +18,7 @@ import skpc
 FOLDER = Path(__file__).parent / "fixtures"
 VALUES = FOLDER / "version_1.json"
 STORED = ["numbers", "frame", "holes", "one-hot", "kernels of atoms", "adam", "imputer",
-          "detector", "classifier", "two classes", "three classes",
+          "detector", "classifier", "regressor", "two classes", "three classes",
           "regression", "several targets", "mixture", "map"]  # fmt: skip
 
 

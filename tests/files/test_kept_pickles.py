@@ -15,6 +15,7 @@ TRUSTED = {
     "skpc.density.EinetDensityEstimator", "skpc.imputer.EinetImputer",
     "skpc.outliers.EinetOutlierDetector", "skpc.regression.DirectBayesianRegressor",
     "skpc.classifier.EinetClassifier", "skpc.direct_classifier.DirectBayesianClassifier",
+    "skpc.regressor.EinetRegressor",
     "skpc._tables.numeric.Numeric", "skpc.components.Gaussians", "skpc.components.Kernels",
     "skpc.components.LatentMixture",
 }  # fmt: skip

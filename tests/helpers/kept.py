@@ -20,6 +20,7 @@ from skpc import (
     EinetClassifier,
     EinetImputer,
     EinetOutlierDetector,
+    EinetRegressor,
     Numeric,
 )
 from skpc.components import Kernels
@@ -105,6 +106,7 @@ def others():
             np.where(y > 200, "rare", "usual"),
         ),
         "three classes": (DirectBayesianClassifier(), flowers, kinds),
+        "regressor": (EinetRegressor(tiny(), random_state=0), frame(), numbers()[:, 0]),
         "regression": (DirectBayesianRegressor(**regression), X, y),
         "several targets": (
             DirectBayesianRegressor(**regression), X, np.column_stack([y, X[:, 0] - y]),
@@ -166,9 +168,7 @@ def answers(model, X):
         }
     if hasattr(model, "transform"):
         return {"transform": model.transform(X), "names": model.get_feature_names_out()}
-    if hasattr(model, "explain"):
-        return {"scores": model.decision_function(X), "explain": model.explain(X)}
-    if hasattr(model, "predict_interval"):
+    if hasattr(model, "pack") and hasattr(model, "predict_proba"):
         low, high = model.predict_interval(X)
         return {
             "predict_proba": model.predict_proba(X),
@@ -177,9 +177,18 @@ def answers(model, X):
             "weights": model.sample_weights(3, random_state=0),
             "pack": model.pack().weights(),
         }
+    if hasattr(model, "decision_function"):
+        return {"scores": model.decision_function(X), "explain": model.explain(X)}
     if hasattr(model, "predict_proba"):
         return {"predict_proba": model.predict_proba(X), "predict": model.predict(X)}
     mean, std = model.predict(X, return_std=True)
+    if hasattr(model, "predict_quantiles"):
+        return {
+            "mean": mean,
+            "std": std,
+            "quantiles": model.predict_quantiles(X, [0.1, 0.5]),
+            "log_predictive_density": model.log_predictive_density(X, mean),
+        }
     packed = model.pack(3, random_state=0)
     return {
         "mean": mean,
