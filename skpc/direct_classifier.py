@@ -187,7 +187,7 @@ class DirectBayesianClassifier(ClassifierMixin, Kept):
     True
     >>> model.weight_codes_.shape, model.weight_codes_.dtype
     ((3, 4), dtype('int8'))
-    >>> low, high = model.predict_interval(X[:1], level=0.9)
+    >>> low, high = model.predict_interval(X[:1], coverage=0.9)
     >>> bool((low <= model.predict_proba(X[:1])).all())
     True
     """
@@ -452,13 +452,13 @@ class DirectBayesianClassifier(ClassifierMixin, Kept):
         best = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
         return fitted.classes[best.astype(np.intp)]
 
-    def predict_interval(self, X: Any, level: float = 0.9) -> tuple[Floats, Floats]:
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[Floats, Floats]:
         """Intervals of the probabilities, from the uncertainty of the weights.
 
         Parameters
         ----------
         X : array-like or frame (n, D)
-        level : float, default=0.9
+        coverage : float, default=0.9
             Probability that an interval holds what the true weights would say.
 
         Returns
@@ -468,7 +468,7 @@ class DirectBayesianClassifier(ClassifierMixin, Kept):
         Raises
         ------
         ValueError, TypeError
-            As in `decision_function`, and for a level that is not between 0 and 1.
+            As in `decision_function`, and for a coverage that is not between 0 and 1.
 
         Notes
         -----
@@ -477,10 +477,10 @@ class DirectBayesianClassifier(ClassifierMixin, Kept):
         which each score's weights are taken as given the others'. Ends are of equal tails.
         """
         fitted = self._read()
-        if not (isinstance(level, Real) and 0 < level < 1):
-            raise ValueError(f"level is {level!r}; a number between 0 and 1 is accepted.")
+        if not (isinstance(coverage, Real) and 0 < coverage < 1):
+            raise ValueError(f"coverage is {coverage!r}; a number between 0 and 1 is accepted.")
         X, _ = check_numbers(self, X, features=_features(fitted))
-        return fitted.intervals(X, float(level))
+        return fitted.intervals(X, float(coverage))
 
     def sample_weights(self, n_samples: int = 1, random_state: Any = None) -> NDArray[np.int8]:
         """Draw integer weights from the posterior of the codes.

@@ -115,7 +115,7 @@ def test_intervals_hold_true_probabilities():
         X = random.standard_normal((150, 3))
         truth = expit(X @ [1.0, -0.5, 0.3])
         y = random.uniform(size=150) < truth
-        low, high = DirectBayesianClassifier().fit(X, y).predict_interval(X, level=0.9)
+        low, high = DirectBayesianClassifier().fit(X, y).predict_interval(X, coverage=0.9)
         held.append(((low[:, 1] <= truth) & (truth <= high[:, 1])).mean())
         widths.append((high - low).mean())
         assert_allclose(low[:, 0], 1 - high[:, 1])
@@ -224,8 +224,8 @@ def test_errors_say_what_is_accepted():
         model.partial_fit(X, np.full(30, 5))
     with pytest.raises(ValueError, match="they were"):
         model.partial_fit(X, y, classes=[0, 1, 2])
-    with pytest.raises(ValueError, match="level"):
-        model.predict_interval(X, level=90)
+    with pytest.raises(ValueError, match="coverage"):
+        model.predict_interval(X, coverage=90)
     with pytest.raises(ValueError, match="input_range"):
         model.pack(input_range=0)
     with pytest.raises(ValueError, match="15 codes"):

@@ -98,10 +98,10 @@ class FittedClasses:
         """Probabilities of the classes at the mean weights, (n, C)."""
         return probabilities_of(self.scores(X))
 
-    def intervals(self, X: Any, level: float) -> tuple[Floats, Floats]:
+    def intervals(self, X: Any, coverage: float) -> tuple[Floats, Floats]:
         """Lower and upper ends of intervals of the probabilities, (n, C) each."""
         odds = log_odds_of(self.features.map(self.posterior.score_moments, X))
-        reach = ndtri(0.5 + 0.5 * level) * np.sqrt(odds[..., 1])
+        reach = ndtri(0.5 + 0.5 * coverage) * np.sqrt(odds[..., 1])
         return expit(odds[..., 0] - reach), expit(odds[..., 0] + reach)
 
     def pack(self, input_range: float) -> PackedClassifier:
