@@ -34,7 +34,7 @@ class Cluster(Protocol):
         """
 
     def total(self, handles: Sequence[Handle], add: Callable[[Any, Any], Any]) -> Any:
-        """The sum of all results, added in the order of the blocks, whatever the workers are."""
+        """The sum of all results but None, in the order of the blocks, whatever the workers."""
 
 
 def of_all(handle: Handle, handles: Sequence[Handle]) -> list[Handle]:

@@ -5,6 +5,7 @@ Axes: n rows of a block, D columns, N rows of all blocks, S rows of the sample.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -190,23 +191,6 @@ def scores_of(remote: Remote, rows: Rows | None, step: Step) -> float | None:
 
 
 @dataclass(frozen=True)
-class _Either:
-    """Addition of what blocks give, where a block may give nothing."""
-
-    add: Any
-
-    def __call__(self, a: Any, b: Any) -> Any:
-        """The sum, or the one that is something."""
-        if a is None or b is None:
-            return b if a is None else a
-        return self.add(a, b)
-
-
-def _plus(a: Any, b: Any) -> Any:
-    return a + b
-
-
-@dataclass(frozen=True)
 class BlockRows:
     """All rows of a table in blocks, as training reads them (`circuit.training.Source`)."""
 
@@ -245,25 +229,25 @@ class BlockRows:
         """Statistics of all rows."""
         assert index is None  # `over_all_rows`: blocks are read whole
         step = Step(parameters.on(CPU), dtype, exponent)
-        return self._total(statistics_of, _Either(merge), step).on(circuit.device)
+        return self._total(statistics_of, merge, step).on(circuit.device)
 
     def column_sums(self, circuit: Circuit) -> Tensor:
         """Weighted sums of every column's statistics, (R,)."""
-        return self._total(column_sums_of, _Either(_plus)).to(circuit.device)
+        return self._total(column_sums_of, add).to(circuit.device)
 
     def mean_log_density(
         self, circuit: Circuit, parameters: Parameters, dtype: torch.dtype
     ) -> float:
         """Weighted mean log density of the rows, in the units of the table."""
         step = Step(parameters.on(CPU), dtype, 1.0)
-        return float(self._total(scores_of, _Either(_plus), step)) / self.total
+        return float(self._total(scores_of, add, step)) / self.total
 
-    def _total(self, function: Any, add: Any, step: Step | None = None) -> Any:
+    def _total(self, function: Any, plus: Any, step: Step | None = None) -> Any:
         """The sum of a function of every block."""
         shared = [] if step is None else [of_all(self.cluster.share(step), self.rows)]
         remotes = of_all(self.remote, self.rows)
         handles = self.cluster.map(function, remotes, self.rows, *shared)
-        return self.cluster.total(handles, add)
+        return self.cluster.total(handles, plus)
 
 
 @dataclass(frozen=True)

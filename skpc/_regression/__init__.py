@@ -11,6 +11,7 @@ from ..direct.deploy import (
 )
 from ..direct.logistic import ClassPosterior, Quadratic, Seen
 from ..direct.model import PRIORS, Predictive
+from ..direct.moments import FIRST_BLOCK
 from ..direct.solve import SOLVERS
 from .blocks import BlockTable
 from .class_result import ClassSearch, FittedClasses, class_attributes
@@ -29,6 +30,7 @@ KEPT_OF_CLASSES: tuple[type, ...] = (
 __all__ = [
     "CLASS_KIND",
     "CLASS_VERSION",
+    "FIRST_BLOCK",
     "KEPT",
     "KEPT_OF_CLASSES",
     "KIND",

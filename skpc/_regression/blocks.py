@@ -67,20 +67,6 @@ def residuals_of(block: Any, mapped: Mapped, question: Question) -> ResidualSums
     return sum_residuals(replace(source, y=y), question.data, question.weights, question.heaviest)
 
 
-def _merged(a: Moments | None, b: Moments | None) -> Moments | None:
-    """Moments of both, where a block may have none."""
-    if a is None or b is None:
-        return b if a is None else a
-    return merge(a, b)
-
-
-def _plus(a: ResidualSums | None, b: ResidualSums | None) -> ResidualSums | None:
-    """Sums of both, where a block may have none."""
-    if a is None or b is None:
-        return b if a is None else a
-    return a.plus(b)
-
-
 @dataclass(frozen=True)
 class BlockSums:
     """Sums over all blocks (`spread.Sums`)."""
@@ -92,7 +78,7 @@ class BlockSums:
     def moments(self, device: str) -> Moments:
         """Second moments, added in the order of the blocks; each worker chooses its device."""
         handles = self.cluster.map(moments_of, self.blocks, of_all(self.mapped, self.blocks))
-        moments: Moments = self.cluster.total(handles, _merged)
+        moments: Moments = self.cluster.total(handles, merge)
         return moments
 
     def residuals(self, target: int, data: Standardised, weights: Floats) -> Residuals:
@@ -100,7 +86,9 @@ class BlockSums:
         heaviest = self.cluster.total(self.cluster.map(heaviest_of, self.blocks), max)
         question = self.cluster.share(Question(target, data, weights, heaviest))
         shared = (of_all(one, self.blocks) for one in (self.mapped, question))
-        sums = self.cluster.total(self.cluster.map(residuals_of, self.blocks, *shared), _plus)
+        sums = self.cluster.total(
+            self.cluster.map(residuals_of, self.blocks, *shared), ResidualSums.plus
+        )
         residuals: Residuals = sums.residuals(data)
         return residuals
 

@@ -7,6 +7,7 @@ scattered. Sums are added in the order of the blocks, so the workers do not deci
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any
 
 from distributed import Client, LocalCluster, get_client
@@ -104,7 +105,5 @@ def _same(value: Any) -> Any:
 
 
 def _sum(values: Sequence[Any], add: Callable[[Any, Any], Any]) -> Any:
-    total = values[0]
-    for value in values[1:]:
-        total = add(total, value)
-    return total
+    there = [value for value in values if value is not None]
+    return reduce(add, there) if there else None

@@ -14,6 +14,7 @@ def with_parameters(parent: Local, **added: Any) -> Any:
     more = [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in added.items()]
 
     def decorate(init: Any) -> Any:
+        """The constructor with that signature, by which scikit-learn knows its parameters."""
         init.__signature__ = known.replace(parameters=[*known.parameters.values(), *more])
         return init
 

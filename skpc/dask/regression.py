@@ -10,14 +10,11 @@ from distributed import Client
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._regression import BlockTable, Rows, fit_regression
+from .._regression import FIRST_BLOCK, BlockTable, Rows, fit_regression
 from ..regression import DirectBayesianRegressor as Local
 from .cluster import ClientCluster, cluster_of
 from .collections import blocks_of, check_rows, column_blocks, is_dask_collection, one_a_row
 from .parameters import OnCluster, with_parameters
-
-# Rows that a feature map is fitted on, as in memory: the first ones.
-FIRST_ROWS = 20_000
 
 
 class DirectBayesianRegressor(OnCluster, Local):
@@ -152,7 +149,7 @@ fit_intercept, feature_map, solver, max_iter, tol, device, random_state, verbose
 
     def _first_rows(self, cluster: ClientCluster, blocks: list[tuple[Any, int]]) -> Rows:
         """The first rows of positive weight, for the feature map; one is enough without a map."""
-        wanted = 1 if self.feature_map is None else FIRST_ROWS
+        wanted = 1 if self.feature_map is None else FIRST_BLOCK
         found: list[Rows] = []
         for handle, n in blocks:
             if n and wanted > 0:

@@ -10,14 +10,15 @@ The sums are integers. A C header made by `c_header` does the same arithmetic, t
 Axes: N rows, B features (after the feature map, if there is one), S draws.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._files import Contents, naming, read, write, write_whole
+from ..._files import write_whole
 from ..arrays import Floats
 from . import arithmetic, bits
 from .bits import Bytes, Codes
@@ -25,13 +26,14 @@ from .c_header import header
 from .checks import check_features, check_inputs
 from .consistency import ARRAYS, check_header, check_layout, check_values
 from .maps import stages_of
+from .packed_file import PackedFile
 
 # What files say that they hold, and the number of the fields below.
 KIND, VERSION = "packed ensemble", 1
 
 
 @dataclass(frozen=True, eq=False)
-class PackedEnsemble:
+class PackedEnsemble(PackedFile):
     """Draws of integer weights, packed; `DirectBayesianRegressor.pack` makes them.
 
     Parameters
@@ -74,6 +76,10 @@ class PackedEnsemble:
     >>> packed.predict_quantised(packed.quantise(X[:2])).round()
     array([212.,  58.])
     """
+
+    _kind: ClassVar[tuple[str, int]] = (KIND, VERSION)
+    _arrays: ClassVar[Collection[str]] = ARRAYS
+    _check_header = staticmethod(check_header)
 
     n_bits: int
     n_samples: int
@@ -237,48 +243,6 @@ class PackedEnsemble:
             return mean
         variance = arithmetic.squared_deviations(sums) * self.variance_unit
         return mean, np.sqrt(variance + self.noise_variance)
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write a file of plain arrays and numbers, whole or not at all.
-
-        It is a safetensors file with a checksum; nothing in it is run when it is read.
-
-        Parameters
-        ----------
-        path : path-like
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written. One that was there stays as it was.
-        """
-        arrays = {name: vars(self)[name] for name in ARRAYS}
-        write(path, Contents(KIND, VERSION, self._numbers(), arrays))
-
-    @classmethod
-    def load(cls, path: str | PathLike[str]) -> Self:
-        """Read what `save` wrote, also by earlier versions of skpc.
-
-        All fields are compared with each other before memory is taken for any.
-
-        Raises
-        ------
-        ValueError
-            If the file holds anything else, was cut or altered, or its fields do not agree.
-        OSError
-            If there is no such file, or it cannot be opened.
-        """
-        with naming(path):
-            return cls.of_contents(read(path, {KIND: VERSION}, check_header))
-
-    @classmethod
-    def of_contents(cls, contents: Contents) -> Self:
-        """The ensemble of a file that was read, and checked by `check_header`."""
-        return cls(**{**contents.fields, **contents.arrays})
-
-    def _numbers(self) -> dict[str, Any]:
-        """The fields that are no arrays."""
-        return {name: value for name, value in vars(self).items() if name not in ARRAYS}
 
     def to_c(
         self, path: str | PathLike[str], prefix: str = "packed", *, feature_map: Any = None

@@ -11,14 +11,15 @@ first has 0. A C header made by `c_classes` does the same arithmetic, to the las
 Axes: N rows, B features (after the feature map, if there is one), S scores, C classes.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._files import Contents, naming, read, write, write_whole
+from ..._files import write_whole
 from ..arrays import Floats
 from . import arithmetic, bits, class_arithmetic
 from .bits import Bytes, Codes
@@ -26,6 +27,7 @@ from .c_classes import header
 from .checks import check_features, check_inputs
 from .class_consistency import ARRAYS, check_class_header, check_class_layout, check_class_values
 from .maps import stages_of
+from .packed_file import PackedFile
 
 # What files say that they hold, and the number of the fields below.
 CLASS_KIND, CLASS_VERSION = "packed classifier", 1
@@ -34,7 +36,7 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class PackedClassifier:
+class PackedClassifier(PackedFile):
     """Integer scores of classes, packed; `DirectBayesianClassifier.pack` makes them.
 
     Classes are positions in `classes_` of the classifier.
@@ -74,6 +76,10 @@ class PackedClassifier:
     >>> packed.code_stream.nbytes  # 3 scores of 4 codes of 4 bits
     6
     """
+
+    _kind: ClassVar[tuple[str, int]] = (CLASS_KIND, CLASS_VERSION)
+    _arrays: ClassVar[Collection[str]] = ARRAYS
+    _check_header = staticmethod(check_class_header)
 
     n_bits: int
     n_scores: int
@@ -246,48 +252,6 @@ class PackedClassifier:
         """
         shares = self.shares(self.quantise(X)).astype(np.float64)
         return shares / shares.sum(axis=1, keepdims=True)
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write a file of plain arrays and numbers, whole or not at all.
-
-        It is a safetensors file with a checksum; nothing in it is run when it is read.
-
-        Parameters
-        ----------
-        path : path-like
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written. One that was there stays as it was.
-        """
-        arrays = {name: vars(self)[name] for name in ARRAYS}
-        write(path, Contents(CLASS_KIND, CLASS_VERSION, self._numbers(), arrays))
-
-    @classmethod
-    def load(cls, path: str | PathLike[str]) -> Self:
-        """Read what `save` wrote, also by earlier versions of skpc.
-
-        All fields are compared with each other before memory is taken for any.
-
-        Raises
-        ------
-        ValueError
-            If the file holds anything else, was cut or altered, or its fields do not agree.
-        OSError
-            If there is no such file, or it cannot be opened.
-        """
-        with naming(path):
-            return cls.of_contents(read(path, {CLASS_KIND: CLASS_VERSION}, check_class_header))
-
-    @classmethod
-    def of_contents(cls, contents: Contents) -> Self:
-        """The classifier of a file that was read, and checked by `check_class_header`."""
-        return cls(**{**contents.fields, **contents.arrays})
-
-    def _numbers(self) -> dict[str, Any]:
-        """The fields that are no arrays."""
-        return {name: value for name, value in vars(self).items() if name not in ARRAYS}
 
     def to_c(
         self, path: str | PathLike[str], prefix: str = "packed", *, feature_map: Any = None
